@@ -1,0 +1,125 @@
+"""A call: who asks for what, through which door, and how the door can be talked back to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from jupyter_mcp.errors import ToolError
+
+if TYPE_CHECKING:
+    from jupyter_mcp.calls.tool import Operation
+
+Scope = Literal["read", "edit", "execute", "admin"]
+InputKind = Literal["elicitation/create", "sampling/createMessage", "roots/list"]
+LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+
+
+class Principal(Protocol):
+    """Who asks; `jupyter_mcp.security` makes them."""
+
+    @property
+    def id(self) -> str:
+        """A stable identifier of the person or token; never the token itself."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The name to show."""
+        ...
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What it may do: any of ``read``, ``edit``, ``execute``, ``admin``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InputRequest:
+    """Something that the client is asked for while a call runs (MCP: elicitation and its kin)."""
+
+    method: InputKind
+    params: Mapping[str, Any]
+
+
+class Channel(Protocol):
+    """How a running call talks back to the door that it came through."""
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there to answer `ask`."""
+        ...
+
+    async def progress(self, done: float, total: float | None, message: str) -> None:
+        """Tell how far the call is."""
+        ...
+
+    async def log(self, level: LogLevel, data: Any) -> None:
+        """Tell the client a line of log."""
+        ...
+
+    async def ask(self, requests: Mapping[str, InputRequest]) -> Mapping[str, Mapping[str, Any]]:
+        """Ask the client and return its answers by the same keys.
+
+        Raises:
+            ToolError: ``unsupported`` when this client cannot be asked.
+        """
+        ...
+
+
+class SilentChannel:
+    """The channel of a door that nobody listens at."""
+
+    can_ask = False
+
+    async def progress(self, done: float, total: float | None, message: str) -> None:
+        """Drop the progress."""
+
+    async def log(self, level: LogLevel, data: Any) -> None:
+        """Drop the line."""
+
+    async def ask(self, requests: Mapping[str, InputRequest]) -> Mapping[str, Mapping[str, Any]]:
+        """Refuse, because nobody can answer."""
+        del requests
+        raise ToolError(
+            "unsupported",
+            "This call needs an answer from a person, and this client cannot be asked.",
+            "Use a client that supports elicitation, or give the value as an argument.",
+        )
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through the corridor.
+
+    Args:
+        operation: The tool, resource or prompt that is asked for.
+        arguments: The arguments as they came.
+        principal: Who asks.
+        door: The way in, such as ``mcp``, ``http``, ``magic``.
+        channel: The way back to the client while the call runs.
+        client: The client's own name and version, as it told.
+        timeout: Seconds that the client grants, if it said so.
+        meta: The request's ``_meta``: trace context, idempotency key.
+    """
+
+    operation: Operation
+    arguments: Mapping[str, Any]
+    principal: Principal
+    door: str
+    channel: Channel = field(default_factory=SilentChannel)
+    client: str = ""
+    timeout: float | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    started: float = field(default_factory=time.time)
+    values: dict[str, Any] = field(default_factory=dict)
+    """The validated arguments, filled by the validating policy."""
+    progress: tuple[float, float | None, str] | None = None
+    """The last progress told."""
+    task: asyncio.Task[Any] | None = None
+    """The task that runs the call, so that a person can cancel it from outside."""

@@ -1,0 +1,165 @@
+"""The catalog: everything that can be asked for, and what of it a caller gets to see."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from jupyter_mcp.calls.call import Principal
+from jupyter_mcp.calls.events import Events, PromptsChanged, ResourcesChanged, ToolsChanged
+from jupyter_mcp.calls.tool import Completer, Operation, Prompt, Resource, Tool
+from jupyter_mcp.calls.toolset import Toolset
+from jupyter_mcp.errors import ToolError
+
+Kind = TypeVar("Kind", bound=Operation)
+
+CORE = ("notebooks", "jobs")
+"""The toolsets of the default view: about twenty tools, small enough for any model's context."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one kind of caller sees: the same for all principals with the same scopes.
+
+    Args:
+        key: Identifies the view together with the catalog's version.
+        version: The catalog's version that it was made from.
+        toolsets: The toolsets in it.
+        tools: Its tools by name, in a deterministic order; likewise the others.
+        memo: Where a door keeps bytes that it made from this view.
+    """
+
+    key: tuple[frozenset[str], frozenset[str]]
+    version: int
+    toolsets: tuple[Toolset, ...]
+    tools: dict[str, Tool]
+    resources: dict[str, Resource]
+    prompts: dict[str, Prompt]
+    completers: dict[tuple[str, str], Completer]
+    memo: dict[str, Any] = field(default_factory=dict)
+
+
+class Catalog:
+    """All toolsets of a runtime.
+
+    Args:
+        events: Where changes of the catalog are published.
+        allowed: The toolsets that an administrator named; empty for no restriction.
+    """
+
+    def __init__(self, events: Events, allowed: Iterable[str] = ()) -> None:
+        self._events = events
+        self._allowed = frozenset(allowed)
+        self._toolsets: dict[str, Toolset] = {}
+        self._tools: dict[str, Tool] = {}
+        self._views: dict[tuple[frozenset[str], frozenset[str]], View] = {}
+        self.version = 0
+
+    @property
+    def toolsets(self) -> tuple[Toolset, ...]:
+        """The toolsets, by name."""
+        return tuple(self._toolsets[name] for name in sorted(self._toolsets))
+
+    def add(self, toolset: Toolset) -> None:
+        """Add a toolset.
+
+        Raises:
+            ValueError: If its name or one of its tools is already taken.
+        """
+        if toolset.name in self._toolsets:
+            raise ValueError(f"There is already a toolset '{toolset.name}'.")
+        for operation in _tools(toolset):
+            if (other := self._tools.get(operation.name)) is not None:
+                raise ValueError(f"Tool '{other.name}' is already offered by '{other.toolset}'.")
+        self._toolsets[toolset.name] = toolset
+        self.changed()
+
+    def remove(self, name: str) -> None:
+        """Take the toolset `name` out."""
+        if self._toolsets.pop(name, None) is not None:
+            self.changed()
+
+    def changed(self) -> None:
+        """Forget the views and tell clients that their lists are stale."""
+        self.version += 1
+        self._views.clear()
+        self._tools = {tool.name: tool for toolset in self.toolsets for tool in _tools(toolset)}
+        for event in (ToolsChanged(), ResourcesChanged(), PromptsChanged()):
+            self._events.publish(event)
+
+    def selection(self, wanted: str | None = None) -> frozenset[str]:
+        """Return the toolsets of a request.
+
+        Args:
+            wanted: The names that the client asked for, joined by commas; ``all``, or None for
+                the default view.
+
+        Raises:
+            ToolError: ``not_found`` for a name that is not there or not allowed.
+        """
+        allowed = frozenset(self._toolsets) & (self._allowed or frozenset(self._toolsets))
+        if not wanted:
+            return allowed if self._allowed else allowed & frozenset(CORE)
+        if wanted == "all":
+            return allowed
+        names = frozenset(name.strip() for name in wanted.split(",") if name.strip())
+        if unknown := names - allowed:
+            raise ToolError(
+                "not_found",
+                f"There is no toolset '{min(unknown)}' here.",
+                f"Choose from: {', '.join(sorted(allowed))}, or 'all'.",
+            )
+        return names
+
+    def view(self, principal: Principal, selection: frozenset[str] | None = None) -> View:
+        """Return what `principal` sees of the toolsets in `selection`."""
+        chosen = self.selection() if selection is None else selection
+        key = (principal.scopes, chosen)
+        view = self._views.get(key)
+        if view is None:
+            view = self._views[key] = self._make_view(key)
+        return view
+
+    def tool(self, name: str, selection: frozenset[str]) -> Tool:
+        """Return the tool of that name among the toolsets in `selection`.
+
+        Whether the caller may use it is for the corridor to say, so that a refusal is recorded.
+
+        Raises:
+            ToolError: ``not_found``, with the nearest names.
+        """
+        found = self._tools.get(name)
+        if found is not None and found.toolset in selection:
+            return found
+        known = [tool.name for tool in self._tools.values() if tool.toolset in selection]
+        near = difflib.get_close_matches(name, known, n=3)
+        raise ToolError(
+            "not_found",
+            f"There is no tool '{name}' here.",
+            f"Did you mean {' or '.join(near)}?" if near else "The list of tools says what is.",
+        )
+
+    def _make_view(self, key: tuple[frozenset[str], frozenset[str]]) -> View:
+        scopes, chosen = key
+        toolsets = tuple(toolset for toolset in self.toolsets if toolset.name in chosen)
+        seen = [op for ts in toolsets for op in ts.operations if op.scope in scopes]
+        return View(
+            key=key,
+            version=self.version,
+            toolsets=toolsets,
+            tools=_named(seen, Tool),
+            resources={op.uri: op for op in _named(seen, Resource).values()},
+            prompts=_named(seen, Prompt),
+            completers={(op.toolset, op.name): op for op in seen if isinstance(op, Completer)},
+        )
+
+
+def _tools(toolset: Toolset) -> list[Tool]:
+    return [op for op in toolset.operations if isinstance(op, Tool)]
+
+
+def _named(operations: list[Operation], kind: type[Kind]) -> dict[str, Kind]:
+    mine = [op for op in operations if isinstance(op, kind)]
+    return {op.name: op for op in sorted(mine, key=lambda op: op.name)}

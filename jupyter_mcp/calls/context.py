@@ -1,0 +1,164 @@
+"""What a running tool can do besides computing: tell progress, ask, call on, start a job."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from jupyter_mcp.calls.call import Call, InputRequest, LogLevel, Principal
+from jupyter_mcp.errors import ToolError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from jupyter_mcp.calls.content import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person answered to `Context.ask`."""
+
+    action: Literal["accept", "decline", "cancel"]
+    content: Mapping[str, Any]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the person gave what was asked for."""
+        return self.action == "accept"
+
+
+class JobContext(Protocol):
+    """What a background job can tell while it runs."""
+
+    @property
+    def id(self) -> str:
+        """The job's identifier."""
+        ...
+
+    async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Tell how far the job is."""
+        ...
+
+    def log(self, text: str) -> None:
+        """Add `text` to the tail of the job's log."""
+        ...
+
+
+Work = Callable[[JobContext], Awaitable[Any]]
+
+
+@runtime_checkable
+class JobStarter(Protocol):
+    """Starts background jobs; the jobs toolset implements it."""
+
+    def start_job(
+        self, call: Call, title: str, work: Callable[[JobContext], Awaitable[Result]]
+    ) -> str:
+        """Begin `work` and return the job's identifier."""
+        ...
+
+
+class Caller(Protocol):
+    """The corridor as a running tool sees it."""
+
+    async def call_on(self, call: Call, tool: str, arguments: Mapping[str, Any]) -> Result:
+        """Call another tool for the same principal."""
+        ...
+
+    def start_job(self, call: Call, title: str, work: Work) -> str:
+        """Go on in the background."""
+        ...
+
+
+class Context:
+    """A running call, as its tool sees it. Tools get it by a parameter annotated `Context`."""
+
+    __slots__ = ("_call", "_caller")
+
+    def __init__(self, call: Call, caller: Caller) -> None:
+        self._call = call
+        self._caller = caller
+
+    @property
+    def principal(self) -> Principal:
+        """Who asked."""
+        return self._call.principal
+
+    @property
+    def call_id(self) -> str:
+        """The identifier of this call in records and logs."""
+        return self._call.id
+
+    @property
+    def client(self) -> str:
+        """The name that the client gave itself; empty when it gave none."""
+        return self._call.client
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether `ask` can reach a person."""
+        return self._call.channel.can_ask
+
+    async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Tell how far the call is; `done` must grow from call to call (MCP: progress)."""
+        self._call.progress = (done, total, message)
+        await self._call.channel.progress(done, total, message)
+
+    async def log(self, level: LogLevel, data: Any) -> None:
+        """Send the client a line of log, if it asked for that level."""
+        await self._call.channel.log(level, data)
+
+    async def ask(self, message: str, schema: type[BaseModel] | Mapping[str, Any]) -> Answer:
+        """Ask the person behind the client (MCP: elicitation, form mode).
+
+        Args:
+            message: What to ask.
+            schema: The fields to fill in: a flat pydantic model or JSON Schema of an object.
+
+        Raises:
+            ToolError: ``unsupported`` when nobody can be asked through this door.
+        """
+        form = dict(schema) if isinstance(schema, Mapping) else schema.model_json_schema()
+        answer = await self.request(
+            "elicitation/create", {"mode": "form", "message": message, "requestedSchema": form}
+        )
+        action = answer.get("action", "cancel")
+        return Answer(action=action, content=answer.get("content") or {})
+
+    async def request(
+        self,
+        method: Literal["elicitation/create", "sampling/createMessage", "roots/list"],
+        params: Mapping[str, Any],
+    ) -> Mapping[str, Any]:
+        """Ask the client for one thing in the protocol's own terms and return its raw answer."""
+        return (await self.request_all({"answer": InputRequest(method, params)}))["answer"]
+
+    async def request_all(
+        self, requests: Mapping[str, InputRequest]
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Ask the client for several things in one round."""
+        return await self._call.channel.ask(requests)
+
+    async def call(self, tool: str, arguments: Mapping[str, Any]) -> Result:
+        """Call another tool through the same corridor, as the same principal."""
+        return await self._caller.call_on(self._call, tool, arguments)
+
+    def job(self, title: str, work: Work) -> str:
+        """Go on with `work` in the background and return the job's identifier at once.
+
+        The job survives the client that asked for it; `work` returns what a tool would return.
+
+        Raises:
+            ToolError: ``unavailable`` when the jobs toolset is not loaded.
+        """
+        return self._caller.start_job(self._call, title, work)
+
+
+def no_jobs() -> ToolError:
+    """Return the error of a runtime without the jobs toolset."""
+    return ToolError(
+        "unavailable",
+        "Background work needs the 'jobs' toolset, which is not loaded.",
+        "Call without background=true, or add 'jobs' to the toolsets setting.",
+    )

@@ -1,0 +1,103 @@
+"""The corridor: the one way that every call travels, from any door to any toolset."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+
+from jupyter_mcp.calls.call import Call
+from jupyter_mcp.calls.catalog import Catalog
+from jupyter_mcp.calls.chain import Following, Policy, chain
+from jupyter_mcp.calls.content import Result
+from jupyter_mcp.calls.context import Context, JobContext, JobStarter, Work, no_jobs
+from jupyter_mcp.calls.executor import Executor
+from jupyter_mcp.errors import ToolError
+
+_log = logging.getLogger(__name__)
+
+
+class Corridor:
+    """Walks calls through the policies to their operation.
+
+    Args:
+        catalog: Where `Context.call` finds other tools.
+        executor: Threads for tools that are plain functions.
+        outer: The policies around everything; they see every result, failures too.
+        policies: The policies that may refuse a call, outermost first.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        executor: Executor,
+        outer: Sequence[Policy],
+        policies: Sequence[Policy],
+    ) -> None:
+        self._catalog = catalog
+        self._executor = executor
+        self.jobs: JobStarter | None = None
+        self._walk = chain([*outer, self._answer, *policies], self._run)
+
+    async def call(self, call: Call) -> Result:
+        """Run `call` and return its result; a failure is a result too.
+
+        Raises:
+            asyncio.CancelledError: When the caller's task is cancelled.
+        """
+        call.task = call.task or asyncio.current_task()
+        return await self._walk(call)
+
+    async def call_on(self, call: Call, tool: str, arguments: Mapping[str, object]) -> Result:
+        """Call another tool from within `call`, for the same principal."""
+        operation = self._catalog.tool(tool, self._catalog.selection("all"))
+        return await self.call(
+            Call(
+                operation=operation,
+                arguments=arguments,
+                principal=call.principal,
+                door=call.door,
+                channel=call.channel,
+                client=call.client,
+                meta=call.meta,
+            )
+        )
+
+    def start_job(self, call: Call, title: str, work: Work) -> str:
+        """Go on with `work` as a background job of the principal behind `call`."""
+        if self.jobs is None:
+            raise no_jobs()
+
+        async def run(job: JobContext) -> Result:
+            try:
+                return call.operation.shape(await work(job))
+            except ToolError as error:
+                return Result.from_error(error)
+            except Exception as error:  # noqa: BLE001 - the boundary of background work
+                return Result.from_error(_unexpected(call, error))
+
+        return self.jobs.start_job(call, title, run)
+
+    async def _answer(self, call: Call, following: Following) -> Result:
+        """Turn what the policies and the tool raise into results."""
+        try:
+            return await following(call)
+        except ToolError as error:
+            return Result.from_error(error)
+        except Exception as error:  # noqa: BLE001 - the boundary: nothing else may leak out
+            return Result.from_error(_unexpected(call, error))
+
+    async def _run(self, call: Call) -> Result:
+        return await call.operation.run(call, Context(call, self), self._executor)
+
+
+def _unexpected(call: Call, error: Exception) -> ToolError:
+    """Log an unforeseen failure under an id and return what the caller may know of it."""
+    number = uuid.uuid4().hex[:8]
+    _log.error("Call of '%s' failed, error id %s.", call.operation.name, number, exc_info=error)
+    return ToolError(
+        "internal",
+        f"'{call.operation.name}' failed unexpectedly (error id {number}).",
+        "Try again; if it happens again, give the error id to whoever runs this server.",
+    )

@@ -1,0 +1,65 @@
+"""Finds the toolsets that installed packages offer.
+
+A plugin that cannot be loaded is reported and left out: somebody else's mistake must not take the
+server down.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from jupyter_mcp.calls.toolset import Host, Toolset
+
+GROUP = "jupyter_mcp.toolsets"
+"""The entry point group of toolsets."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A plugin that was left out.
+
+    Args:
+        plugin: The entry point's name.
+        package: The distribution that offers it.
+        reason: One line that says why.
+    """
+
+    plugin: str
+    package: str
+    reason: str
+
+
+def load_toolsets(host: Host) -> Iterator[Toolset | Problem]:
+    """Build every installed toolset; yield a `Problem` for one that fails."""
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        yield _load(point, host)
+
+
+def _load(point: EntryPoint, host: Host) -> Toolset | Problem:
+    try:
+        toolset = _build(point.load(), host)
+        toolset.operations  # noqa: B018 - compiles every schema, so that mistakes show up here
+    except Exception as error:  # noqa: BLE001 - whatever a foreign plugin raises, the server starts
+        return report(point, error)
+    return toolset
+
+
+def _build(factory: Any, host: Host) -> Toolset:
+    toolset = factory(host)
+    if not isinstance(toolset, Toolset) or not toolset.name:
+        raise TypeError("the entry point must name a subclass of jupyter_mcp.Toolset with a name")
+    return toolset
+
+
+def report(point: EntryPoint, error: Exception) -> Problem:
+    """Log why a plugin was left out and return it as a `Problem`."""
+    package = point.dist.name if point.dist else "unknown"
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    _log.warning("Toolset '%s' of package '%s' was left out: %s", point.name, package, reason)
+    return Problem(plugin=point.name, package=package, reason=reason)

@@ -1,0 +1,225 @@
+"""From a Python signature to JSON Schema 2020-12 and back: validation in, serialisation out.
+
+pydantic does the work; this module only decides what a tool's signature means. It is imported
+when the catalog is built, not when the server extension loads, because pydantic is heavy.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
+
+from jupyter_mcp.calls.content import Reply, Result
+from jupyter_mcp.calls.context import Context
+from jupyter_mcp.errors import ToolError
+
+_ARGUMENT_LINE = re.compile(r"^\s+(\w+):\s+(.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a function takes and gives.
+
+    Args:
+        parameters: JSON Schema of the arguments.
+        returns: JSON Schema of the structured result; None when there is none.
+        context: The name of the parameter that gets the `Context`, if any.
+        parse: Checks raw arguments and returns the values to call the function with.
+        dump: Turns a returned value into JSON data that fits `returns`.
+    """
+
+    parameters: dict[str, Any]
+    returns: dict[str, Any] | None
+    context: str | None
+    parse: Callable[[Mapping[str, Any]], dict[str, Any]]
+    dump: Callable[[Any], Any]
+
+
+def read_signature(name: str, function: Callable[..., Any]) -> Signature:
+    """Read the signature of a tool function.
+
+    Raises:
+        TypeError: If a parameter has no annotation or a type that JSON cannot carry.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    context, model = _model_of(name, function, hints)
+    returns, dump = _return_of(hints.get("return"))
+    return Signature(
+        parameters=compact(model.model_json_schema()),
+        returns=returns,
+        context=context,
+        parse=_parser(name, model),
+        dump=dump,
+    )
+
+
+def describe(function: Callable[..., Any]) -> str:
+    """Return the docstring's text up to its first section, as one paragraph per paragraph."""
+    text = inspect.getdoc(function) or ""
+    text = re.split(r"\n\s*(?:Args|Returns|Raises|Example):\n", text)[0]
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n")).strip()
+
+
+def raw_parser(
+    name: str, schema: Mapping[str, Any]
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Return a parser for a tool that brings its own JSON Schema (draft 2020-12)."""
+    from jsonschema import Draft202012Validator
+
+    Draft202012Validator.check_schema(dict(schema))
+    validator = Draft202012Validator(dict(schema))
+
+    def parse(arguments: Mapping[str, Any]) -> dict[str, Any]:
+        error = next(iter(validator.iter_errors(dict(arguments))), None)
+        if error is not None:
+            place = "/".join(str(part) for part in error.absolute_path) or "arguments"
+            raise _invalid(name, f"{place}: {error.message}")
+        return dict(arguments)
+
+    return parse
+
+
+def compact(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return `schema` without what only costs a model's context: titles and one-use references."""
+    definitions = schema.pop("$defs", {})
+    short = _shorten(schema, definitions)
+    assert isinstance(short, dict)  # noqa: S101 - a dict goes in, a dict comes out
+    return short
+
+
+def _shorten(node: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_shorten(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        target = definitions[node["$ref"].rsplit("/", 1)[1]]
+        return _shorten({**target, **{k: v for k, v in node.items() if k != "$ref"}}, definitions)
+    node = _without_null(node)
+    return {
+        key: _shorten_properties(value, definitions)
+        if key == "properties"
+        else _shorten(value, definitions)
+        for key, value in node.items()
+        if not (key == "title" and isinstance(value, str))
+        and not (key == "default" and value is None)
+    }
+
+
+def _shorten_properties(properties: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
+    return {name: _shorten(schema, definitions) for name, schema in properties.items()}
+
+
+def _without_null(node: dict[str, Any]) -> dict[str, Any]:
+    """Drop the null branch of an optional argument: leaving it out says the same in fewer bytes."""
+    branches = node.get("anyOf")
+    if not isinstance(branches, list) or {"type": "null"} not in branches or "default" not in node:
+        return node
+    rest = [branch for branch in branches if branch != {"type": "null"}]
+    others = {key: value for key, value in node.items() if key != "anyOf"}
+    return {**rest[0], **others} if len(rest) == 1 else {**others, "anyOf": rest}
+
+
+def _model_of(
+    name: str, function: Callable[..., Any], hints: Mapping[str, Any]
+) -> tuple[str | None, type[BaseModel]]:
+    context: str | None = None
+    fields: dict[str, Any] = {}
+    texts = _argument_texts(function)
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name == "self":
+            continue
+        hint = hints.get(parameter.name)
+        if hint is None:
+            raise TypeError(
+                f"Parameter '{parameter.name}' of tool '{name}' needs a type annotation."
+            )
+        if hint is Context:
+            context = parameter.name
+            continue
+        fields[parameter.name] = _field(parameter, hint, texts.get(parameter.name))
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=False)
+    return context, create_model(name, __config__=config, **fields)
+
+
+def _field(parameter: inspect.Parameter, hint: Any, text: str | None) -> tuple[Any, Any]:
+    default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+    if isinstance(default, FieldInfo) or text is None or _has_description(hint):
+        return hint, default
+    return Annotated[hint, Field(description=text)], default
+
+
+def _has_description(hint: Any) -> bool:
+    extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return any(isinstance(extra, FieldInfo) and extra.description for extra in extras)
+
+
+def _argument_texts(function: Callable[..., Any]) -> dict[str, str]:
+    parts = re.split(r"\n\s*Args:\n", inspect.getdoc(function) or "")
+    if len(parts) == 1:
+        return {}
+    lines = re.split(r"\n\s*\n", parts[1])[0].splitlines()
+    return {m[1]: m[2].strip() for m in map(_ARGUMENT_LINE.match, lines) if m}
+
+
+def _parser(name: str, model: type[BaseModel]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    fields = tuple(model.model_fields)
+
+    def parse(arguments: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            values = model.model_validate(arguments)
+        except ValidationError as error:
+            raise _invalid(name, _first_error(error, fields)) from None
+        return {field: getattr(values, field) for field in fields}
+
+    return parse
+
+
+def _first_error(error: ValidationError, fields: tuple[str, ...]) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    match first["type"]:
+        case "missing":
+            return f"'{place}' is missing"
+        case "extra_forbidden":
+            return f"there is no argument '{place}' (it takes: {', '.join(fields) or 'none'})"
+        case _:
+            return f"'{place}': {first['msg']}"
+
+
+def _invalid(name: str, what: str) -> ToolError:
+    return ToolError(
+        "invalid_arguments",
+        f"Invalid arguments for '{name}': {what}.",
+        "Correct the arguments and call again; the tool's input schema says what it takes.",
+    )
+
+
+def _return_of(hint: Any) -> tuple[dict[str, Any] | None, Callable[[Any], Any]]:
+    hint = _inside_reply(hint)
+    if hint in (None, type(None), Any, Result, inspect.Signature.empty):
+        return None, lambda value: value
+    adapter: TypeAdapter[Any] = TypeAdapter(hint)
+    schema = compact(adapter.json_schema(mode="serialization", schema_generator=GenerateJsonSchema))
+    if schema.get("type") == "object":
+        return schema, lambda value: adapter.dump_python(value, mode="json", exclude_none=True)
+    wrapped = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
+    return wrapped, lambda value: {"result": adapter.dump_python(value, mode="json")}
+
+
+def _inside_reply(hint: Any) -> Any:
+    """Return T of `Reply[T]`, also where the annotation is a union with plain values."""
+    if get_origin(hint) is Reply:
+        return get_args(hint)[0]
+    if get_origin(hint) in (Union, types.UnionType):
+        inside = tuple(_inside_reply(part) for part in get_args(hint))
+        return Union[inside]  # noqa: UP007 - built at run time from a tuple
+    return None if hint is Reply else hint

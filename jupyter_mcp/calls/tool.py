@@ -1,0 +1,343 @@
+"""What can be asked for: tools, resources and prompts, all of one kind that travels the corridor.
+
+A tool is a typed function. The decorators here only leave a note on it; a `Toolset` turns the
+notes into operations when it is built, and that is when a mistake in a schema is found.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeVar
+
+from jupyter_mcp.calls.call import Call, Scope
+from jupyter_mcp.calls.content import Block, Reply, Result, Text, text_of
+from jupyter_mcp.calls.context import Context
+from jupyter_mcp.calls.executor import Executor
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+NOTE = "__jupyter_mcp__"
+"""The attribute under which a decorator leaves its note on a function."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolNote:
+    """What `tool` was told about a function."""
+
+    scope: Scope
+    name: str | None = None
+    title: str | None = None
+    read_only: bool | None = None
+    destructive: bool = False
+    idempotent: bool = False
+    open_world: bool = False
+    timeout: float | None = None
+    cacheable_for: float | None = None
+    long_running: bool = False
+    icon: str | None = None
+    input_schema: Mapping[str, Any] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceNote:
+    """What `resource` was told about a function."""
+
+    uri: str
+    scope: Scope
+    name: str | None = None
+    title: str | None = None
+    mime: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptNote:
+    """What `prompt` was told about a function."""
+
+    name: str | None = None
+    title: str | None = None
+    scope: Scope = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class CompleterNote:
+    """What `completer` was told about a function."""
+
+    argument: str
+
+
+def tool(
+    *,
+    scope: Scope,
+    name: str | None = None,
+    title: str | None = None,
+    read_only: bool | None = None,
+    destructive: bool = False,
+    idempotent: bool = False,
+    open_world: bool = False,
+    timeout: float | None = None,
+    cacheable_for: float | None = None,
+    long_running: bool = False,
+    icon: str | None = None,
+    input_schema: Mapping[str, Any] | None = None,
+    meta: Mapping[str, Any] | None = None,
+) -> Callable[[F], F]:
+    """Offer a function as a tool.
+
+    Args:
+        scope: What a caller must be allowed: ``read``, ``edit``, ``execute`` or ``admin``.
+        name: The tool's name; the function's by default.
+        title: The name that people see.
+        read_only: Whether it changes nothing; by default, whether the scope is ``read``.
+        destructive: Whether it can destroy what cannot be brought back.
+        idempotent: Whether a second call with the same arguments changes nothing more.
+        open_world: Whether it reaches things outside of the server.
+        timeout: Seconds after which the call is cancelled; None for the server's default.
+        cacheable_for: Seconds for which a result may be served again.
+        long_running: Whether calls usually take more than a few seconds.
+        icon: Path of an icon below the server's own icons.
+        input_schema: JSON Schema 2020-12 of the arguments, where the signature cannot say it; the
+            function then takes the arguments as keywords, unchecked by type.
+        meta: Extra keys of the tool's ``_meta``.
+    """
+    note = ToolNote(
+        scope=scope,
+        name=name,
+        title=title,
+        read_only=read_only,
+        destructive=destructive,
+        idempotent=idempotent,
+        open_world=open_world,
+        timeout=timeout,
+        cacheable_for=cacheable_for,
+        long_running=long_running,
+        icon=icon,
+        input_schema=input_schema,
+        meta=meta or {},
+    )
+    return lambda function: _noted(function, note)
+
+
+def resource(
+    uri: str,
+    *,
+    scope: Scope = "read",
+    name: str | None = None,
+    title: str | None = None,
+    mime: str | None = None,
+) -> Callable[[F], F]:
+    """Offer a function as a resource, or as a template when `uri` has variables (RFC 6570).
+
+    The function takes one string for each variable and returns text, bytes or `Embedded` blocks.
+
+    Args:
+        uri: The URI or URI template, such as ``notebook://{+path}``.
+        scope: What a caller must be allowed.
+        name: A short name; the function's by default.
+        title: The name that people see.
+        mime: MIME type of the contents.
+    """
+    note = ResourceNote(uri=uri, scope=scope, name=name, title=title, mime=mime)
+    return lambda function: _noted(function, note)
+
+
+def prompt(*, name: str | None = None, title: str | None = None) -> Callable[[F], F]:
+    """Offer a function as a prompt; its string parameters are the prompt's arguments.
+
+    Args:
+        name: The prompt's name; the function's by default.
+        title: The name that people see.
+    """
+    note = PromptNote(name=name, title=title)
+    return lambda function: _noted(function, note)
+
+
+def completer(argument: str) -> Callable[[F], F]:
+    """Complete the prompt argument or template variable named `argument`.
+
+    The function takes ``(ctx, prefix, given)``, where `given` holds the values that are already
+    known, and returns a list of strings.
+    """
+    note = CompleterNote(argument=argument)
+    return lambda function: _noted(function, note)
+
+
+def _noted(function: F, note: Any) -> F:
+    setattr(function, NOTE, note)
+    return function
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """Something that a call can ask for.
+
+    Args:
+        name: Its unique name among its kind.
+        toolset: The name of the toolset that offers it.
+        scope: What a caller must be allowed.
+        function: The bound function.
+        parse: Checks raw arguments and returns keyword arguments.
+        title: The name that people see.
+        description: What it does, for people and models.
+        context: The parameter that gets the `Context`.
+        timeout: Seconds after which a call is cancelled.
+    """
+
+    kind: ClassVar[str] = "operation"
+    name: str
+    toolset: str
+    scope: Scope
+    function: Callable[..., Any]
+    parse: Callable[[Mapping[str, Any]], dict[str, Any]]
+    title: str | None = None
+    description: str = ""
+    context: str | None = None
+    timeout: float | None = None
+
+    async def run(self, call: Call, context: Context, executor: Executor) -> Result:
+        """Call the function with the validated values and shape what it returns."""
+        values = call.values
+        if self.context is not None:
+            values = {**values, self.context: context}
+        if inspect.iscoroutinefunction(self.function):
+            returned = await self.function(**values)
+        else:
+            returned = await executor.run(self.function, **values)
+        return self.shape(returned)
+
+    def shape(self, returned: Any) -> Result:
+        """Turn a returned value into a result."""
+        return Result(value=returned)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool(Operation):
+    """A tool of the catalog."""
+
+    kind: ClassVar[str] = "tool"
+    input_schema: Mapping[str, Any]
+    output_schema: Mapping[str, Any] | None = None
+    dump: Callable[[Any], Any] = text_of
+    read_only: bool = False
+    destructive: bool = False
+    idempotent: bool = False
+    open_world: bool = False
+    cacheable_for: float | None = None
+    long_running: bool = False
+    icon: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def shape(self, returned: Any) -> Result:
+        """Dump the structured value and make sure that there is something to read."""
+        if isinstance(returned, Result):
+            return returned
+        reply = returned if isinstance(returned, Reply) else Reply(returned)
+        structured = None if self.output_schema is None else self.dump(reply.value)
+        content = tuple(reply.content) or self._default_content(reply.value, structured)
+        return Result(content, structured, reply.is_error, value=reply.value, meta=reply.meta)
+
+    def _default_content(self, value: Any, structured: Any) -> tuple[Block, ...]:
+        if isinstance(value, Block):
+            return (value,)
+        if isinstance(value, list) and value and all(isinstance(item, Block) for item in value):
+            return tuple(value)
+        if isinstance(value, str):
+            return (Text(value),)
+        return (Text(text_of(structured if structured is not None else self._plain(value))),)
+
+    @staticmethod
+    def _plain(value: Any) -> Any:
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(Any).dump_python(value, mode="json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource(Operation):
+    """A resource, or a family of them behind a URI template."""
+
+    kind: ClassVar[str] = "resource"
+    uri: str
+    mime: str | None = None
+
+    @property
+    def is_template(self) -> bool:
+        """Whether the URI has variables."""
+        return "{" in self.uri
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt(Operation):
+    """A prompt that a person picks."""
+
+    kind: ClassVar[str] = "prompt"
+    arguments: Mapping[str, Any]
+    """JSON Schema of the arguments."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completer(Operation):
+    """Completes one argument of prompts and templates."""
+
+    kind: ClassVar[str] = "completion"
+
+
+def build(toolset: str, function: Callable[..., Any]) -> Operation:
+    """Make the operation that a decorated function describes.
+
+    Raises:
+        TypeError: If the signature cannot be offered.
+    """
+    from jupyter_mcp.calls.schema import describe, raw_parser, read_signature
+
+    note = getattr(function, NOTE)
+    name: str = getattr(note, "name", None) or function.__name__
+    signature = read_signature(name, function)
+    common: dict[str, Any] = {
+        "name": name,
+        "toolset": toolset,
+        "function": function,
+        "parse": signature.parse,
+        "context": signature.context,
+        "description": describe(function),
+        "title": getattr(note, "title", None),
+    }
+    match note:
+        case ToolNote():
+            made = _tool(note, signature, common)
+            if note.input_schema is None:
+                return made
+            return replace(
+                made,
+                input_schema=dict(note.input_schema),
+                parse=raw_parser(name, note.input_schema),
+            )
+        case ResourceNote():
+            return Resource(scope=note.scope, uri=note.uri, mime=note.mime, **common)
+        case PromptNote():
+            return Prompt(scope=note.scope, arguments=signature.parameters, **common)
+        case CompleterNote():
+            return Completer(scope="read", **(common | {"name": note.argument}))
+        case _:
+            raise TypeError(f"'{name}' carries no note of tool, resource, prompt or completer.")
+
+
+def _tool(note: ToolNote, signature: Any, common: Mapping[str, Any]) -> Tool:
+    return Tool(
+        **common,
+        scope=note.scope,
+        timeout=note.timeout,
+        input_schema=signature.parameters,
+        output_schema=signature.returns,
+        dump=signature.dump,
+        read_only=note.scope == "read" if note.read_only is None else note.read_only,
+        destructive=note.destructive,
+        idempotent=note.idempotent,
+        open_world=note.open_world,
+        cacheable_for=note.cacheable_for,
+        long_running=note.long_running,
+        icon=note.icon,
+        meta=note.meta,
+    )

@@ -1,0 +1,127 @@
+"""A toolset: a group of tools, resources and prompts around one subject, with one life.
+
+Anybody's package can offer one through the entry point group ``jupyter_mcp.toolsets``; the
+built-in ones come the same way and have the same shape.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from jupyter_mcp.calls.content import Link
+from jupyter_mcp.calls.context import Context
+from jupyter_mcp.calls.events import Events
+from jupyter_mcp.calls.executor import Executor
+from jupyter_mcp.calls.supervisor import Supervisor
+from jupyter_mcp.calls.tool import NOTE, Operation, build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Panel(Protocol):
+    """A person's JupyterLab, reached through our panel."""
+
+    def connected(self, path: str) -> bool:
+        """Whether some JupyterLab has the document `path` open."""
+        ...
+
+    async def request(self, path: str, op: dict[str, Any]) -> dict[str, Any]:
+        """Do `op` on the open document and return what it answers.
+
+        Raises:
+            ToolError: ``unavailable`` when the page went away.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JupyterServices:
+    """The parts of a Jupyter server that toolsets work with.
+
+    Args:
+        contents_manager: Jupyter's contents manager.
+        kernel_manager: Its kernel manager (multi kernel manager).
+        session_manager: Its session manager; None without a server.
+        kernel_spec_manager: Its kernel spec manager.
+        ydoc: The ``jupyter_server_ydoc`` extension app; None without collaboration.
+        panel: The connected panels; None without a server.
+        root_dir: The server's root folder.
+    """
+
+    contents_manager: Any
+    kernel_manager: Any
+    kernel_spec_manager: Any
+    session_manager: Any = None
+    ydoc: Any = None
+    panel: Panel | None = None
+    root_dir: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the runtime hands to a toolset.
+
+    Args:
+        settings: The administrator's settings (`jupyter_mcp.config.Settings`).
+        state: A private folder for state that survives a restart.
+        events: Where change events are published.
+        executor: Threads for blocking work.
+        tasks: The owner of background tasks.
+        storage: The database (`jupyter_mcp.storage.Storage`), opened at first use.
+        jupyter: The Jupyter server's parts; None where there is no server.
+    """
+
+    settings: Any
+    state: Path
+    events: Events
+    executor: Executor
+    tasks: Supervisor
+    storage: Any
+    jupyter: JupyterServices | None = None
+
+    @property
+    def root(self) -> Path | None:
+        """The server's root folder; None where there is no server."""
+        return Path(self.jupyter.root_dir) if self.jupyter and self.jupyter.root_dir else None
+
+
+class Toolset:
+    """Base of all toolsets: subclass it and decorate methods.
+
+    Args:
+        host: What the runtime offers; kept as ``self.host``.
+    """
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    description: ClassVar[str] = ""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    async def start(self) -> None:
+        """Begin what the toolset needs to run."""
+
+    async def stop(self) -> None:
+        """End all that `start` or a call began."""
+
+    async def resources(self, ctx: Context) -> list[Link]:
+        """Return the concrete resources to list beside the templates."""
+        del ctx
+        return []
+
+    @cached_property
+    def operations(self) -> tuple[Operation, ...]:
+        """The tools, resources, prompts and completers that the methods describe."""
+        return tuple(build(self.name, function) for function in self._functions())
+
+    def _functions(self) -> Iterator[Callable[..., Any]]:
+        for attribute, member in inspect.getmembers_static(type(self)):
+            if hasattr(member, NOTE):
+                yield getattr(self, attribute)

@@ -1,0 +1,131 @@
+"""Keeps what was called, by whom, how it ended; the panel and the HTTP API read it.
+
+The log is memory only and bounded: a durable audit comes with the trust policies and stands in the
+same place. Arguments are not kept, because they may hold what is private.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_mcp.calls.call import Call
+from jupyter_mcp.calls.chain import Following
+from jupyter_mcp.calls.content import Result
+from jupyter_mcp.calls.events import CallsChanged, Events
+from jupyter_mcp.errors import ToolError
+
+
+@dataclass(slots=True)
+class Entry:
+    """One call that runs or ran.
+
+    Args:
+        call: The call.
+        ended: Unix time of its end; None while it runs.
+        result: Its result; None while it runs or when it was cancelled.
+        cancelled: Whether it was cancelled.
+    """
+
+    call: Call
+    ended: float | None = None
+    result: Result | None = None
+    cancelled: bool = False
+
+    @property
+    def status(self) -> str:
+        """One of ``running``, ``succeeded``, ``failed``, ``cancelled``."""
+        if self.cancelled:
+            return "cancelled"
+        if self.result is None:
+            return "running"
+        return "failed" if self.result.is_error else "succeeded"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry without arguments and result."""
+        call = self.call
+        entry: dict[str, Any] = {
+            "id": call.id,
+            "name": call.operation.name,
+            "kind": call.operation.kind,
+            "principal": call.principal.name,
+            "client": call.client,
+            "door": call.door,
+            "started": call.started,
+            "status": self.status,
+            "is_error": self.status == "failed",
+            "seconds": round((self.ended or time.time()) - call.started, 3),
+        }
+        if call.progress is not None:
+            done, total, message = call.progress
+            entry["progress"] = {"done": done, "total": total, "message": message}
+        return entry
+
+
+@dataclass(slots=True)
+class CallLog:
+    """The policy around everything: an entry for each call.
+
+    Args:
+        events: Where the start and the end of calls are published.
+        kept: How many ended calls are kept.
+        total: How many calls there were.
+        failed: How many of them failed.
+    """
+
+    events: Events
+    kept: int = 200
+    total: int = 0
+    failed: int = 0
+    running: dict[str, Entry] = field(default_factory=dict)
+    recent: OrderedDict[str, Entry] = field(default_factory=OrderedDict)
+
+    async def __call__(self, call: Call, following: Following) -> Result:
+        """Record `call` while it runs and when it is done."""
+        entry = self.running[call.id] = Entry(call)
+        self.events.publish(CallsChanged(call.id))
+        try:
+            entry.result = await following(call)
+            return entry.result
+        finally:
+            self._ended(entry)
+
+    def find(self, call_id: str, owner: str | None) -> Entry:
+        """Return the entry of a call.
+
+        Args:
+            call_id: The call's identifier.
+            owner: The principal who asks, or None for somebody who may see every call.
+
+        Raises:
+            ToolError: ``not_found`` when there is none, or it is somebody else's.
+        """
+        entry = self.running.get(call_id) or self.recent.get(call_id)
+        if entry is None or (owner is not None and entry.call.principal.id != owner):
+            raise ToolError(
+                "not_found",
+                f"There is no call '{call_id}'.",
+                f"Only running calls and the last {self.kept} ended ones are kept.",
+            )
+        return entry
+
+    def cancel(self, call_id: str, owner: str | None) -> Entry:
+        """Cancel a running call and return its entry; one that has ended is left as it is."""
+        entry = self.find(call_id, owner)
+        if entry.ended is None and entry.call.task is not None:
+            entry.call.task.cancel()
+        return entry
+
+    def _ended(self, entry: Entry) -> None:
+        entry.ended = time.time()
+        entry.cancelled = entry.result is None
+        entry.call.task = None
+        self.total += 1
+        self.failed += entry.status == "failed"
+        del self.running[entry.call.id]
+        self.recent[entry.call.id] = entry
+        while len(self.recent) > self.kept:
+            self.recent.popitem(last=False)
+        self.events.publish(CallsChanged(entry.call.id))

@@ -1,0 +1,153 @@
+"""The composition root: builds everything from the settings, owns it, and ends it.
+
+A Jupyter server, a command or a kernel without a server each start one `Runtime`. It is the only
+module that knows every room.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_mcp.calls.call import Call, Channel, Principal, SilentChannel
+from jupyter_mcp.calls.catalog import Catalog
+from jupyter_mcp.calls.content import Result
+from jupyter_mcp.calls.context import JobStarter
+from jupyter_mcp.calls.corridor import Corridor
+from jupyter_mcp.calls.events import Events
+from jupyter_mcp.calls.executor import Executor
+from jupyter_mcp.calls.plugins import Problem, load_toolsets
+from jupyter_mcp.calls.supervisor import Supervisor
+from jupyter_mcp.calls.tool import Operation
+from jupyter_mcp.calls.toolset import Host, JupyterServices, Toolset
+from jupyter_mcp.config import Settings
+from jupyter_mcp.policies import CallLog, Deadline, authorize, validate
+from jupyter_mcp.storage import Storage
+
+_log = logging.getLogger(__name__)
+
+
+class Runtime:
+    """All services of one server or kernel.
+
+    Args:
+        settings: The administrator's settings.
+        jupyter: The Jupyter server's parts, or what stands for them in a kernel.
+    """
+
+    def __init__(self, settings: Settings, jupyter: JupyterServices | None = None) -> None:
+        self.settings = settings
+        self.jupyter = jupyter
+        self.started = time.time()
+        self.events = Events()
+        self.tasks = Supervisor()
+        self.executor = Executor(settings.threads)
+        state = settings.state_folder(jupyter.root_dir if jupyter else "")
+        self.storage = Storage(state, settings.database_url)
+        self.host = Host(
+            settings=settings,
+            state=state,
+            events=self.events,
+            executor=self.executor,
+            tasks=self.tasks,
+            storage=self.storage,
+            jupyter=jupyter,
+        )
+        self.catalog = Catalog(self.events, settings.toolsets)
+        self.calls = CallLog(self.events)
+        self.corridor = Corridor(
+            self.catalog,
+            self.executor,
+            outer=[self.calls],
+            policies=[validate, authorize, Deadline(settings.call_seconds or None)],
+        )
+        self.problems: list[Problem] = []
+
+    async def start(self) -> None:
+        """Load the toolsets, heavy imports in a thread, and start them."""
+        for loaded in await self.executor.run(lambda: list(load_toolsets(self.host))):
+            if isinstance(loaded, Problem):
+                self.problems.append(loaded)
+            else:
+                await self._add(loaded)
+
+    async def stop(self) -> None:
+        """End everything in the reverse order: toolsets, tasks, database, threads."""
+        for toolset in reversed(self.catalog.toolsets):
+            try:
+                await toolset.stop()
+            except Exception:
+                _log.exception("Toolset '%s' failed to stop; the others go on.", toolset.name)
+        await self.tasks.stop()
+        self.storage.stop()
+        self.executor.stop()
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        principal: Principal,
+        door: str,
+        *,
+        selection: frozenset[str] | None = None,
+        channel: Channel | None = None,
+        client: str = "",
+        timeout: float | None = None,  # noqa: ASYNC109 - it travels with the call to its deadline
+        meta: Mapping[str, Any] | None = None,
+    ) -> Result:
+        """Call a tool by name: what every door does.
+
+        Raises:
+            ToolError: ``not_found`` when the selection has no such tool; all else is in the result.
+        """
+        tool = self.catalog.tool(name, self.catalog.selection() if selection is None else selection)
+        return await self.call(
+            tool,
+            arguments,
+            principal,
+            door,
+            channel=channel,
+            client=client,
+            timeout=timeout,
+            meta=meta,
+        )
+
+    async def call(
+        self,
+        operation: Operation,
+        arguments: Mapping[str, Any],
+        principal: Principal,
+        door: str,
+        *,
+        channel: Channel | None = None,
+        client: str = "",
+        timeout: float | None = None,  # noqa: ASYNC109 - it travels with the call to its deadline
+        meta: Mapping[str, Any] | None = None,
+    ) -> Result:
+        """Walk any operation (tool, resource, prompt, completion) through the corridor."""
+        return await self.corridor.call(
+            Call(
+                operation=operation,
+                arguments=arguments,
+                principal=principal,
+                door=door,
+                channel=channel or SilentChannel(),
+                client=client,
+                timeout=timeout,
+                meta=meta or {},
+            )
+        )
+
+    async def _add(self, toolset: Toolset) -> None:
+        try:
+            await toolset.start()
+            self.catalog.add(toolset)
+        except Exception as error:  # noqa: BLE001 - a broken toolset is left out, the server starts
+            _log.warning("Toolset '%s' was left out: %s", toolset.name, error)
+            reason = f"{type(error).__name__}: {error}"
+            self.problems.append(Problem(toolset.name, type(toolset).__module__, reason))
+            return
+        if isinstance(toolset, JobStarter):
+            self.corridor.jobs = toolset

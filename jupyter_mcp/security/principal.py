@@ -1,0 +1,53 @@
+"""Who a call belongs to.
+
+A principal is made once per request from what Jupyter or JupyterHub says about the caller. It
+never holds the credential itself: where one token has to be told from another, a hash stands in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+ALL_SCOPES = frozenset({"read", "edit", "execute", "admin"})
+"""Everything that a caller can be allowed; the owner of a single-user server holds all."""
+
+HUB_SCOPE_PREFIX = "custom:mcp:"
+"""JupyterHub's custom scopes of ours, such as ``custom:mcp:read``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person or a token.
+
+    Args:
+        id: Stable identifier; for a token a hash of it.
+        name: The name to show.
+        scopes: What it may do.
+        credential: Hash of the credential that was shown, to which sessions are bound.
+    """
+
+    id: str
+    name: str
+    scopes: frozenset[str] = ALL_SCOPES
+    credential: str = ""
+
+
+def fingerprint(credential: str) -> str:
+    """Return a short hash that stands for a credential wherever it has to be recognised."""
+    return hashlib.sha256(credential.encode()).hexdigest()[:24]
+
+
+def scopes_from_hub(hub_scopes: Iterable[str]) -> frozenset[str]:
+    """Return our scopes for the scopes of a JupyterHub token.
+
+    Access to the server is the Hub's own decision and was taken before. A token that carries any
+    of our custom scopes is narrowed to those; one that carries none may do what its holder could
+    do in JupyterLab, that is everything. JupyterHub expands sub-scopes itself and may add a filter
+    (``custom:mcp:read!user=ann``).
+    """
+    ours = {s.removeprefix(HUB_SCOPE_PREFIX) for s in hub_scopes if s.startswith(HUB_SCOPE_PREFIX)}
+    if not ours:
+        return ALL_SCOPES
+    return ALL_SCOPES & {scope.split("!", 1)[0] for scope in ours}

@@ -1,0 +1,110 @@
+"""The one owner of the database connection.
+
+SQLAlchemy and Alembic are imported when the first statement runs, in the storage's own thread: a
+server that nobody asks for history or jobs never pays for them. One thread also means one writer,
+which is what SQLite wants.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+R = TypeVar("R")
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "fuse.sshfs", "9p"}
+)
+"""Where SQLite's write-ahead log is not safe (https://sqlite.org/wal.html, "Disadvantages")."""
+
+
+class Storage:
+    """A database that is opened, and migrated, at first use.
+
+    Args:
+        folder: The state folder, where SQLite's file lies.
+        url: SQLAlchemy URL of another database; empty for SQLite.
+    """
+
+    def __init__(self, folder: Path, url: str = "") -> None:
+        self.url = url or f"sqlite:///{folder / 'workbench.db'}"
+        self._folder = folder
+        self._engine: Engine | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jupyter-mcp-storage")
+
+    async def run(self, work: Callable[[Connection], R]) -> R:
+        """Run `work` with a connection, in a transaction, on the storage's thread.
+
+        The transaction is rolled back when `work` raises, and the error is passed on.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+
+    def stop(self) -> None:
+        """Finish what was handed in, close the connections and end the thread."""
+        self._thread.submit(self._close).result()
+        self._thread.shutdown(wait=True)
+
+    def _run(self, work: Callable[[Connection], R]) -> R:
+        if self._engine is None:
+            self._engine = self._open()
+        with self._engine.begin() as connection:
+            return work(connection)
+
+    def _open(self) -> Engine:
+        from sqlalchemy import create_engine, event
+
+        engine = create_engine(self.url)
+        if engine.dialect.name == "sqlite":
+            journal = "DELETE" if file_system(self._folder) in NETWORK_FILE_SYSTEMS else "WAL"
+            event.listen(engine, "connect", _sqlite_pragmas(journal))
+        with engine.begin() as connection:
+            migrate(connection)
+        return engine
+
+    def _close(self) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the database to the newest schema."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def file_system(folder: Path, mounts: str = "/proc/mounts") -> str:
+    """Return the type of the file system that `folder` lies on; empty where it cannot be told."""
+    try:
+        lines = Path(mounts).read_text().splitlines()
+    except OSError:
+        return ""
+    place, kind = "", ""
+    for _device, mount, mounted, *_ in (line.split() for line in lines):
+        if folder.resolve().is_relative_to(mount) and len(mount) >= len(place):
+            place, kind = mount, mounted
+    return kind
+
+
+def _sqlite_pragmas(journal: str) -> Callable[[Any, Any], None]:
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA journal_mode={journal}")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA busy_timeout=5000")
+        cursor.close()
+
+    return set_pragmas

@@ -1,0 +1,1 @@
+"""Long-running work as one kind of record."""
