@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Float, HasTraits, Integer, List, Unicode
@@ -102,8 +103,6 @@ class SettingsTraits(HasTraits):
 
     def to_settings(self) -> Settings:
         """Return the traits' values as frozen settings."""
-        names = [
-            name for name in Settings.__dataclass_fields__ if name in SettingsTraits.class_traits()
-        ]
-        values = {name: getattr(self, name) for name in names}
-        return Settings(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        values: dict[str, Any] = {name: getattr(self, name) for name in Settings.__slots__}
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return Settings(**values | lists)

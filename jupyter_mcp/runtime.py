@@ -78,7 +78,7 @@ class Runtime:
         for toolset in reversed(self.catalog.toolsets):
             try:
                 await toolset.stop()
-            except Exception:
+            except Exception:  # noqa: BLE001 - all the rest has to be stopped too
                 _log.exception("Toolset '%s' failed to stop; the others go on.", toolset.name)
         await self.tasks.stop()
         self.storage.stop()

@@ -7,6 +7,7 @@ when the catalog is built, not when the server extension loads, because pydantic
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import types
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ from jupyter_mcp.calls.content import Reply, Result
 from jupyter_mcp.calls.context import Context
 from jupyter_mcp.errors import ToolError
 
+_NOISE = (("default", None), ("additionalProperties", True))
+_REFERENCE = re.compile(r'"#/\$defs/([^"]+)"')
 _ARGUMENT_LINE = re.compile(r"^\s+(\w+):\s+(.*)$")
 
 
@@ -88,34 +91,61 @@ def raw_parser(
 
 
 def compact(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return `schema` without what only costs a model's context: titles and one-use references."""
-    definitions = schema.pop("$defs", {})
-    short = _shorten(schema, definitions)
-    assert isinstance(short, dict)  # noqa: S101 - a dict goes in, a dict comes out
-    return short
+    """Return `schema` without what only costs a model's context.
+
+    Titles and the docstrings of models go, and references are replaced by what they refer to. A
+    schema that refers to itself keeps its definitions.
+    """
+    definitions: dict[str, Any] = schema.pop("$defs", {})
+    for model in (schema, *definitions.values()):
+        model.pop("description", None)
+    if any(_refers_to_itself(name, definitions) for name in definitions):
+        short = _Shortener({}).short({**schema, "$defs": definitions})
+    else:
+        short = _Shortener(definitions).short(schema)
+    return dict(short)
 
 
-def _shorten(node: Any, definitions: Mapping[str, Any]) -> Any:
-    if isinstance(node, list):
-        return [_shorten(item, definitions) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if "$ref" in node:
-        target = definitions[node["$ref"].rsplit("/", 1)[1]]
-        return _shorten({**target, **{k: v for k, v in node.items() if k != "$ref"}}, definitions)
-    node = _without_null(node)
-    return {
-        key: _shorten_properties(value, definitions)
-        if key == "properties"
-        else _shorten(value, definitions)
-        for key, value in node.items()
-        if not (key == "title" and isinstance(value, str))
-        and not (key == "default" and value is None)
-    }
+def _refers_to_itself(name: str, definitions: Mapping[str, Any]) -> bool:
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for found in _REFERENCE.findall(json.dumps(definitions[waiting.pop()])):
+            if found == name:
+                return True
+            if found not in seen:
+                seen.add(found)
+                waiting.append(found)
+    return False
 
 
-def _shorten_properties(properties: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
-    return {name: _shorten(schema, definitions) for name, schema in properties.items()}
+@dataclass(frozen=True, slots=True)
+class _Shortener:
+    """Walks a schema.
+
+    Args:
+        definitions: What references are replaced by; empty to leave them.
+    """
+
+    definitions: Mapping[str, Any]
+
+    def short(self, node: Any) -> Any:
+        """Return a shorter schema that accepts the same."""
+        if isinstance(node, list):
+            return [self.short(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node and self.definitions:
+            target = self.definitions[node["$ref"].rsplit("/", 1)[1]]
+            return self.short({**target, **{k: v for k, v in node.items() if k != "$ref"}})
+        return {
+            key: self._named(value) if key in ("properties", "$defs") else self.short(value)
+            for key, value in _without_null(node).items()
+            if (key, value) not in _NOISE and not (key == "title" and isinstance(value, str))
+        }
+
+    def _named(self, schemas: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self.short(schema) for name, schema in schemas.items()}
 
 
 def _without_null(node: dict[str, Any]) -> dict[str, Any]:

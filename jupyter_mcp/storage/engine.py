@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "fuse.sshfs", "9p"}
-)
+NETWORK_FILE_SYSTEMS = frozenset(["9p", "cifs", "fuse.sshfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"])
 """Where SQLite's write-ahead log is not safe (https://sqlite.org/wal.html, "Disadvantages")."""
 
 
