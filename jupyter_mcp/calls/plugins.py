@@ -17,6 +17,9 @@ from jupyter_mcp.calls.toolset import Host, Toolset
 GROUP = "jupyter_mcp.toolsets"
 """The entry point group of toolsets."""
 
+OWN_DISTRIBUTION = "jupyter-mcp-workbench"
+"""The distribution whose toolsets are the built-in ones."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,9 +39,18 @@ class Problem:
 
 
 def load_toolsets(host: Host) -> Iterator[Toolset | Problem]:
-    """Build every installed toolset; yield a `Problem` for one that fails."""
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    """Build every installed toolset; yield a `Problem` for one that fails.
+
+    Our own come first, so that nobody else's tool can take the name of one of them.
+    """
+    for point in sorted(
+        entry_points(group=GROUP), key=lambda point: (_is_foreign(point), point.name)
+    ):
         yield _load(point, host)
+
+
+def _is_foreign(point: EntryPoint) -> bool:
+    return point.dist is None or point.dist.name != OWN_DISTRIBUTION
 
 
 def _load(point: EntryPoint, host: Host) -> Toolset | Problem:

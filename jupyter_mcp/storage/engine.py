@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-NETWORK_FILE_SYSTEMS = frozenset(["9p", "cifs", "fuse.sshfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"])
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"9p", "cifs", "fuse.sshfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"},
+)
 """Where SQLite's write-ahead log is not safe (https://sqlite.org/wal.html, "Disadvantages")."""
 
 

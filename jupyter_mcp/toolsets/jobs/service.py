@@ -146,26 +146,28 @@ class JobService:
         live = self._live.get(job_id)
         if live is None or live.task is None:
             return record
-        live.task.cancel()
-        await live.done.wait()
+        await self._end(live)
         return live.row(self._server)
 
     async def stop(self) -> None:
         """Cancel the jobs of this process and store how they ended."""
-        live = list(self._live.values())
-        for job in live:
-            if job.task is not None:
-                job.task.cancel()
-        await asyncio.gather(*(job.done.wait() for job in live))
+        await asyncio.gather(*(self._end(job) for job in list(self._live.values())))
+
+    async def _end(self, job: Job) -> None:
+        if job.task is None:
+            return
+        job.task.cancel()
+        await asyncio.wait({job.task})
+        if not job.done.is_set():  # cancelled before its first step, so nothing else told its end
+            job.status, job.ended = "cancelled", time.time()
+            await self._finish(job)
 
     async def _run(self, job: Job, work: Callable[[Job], Awaitable[Outcome]]) -> None:
         try:
             await self._store(job)
             outcome = await work(job)
-            job.result, job.status = (
-                outcome.to_json(),
-                "failed" if outcome.is_error else "succeeded",
-            )
+            job.result = outcome.to_json()
+            job.status = "failed" if outcome.is_error else "succeeded"
         except asyncio.CancelledError:
             job.status = "cancelled"
         finally:

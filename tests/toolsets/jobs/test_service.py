@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from jupyter_mcp.calls import Result, Text
+from jupyter_mcp.calls.supervisor import Supervisor
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.storage import Storage
+from jupyter_mcp.toolsets.jobs.service import LOG_TAIL, Job, JobService
+
+DAY = 86_400.0
+
+
+async def test_cancel_ends_the_work_and_says_so(tmp_path: Path) -> None:
+    storage, tasks = Storage(tmp_path), Supervisor()
+    service = JobService(storage, tasks, DAY)
+    began = asyncio.Event()
+
+    async def work(job: Job) -> Result:
+        job.log("x" * (LOG_TAIL + 5))
+        began.set()
+        await asyncio.Event().wait()
+        return Result()
+
+    job_id = service.begin("ann", "t", "wait for ever", work)
+    await began.wait()
+    assert (await service.get(job_id, "ann"))["status"] == "running"
+    assert (await service.cancel(job_id, "ann"))["status"] == "cancelled"
+    record = await service.get(job_id, "ann")
+    assert record["status"] == "cancelled"
+    assert len(record["log"]) == LOG_TAIL
+    await tasks.stop()
+    storage.stop()
+
+
+async def test_a_job_of_a_server_that_died_is_lost_and_not_running(tmp_path: Path) -> None:
+    storage, tasks = Storage(tmp_path), Supervisor()
+    began = asyncio.Event()
+
+    async def work(_job: Job) -> Result:
+        began.set()
+        await asyncio.Event().wait()
+        return Result()
+
+    service = JobService(storage, tasks, DAY)
+    job_id = service.begin("ann", "t", "wait", work)
+    await began.wait()
+    reborn = JobService(storage, Supervisor(), DAY)
+    assert (await reborn.get(job_id, "ann"))["status"] == "lost"
+    await service.stop()
+    storage.stop()
+
+
+async def test_results_survive_a_restart_until_they_are_too_old(tmp_path: Path) -> None:
+    storage, tasks = Storage(tmp_path), Supervisor()
+    service = JobService(storage, tasks, DAY)
+
+    async def work(_job: Job) -> Result:
+        return Result((Text("done"),), {"n": 1})
+
+    job_id = service.begin("ann", "t", "quick", work)
+    await service.get(job_id, "ann", wait=10)
+    later = JobService(storage, Supervisor(), DAY)
+    record = await later.get(job_id, "ann")
+    assert Result.from_json(record["result"]).structured == {"n": 1}
+    forgetful = JobService(storage, Supervisor(), -1.0)
+    with pytest.raises(ToolError, match="no job"):
+        await forgetful.get(job_id, "ann")
+    storage.stop()
+
+
+async def test_stop_cancels_and_stores(tmp_path: Path) -> None:
+    storage, tasks = Storage(tmp_path), Supervisor()
+    service = JobService(storage, tasks, DAY)
+    began = asyncio.Event()
+
+    async def work(_job: Job) -> Result:
+        began.set()
+        await asyncio.Event().wait()
+        return Result()
+
+    job_id = service.begin("ann", "t", "wait", work)
+    await began.wait()
+    await service.stop()
+    await tasks.stop()
+    assert tasks.names == []
+    assert (await service.get(job_id, None))["status"] == "cancelled"
+    storage.stop()
+
+
+async def test_a_job_that_is_cancelled_before_its_first_step_is_cancelled(tmp_path: Path) -> None:
+    storage, tasks = Storage(tmp_path), Supervisor()
+    service = JobService(storage, tasks, DAY)
+
+    async def work(_job: Job) -> Result:
+        raise AssertionError("it must not begin")
+
+    job_id = service.begin("ann", "t", "never", work)
+    await service.stop()
+    assert (await service.get(job_id, None))["status"] == "cancelled"
+    storage.stop()
