@@ -1,0 +1,1 @@
+"""Notebooks and kernels: live documents, execution, outputs, variables, history and undo."""
