@@ -1,0 +1,52 @@
+"""What the extension costs a Jupyter server before anybody asks, and after the first request."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+
+from benchmarks.bench import Cost, cost_of
+from benchmarks.table import Row
+from support.server import JupyterServer
+from support.wire import Wire
+
+
+async def measure(home: Path, smoke: bool) -> list[Row]:
+    """Start servers with and without the extension in turn and compare medians."""
+    without: list[Cost] = []
+    ready: list[Cost] = []
+    asked: list[Cost] = []
+    for number in range(1 if smoke else 5):
+        without.append(_bare(home / f"bare{number}"))
+        before, after = await _ours(home / f"ours{number}")
+        ready.append(before)
+        asked.append(after)
+    return [
+        Row("memory before the first MCP request", _memory(ready, without), "MiB", 12),
+        Row("CPU before the first MCP request", _cpu(ready, without), "s", 0.15),
+        Row("memory after the first MCP request", _memory(asked, without), "MiB", 60),
+        Row("CPU after the first MCP request", _cpu(asked, without), "s", 0.8),
+    ]
+
+
+def _bare(home: Path) -> Cost:
+    config = {"ServerApp": {"jpserver_extensions": {"jupyter_mcp": False}}}
+    with JupyterServer(home, collaboration=False, config=config) as server:
+        return cost_of(server.pid)
+
+
+async def _ours(home: Path) -> tuple[Cost, Cost]:
+    config = {"ServerApp": {"jpserver_extensions": {"jupyter_mcp": True}}}
+    with JupyterServer(home, collaboration=False, config=config) as server:
+        before = cost_of(server.pid)
+        async with Wire(server.mcp_url, server.token) as wire:
+            await wire.send(wire.prepare("tools/list", {}))
+        return before, cost_of(server.pid)
+
+
+def _memory(ours: list[Cost], bare: list[Cost]) -> float:
+    return statistics.median(c.memory for c in ours) - statistics.median(c.memory for c in bare)
+
+
+def _cpu(ours: list[Cost], bare: list[Cost]) -> float:
+    return statistics.median(c.cpu for c in ours) - statistics.median(c.cpu for c in bare)
