@@ -77,7 +77,8 @@ class LiveNotebook:
 
     def meta(self) -> dict[str, Any]:
         """Return the notebook's format and metadata."""
-        return _numbers(str(self._ymeta))
+        meta: dict[str, Any] = _numbers(str(self._ymeta))
+        return meta
 
     def raise_minor(self, minor: int) -> None:
         """Let the notebook be of format 4.`minor` at least."""
@@ -178,7 +179,8 @@ def _sources(event: Any) -> list[int]:
 
 
 def _inserted(delta: list[dict[str, Any]]) -> list[int]:
-    index, found = 0, []
+    index = 0
+    found: list[int] = []
     for part in delta:
         index += part.get("retain", 0)
         if "insert" in part:
