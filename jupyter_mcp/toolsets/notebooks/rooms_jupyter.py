@@ -16,6 +16,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from typing import Any
 
+from tornado.web import HTTPError
+
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.cells import read_cells
 from jupyter_mcp.toolsets.notebooks.model import Cell
@@ -221,11 +223,16 @@ class Rooms:
             tornado.web.HTTPError: When the file cannot be read as a notebook.
             ToolError: ``unavailable`` when the collaboration extension gave no document.
         """
-        notebook = await self._extension.get_document(
-            path=path, content_type="notebook", file_format="json", copy=False, create=True
-        )
+        try:
+            notebook = await self._extension.get_document(
+                path=path, content_type="notebook", file_format="json", copy=False, create=True
+            )
+        except HTTPError:
+            self._forget_unfilled()
+            raise
         room = self._room(notebook)
-        if room is None:
+        if room is None or not room.ready:
+            self._forget_unfilled()
             raise ToolError("unavailable", f"'{path}' cannot be opened live.", "Try again.")
         if room.cleaner is not None:
             room.cleaner.cancel()
@@ -243,6 +250,14 @@ class Rooms:
     def watched(self, path: str) -> bool:
         """Whether a person has the notebook open in this moment."""
         return any(live.watched and live.notebook.path == path for live in self._live.values())
+
+    def _forget_unfilled(self) -> None:
+        """Drop rooms whose file could not be read; the extension would offer them as empty."""
+        rooms = self._extension.ywebsocket_server.rooms
+        for name, room in list(rooms.items()):
+            stopped = getattr(room, "_task_group", None) is None
+            if stopped and not room.ready and not room.clients:
+                del rooms[name]
 
     def _room(self, notebook: Any) -> Any:
         rooms = self._extension.ywebsocket_server.rooms.values()
