@@ -1,0 +1,84 @@
+"""How a running call talks back to its MCP client: progress, log and questions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from jupyter_mcp.calls.call import InputRequest, LogLevel
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.protocol.faults import MISSING_CAPABILITIES
+from jupyter_mcp.protocol.request import Request
+
+Answers = Mapping[str, Mapping[str, Any]]
+AskAll = Callable[[Mapping[str, InputRequest]], Awaitable[Answers]]
+
+_CAPABILITIES = {
+    "elicitation/create": "elicitation",
+    "sampling/createMessage": "sampling",
+    "roots/list": "roots",
+}
+
+
+class WireChannel:
+    """The channel of a call that came over MCP.
+
+    Args:
+        request: The request that the client waits on; None while nobody waits.
+        ask_all: How questions are asked without server requests (2026-07-28).
+    """
+
+    __slots__ = ("_ask_all", "request")
+
+    def __init__(self, request: Request, ask_all: AskAll) -> None:
+        self.request: Request | None = request
+        self._ask_all = ask_all
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether the client declared elicitation."""
+        return self.request is not None and "elicitation" in self.request.capabilities
+
+    async def progress(self, done: float, total: float | None, message: str) -> None:
+        """Send ``notifications/progress`` when the client gave a token for it."""
+        request = self.request
+        token = request.meta.get("progressToken") if request else None
+        if request is None or token is None:
+            return
+        params: dict[str, Any] = {"progressToken": token, "progress": done}
+        if total is not None:
+            params["total"] = total
+        if message:
+            params["message"] = message
+        await request.notify("notifications/progress", params)
+
+    async def log(self, level: LogLevel, data: Any) -> None:
+        """Send ``notifications/message`` when the client wants this level."""
+        if self.request is not None and self.request.wants(level):
+            params = {"level": level, "logger": "jupyter_mcp", "data": data}
+            await self.request.notify("notifications/message", params)
+
+    async def ask(self, requests: Mapping[str, InputRequest]) -> Answers:
+        """Ask the client, by server requests or by a multi-round-trip result.
+
+        Raises:
+            ToolError: ``unsupported`` when the client did not declare that it can be asked so.
+        """
+        self._check_capabilities(requests)
+        if self.request is None or self.request.ask is None:
+            return await self._ask_all(requests)
+        ask = self.request.ask
+        one_by_one = (ask(request.method, request.params) for request in requests.values())
+        return dict(zip(requests, await asyncio.gather(*one_by_one), strict=True))
+
+    def _check_capabilities(self, requests: Mapping[str, InputRequest]) -> None:
+        declared = self.request.capabilities if self.request is not None else {}
+        needed = {_CAPABILITIES[request.method] for request in requests.values()}
+        if missing := needed - declared.keys():
+            raise ToolError(
+                "unsupported",
+                f"This needs a client that declares {' and '.join(sorted(missing))}.",
+                "Use a client that can be asked, or give the value as an argument.",
+                data={MISSING_CAPABILITIES: {name: {} for name in sorted(missing)}},
+            )

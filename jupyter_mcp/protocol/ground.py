@@ -1,0 +1,40 @@
+"""What this room needs of the runtime, so that it need not know the runtime itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from jupyter_mcp.calls.call import Channel, Principal
+from jupyter_mcp.calls.catalog import Catalog
+from jupyter_mcp.calls.content import Result
+from jupyter_mcp.calls.events import Events
+from jupyter_mcp.calls.tool import Operation
+
+
+class Ground(Protocol):
+    """The runtime as MCP sees it."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """Everything that can be asked for."""
+        ...
+
+    @property
+    def events(self) -> Events:
+        """Where changes are told."""
+        ...
+
+    async def call(
+        self,
+        operation: Operation,
+        arguments: Mapping[str, Any],
+        principal: Principal,
+        door: str,
+        *,
+        channel: Channel | None = None,
+        client: str = "",
+        meta: Mapping[str, Any] | None = None,
+    ) -> Result:
+        """Walk an operation through the corridor."""
+        ...

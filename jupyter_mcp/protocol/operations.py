@@ -1,0 +1,154 @@
+"""What a client can ask for, once for all transports and both eras.
+
+Each operation takes a `Request` and the raw parameters, walks the corridor and returns the result
+as MCP shapes it. Parameters have been checked against the protocol's schema before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from jupyter_mcp.calls.content import Result
+from jupyter_mcp.calls.tool import Operation, Prompt, Resource
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.protocol import wire
+from jupyter_mcp.protocol.channel import WireChannel
+from jupyter_mcp.protocol.faults import MISSING_CAPABILITIES, fault
+from jupyter_mcp.protocol.ground import Ground
+from jupyter_mcp.protocol.lists import Lists
+from jupyter_mcp.protocol.request import Request
+from jupyter_mcp.protocol.runs import Question, Runs
+
+Json = dict[str, Any]
+COMPLETIONS = 100
+"""How many values one completion may carry (MCP: completion)."""
+
+
+class Operations:
+    """The operations over one runtime.
+
+    Args:
+        ground: Where calls go.
+        lists: What there is to ask for.
+        runs: The owner of the calls' tasks.
+    """
+
+    def __init__(self, ground: Ground, lists: Lists, runs: Runs) -> None:
+        self._ground = ground
+        self._lists = lists
+        self._runs = runs
+
+    async def call_tool(self, request: Request, params: Mapping[str, Any]) -> Json:
+        """Serve ``tools/call``.
+
+        Raises:
+            MCPError: For an unknown tool (-32602) and a missing client capability (-32021).
+        """
+        try:
+            tool = self._lists.tool(request.caller, params["name"])
+        except ToolError as error:
+            raise fault(error) from None
+        answered = await self._run(request, tool, "tools/call", tool.name, params)
+        if isinstance(answered, Question):
+            return answered.to_wire()
+        if answered.error is not None and MISSING_CAPABILITIES in answered.error.data:
+            raise fault(answered.error)
+        return wire.tool_result(answered)
+
+    async def read_resource(self, request: Request, params: Mapping[str, Any]) -> Json:
+        """Serve ``resources/read``.
+
+        Raises:
+            MCPError: For a URI behind which there is nothing (-32602, with the URI).
+        """
+        uri: str = params["uri"]
+        resource, variables = self._lists.resource(request.caller, uri)
+        asked = {**params, "arguments": variables}
+        answered = await self._run(request, resource, "resources/read", uri, asked)
+        if isinstance(answered, Question):
+            return answered.to_wire()
+        if answered.error is not None:
+            raise fault(answered.error, uri=uri)
+        return {"contents": wire.contents(answered.value, uri, resource.mime)}
+
+    async def get_prompt(self, request: Request, params: Mapping[str, Any]) -> Json:
+        """Serve ``prompts/get``.
+
+        Raises:
+            MCPError: For an unknown prompt or wrong arguments (-32602).
+        """
+        prompt = self._lists.prompt(request.caller, params["name"])
+        answered = await self._run(request, prompt, "prompts/get", prompt.name, params)
+        if isinstance(answered, Question):
+            return answered.to_wire()
+        if answered.error is not None:
+            raise fault(answered.error)
+        described: Json = {"description": prompt.description} if prompt.description else {}
+        return {**described, "messages": wire.messages(answered.value)}
+
+    async def complete(self, request: Request, params: Mapping[str, Any]) -> Json:
+        """Serve ``completion/complete``; an argument that nobody completes has no values.
+
+        Raises:
+            MCPError: For a reference to a prompt or template that is not there (-32602).
+        """
+        argument = params["argument"]
+        completer = self._lists.completer(request.caller, params["ref"], argument["name"])
+        if completer is None:
+            return {"completion": {"values": [], "total": 0, "hasMore": False}}
+        given = (params.get("context") or {}).get("arguments") or {}
+        asked = {"arguments": {"prefix": argument["value"], "given": given}}
+        name = f"{completer.toolset}:{completer.name}"
+        answered = await self._run(request, completer, "completion/complete", name, asked)
+        if isinstance(answered, Question) or answered.error is not None:
+            return {"completion": {"values": [], "total": 0, "hasMore": False}}
+        values = [str(value) for value in answered.value]
+        return {
+            "completion": {
+                "values": values[:COMPLETIONS],
+                "total": len(values),
+                "hasMore": len(values) > COMPLETIONS,
+            }
+        }
+
+    async def _run(
+        self,
+        request: Request,
+        operation: Operation,
+        method: str,
+        name: str,
+        params: Mapping[str, Any],
+    ) -> Result | Question:
+        caller = request.caller
+        action = "read" if isinstance(operation, Resource | Prompt) else "execute"
+        if method != "completion/complete" and not await caller.may(action):
+            return Result.from_error(_forbidden(operation))
+        arguments = params.get("arguments") or {}
+
+        def work(channel: WireChannel) -> Coroutine[Any, Any, Result]:
+            return self._ground.call(
+                operation,
+                arguments,
+                caller.principal,
+                caller.door,
+                channel=channel,
+                client=request.client,
+                meta=request.meta,
+            )
+
+        return await self._runs.serve(
+            request,
+            (method, name, arguments),
+            work,
+            state=params.get("requestState"),
+            answers=params.get("inputResponses"),
+        )
+
+
+def _forbidden(operation: Operation) -> ToolError:
+    return ToolError(
+        "forbidden",
+        f"This server's authorizer does not allow you to use '{operation.name}'.",
+        "Ask its administrator for the action 'execute' on the resource 'mcp'.",
+    )

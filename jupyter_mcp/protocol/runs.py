@@ -1,0 +1,231 @@
+"""Calls that run in a task of their own, so that a question can outlive the request that began it.
+
+In 2026-07-28 a server asks by ending the request: the result says what it wants to know and carries
+an opaque ``requestState``, and the client comes back with the answers (MRTR). Here the coroutine
+stays suspended meanwhile, so a tool is never run twice to get an answer. What it costs: a question
+does not survive a restart of the server, and then the client is told to call again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mcp.shared.exceptions import MCPError
+from mcp_types.jsonrpc import INVALID_PARAMS
+
+from jupyter_mcp.calls.call import InputRequest
+from jupyter_mcp.calls.content import Result
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.protocol import wire
+from jupyter_mcp.protocol.answers import fits
+from jupyter_mcp.protocol.channel import Answers, WireChannel
+from jupyter_mcp.protocol.request import Request
+
+if TYPE_CHECKING:
+    from mcp.server.request_state import AESGCMRequestStateCodec
+
+PARKED_SECONDS = 600.0
+"""For how long a question waits for its answer."""
+
+PARKED_LIMIT = 200
+"""How many calls may wait for an answer at once."""
+
+Work = Callable[[WireChannel], Coroutine[Any, Any, Result]]
+Binding = tuple[str, str, Any]
+"""Method, name or URI, and arguments: what a request must ask for again to take up its run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a suspended call wants to know.
+
+    Args:
+        requests: The questions by their keys.
+        state: The sealed handle with which the client comes back.
+    """
+
+    requests: Mapping[str, InputRequest]
+    state: str
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return MCP's ``InputRequiredResult``."""
+        asked = {
+            key: {"method": request.method, "params": dict(request.params)}
+            for key, request in self.requests.items()
+        }
+        return {"resultType": "input_required", "inputRequests": asked, "requestState": self.state}
+
+
+class Run:
+    """One call on its way, attached to the request that waits for it, or parked.
+
+    Args:
+        request: The request that begins it.
+        binding: What it was asked for.
+        early: Answers that came with the first request already.
+        work: The call; it gets the channel back to the client.
+    """
+
+    def __init__(self, request: Request, binding: Binding, early: Answers, work: Work) -> None:
+        self.id = secrets.token_urlsafe(16)
+        self.owner = request.caller.principal.id
+        self.binding = binding
+        self.round = 0
+        self.channel = WireChannel(request, self._ask)
+        self.question: Mapping[str, InputRequest] = {}
+        self.expiry: asyncio.TimerHandle | None = None
+        self._can_park = request.is_modern and bool(request.capabilities)
+        self._early = early
+        self._answers: asyncio.Future[Answers] | None = None
+        self._turn: asyncio.Future[None] | None = None
+        self.task = asyncio.create_task(work(self.channel))
+
+    async def turn(self) -> Result | None:
+        """Wait until the call is over and return its result, or until it asks and return None.
+
+        Cancelling the one who waits cancels the call.
+        """
+        try:
+            if not self._can_park:
+                return await self.task
+            await self._asked_or_done()
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is None or current.cancelling():
+                self.task.cancel()
+                raise
+        if not self.task.done():
+            return None
+        return wire.cancelled() if self.task.cancelled() else self.task.result()
+
+    def answer(self, request: Request, answers: Answers) -> None:
+        """Let the call go on, with `request` as the one that waits for it."""
+        if self.expiry is not None:
+            self.expiry.cancel()
+        self.channel.request = request
+        self.question = {}
+        if self._answers is not None and not self._answers.done():
+            self._answers.set_result(answers)
+
+    async def _asked_or_done(self) -> None:
+        turn = self._turn = asyncio.get_running_loop().create_future()
+        self.task.add_done_callback(self._wake)
+        if not self.question:
+            await turn
+        self.task.remove_done_callback(self._wake)
+
+    async def _ask(self, requests: Mapping[str, InputRequest]) -> Answers:
+        early, self._early = self._early, {}
+        if fits(requests, early):
+            return {key: early[key] for key in requests}
+        self.question = requests
+        self.round += 1
+        self._answers = asyncio.get_running_loop().create_future()
+        self._wake()
+        return await self._answers
+
+    def _wake(self, _: object = None) -> None:
+        if self._turn is not None and not self._turn.done():
+            self._turn.set_result(None)
+
+
+class Runs:
+    """All calls that came over MCP and have not ended."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Result]] = set()
+        self._parked: dict[str, Run] = {}
+
+    async def serve(
+        self,
+        request: Request,
+        binding: Binding,
+        work: Work,
+        *,
+        state: str | None = None,
+        answers: Answers | None = None,
+    ) -> Result | Question:
+        """Run a call, or take a suspended one up, until it is over or asks.
+
+        Args:
+            request: The request that waits.
+            binding: What it asks for.
+            work: The call, begun only when there is no `state`.
+            state: The client's ``requestState``.
+            answers: The client's ``inputResponses``.
+
+        Raises:
+            MCPError: When the state is not one of ours, or belongs to another call or caller.
+        """
+        if state is None:
+            run = Run(request, binding, answers or {}, work)
+            self._tasks.add(run.task)
+            run.task.add_done_callback(self._tasks.discard)
+        else:
+            run = self._find(state, request, binding)
+            if not fits(run.question, answers or {}):
+                run.round += 1
+                return Question(run.question, self._seal(run))
+            del self._parked[run.id]
+            run.answer(request, {key: (answers or {})[key] for key in run.question})
+        result = await run.turn()
+        return self._park(run) if result is None else result
+
+    async def stop(self) -> None:
+        """Cancel every call and wait until the last one is gone."""
+        self._parked.clear()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @cached_property
+    def _codec(self) -> AESGCMRequestStateCodec:
+        from mcp.server.request_state import AESGCMRequestStateCodec
+
+        return AESGCMRequestStateCodec([secrets.token_bytes(32)])
+
+    def _seal(self, run: Run) -> str:
+        return self._codec.seal(json.dumps([run.id, run.round]).encode())
+
+    def _find(self, state: str, request: Request, binding: Binding) -> Run:
+        from mcp.server.request_state import InvalidRequestState
+
+        try:
+            run_id, number = json.loads(self._codec.unseal(state))
+        except (InvalidRequestState, ValueError) as error:
+            raise _lost("This requestState is not one of this server's.") from error
+        run = self._parked.get(run_id)
+        if run is None or run.owner != request.caller.principal.id or run.round != number:
+            raise _lost("Nothing waits for this answer any more.")
+        if run.binding != binding:
+            raise _lost("This requestState belongs to another request.")
+        return run
+
+    def _park(self, run: Run) -> Result | Question:
+        if len(self._parked) >= PARKED_LIMIT:
+            run.task.cancel()
+            return Result.from_error(
+                ToolError(
+                    "unavailable", "Too many calls wait for an answer.", "Answer or cancel some."
+                )
+            )
+        run.channel.request = None
+        self._parked[run.id] = run
+        loop = asyncio.get_running_loop()
+        run.expiry = loop.call_later(PARKED_SECONDS, self._expire, run)
+        return Question(run.question, self._seal(run))
+
+    def _expire(self, run: Run) -> None:
+        self._parked.pop(run.id, None)
+        run.task.cancel()
+
+
+def _lost(what: str) -> MCPError:
+    return MCPError(INVALID_PARAMS, f"{what} Send the call again without requestState.")

@@ -1,0 +1,168 @@
+"""From the catalog and results to the shapes of MCP, as plain dictionaries.
+
+Building dictionaries and not the SDK's models keeps a call at one dump instead of three; what we
+build is checked against the SDK's models by the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jupyter_mcp.calls.content import (
+    Audio,
+    Block,
+    Embedded,
+    Image,
+    Link,
+    Message,
+    Result,
+    Text,
+    block_to_json,
+    contents_to_json,
+)
+from jupyter_mcp.calls.tool import Prompt, Resource, Tool
+from jupyter_mcp.errors import ToolError
+
+Json = dict[str, Any]
+
+_BLOCKS = (Text, Image, Audio, Link, Embedded)
+
+
+def tool_to_wire(tool: Tool, icons: str) -> Json:
+    """Return MCP's ``Tool``.
+
+    Args:
+        tool: The tool.
+        icons: URL of the folder of icons; empty for none.
+    """
+    hints: Json = {"readOnlyHint": tool.read_only, "openWorldHint": tool.open_world}
+    if not tool.read_only:
+        hints |= {"destructiveHint": tool.destructive, "idempotentHint": tool.idempotent}
+    wire: Json = {
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description or None,
+        "inputSchema": tool.input_schema,
+        "outputSchema": tool.output_schema,
+        "annotations": hints,
+        "icons": _icons(icons, tool.icon or tool.toolset),
+        "_meta": dict(tool.meta) or None,
+    }
+    return _given(wire)
+
+
+def resource_to_wire(resource: Resource) -> Json:
+    """Return MCP's ``Resource``, or ``ResourceTemplate`` when the URI has variables."""
+    return _given(
+        {
+            "uriTemplate" if resource.is_template else "uri": resource.uri,
+            "name": resource.name,
+            "title": resource.title,
+            "description": resource.description or None,
+            "mimeType": resource.mime,
+        }
+    )
+
+
+def link_to_wire(link: Link) -> Json:
+    """Return a concrete resource of a toolset as MCP's ``Resource``."""
+    wire = block_to_json(link)
+    del wire["type"]
+    return wire
+
+
+def prompt_to_wire(prompt: Prompt) -> Json:
+    """Return MCP's ``Prompt``."""
+    required = set(prompt.arguments.get("required", ()))
+    arguments = [
+        _given(
+            {
+                "name": name,
+                "description": schema.get("description"),
+                "required": name in required,
+            }
+        )
+        for name, schema in prompt.arguments.get("properties", {}).items()
+    ]
+    return _given(
+        {
+            "name": prompt.name,
+            "title": prompt.title,
+            "description": prompt.description or None,
+            "arguments": arguments or None,
+        }
+    )
+
+
+def tool_result(result: Result) -> Json:
+    """Return MCP's ``CallToolResult``.
+
+    The structured form of an error does not fit the tool's output schema; clients check only
+    results that are no errors (SDK: ``validate_tool_result``), so it may say what went wrong.
+    """
+    wire: Json = {"content": [block_to_json(block) for block in result.content]}
+    if result.structured is not None:
+        wire["structuredContent"] = result.structured
+    if result.is_error:
+        wire["isError"] = True
+    if result.meta:
+        wire["_meta"] = dict(result.meta)
+    return wire
+
+
+def contents(value: Any, uri: str, mime: str | None) -> list[Json]:
+    """Return what a resource function gave as MCP's ``ResourceContents``.
+
+    Raises:
+        TypeError: If it is neither text, bytes nor `Embedded` blocks.
+    """
+    parts = value if isinstance(value, list | tuple) else [value]
+    return [contents_to_json(_embedded(part, uri, mime)) for part in parts]
+
+
+def _embedded(part: Any, uri: str, mime: str | None) -> Embedded:
+    if isinstance(part, Embedded):
+        return part
+    if isinstance(part, str | bytes):
+        return Embedded(uri=uri, data=part, mime=mime)
+    raise TypeError(f"A resource returns text, bytes or Embedded, not {type(part).__name__}.")
+
+
+def messages(value: Any) -> list[Json]:
+    """Return what a prompt function gave as MCP's ``PromptMessage`` list.
+
+    Raises:
+        TypeError: If it is neither text, blocks nor `Message` objects.
+    """
+    parts: Sequence[Any] = value if isinstance(value, list | tuple) else [value]
+    return [_message(part) for part in parts]
+
+
+def _message(part: Any) -> Json:
+    if isinstance(part, Message):
+        return {"role": part.role, "content": block_to_json(part.content)}
+    return {"role": "user", "content": block_to_json(_block(part))}
+
+
+def _block(part: Any) -> Block:
+    if isinstance(part, str):
+        return Text(part)
+    if isinstance(part, _BLOCKS):
+        return part
+    raise TypeError(f"A prompt returns text, blocks or messages, not {type(part).__name__}.")
+
+
+def cancelled() -> Result:
+    """Return the result of a call that somebody else than its client cancelled."""
+    return Result.from_error(
+        ToolError("cancelled", "The call was cancelled.", "Ask the person before you try again.")
+    )
+
+
+def _icons(folder: str, name: str) -> list[Json] | None:
+    return [{"src": f"{folder}{name}.svg"}] if folder else None
+
+
+def _given(wire: Mapping[str, Any]) -> Json:
+    return {key: value for key, value in wire.items() if value is not None}

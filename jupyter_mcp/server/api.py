@@ -1,0 +1,281 @@
+"""The HTTP API: the catalog for scripts and web pages, one generic handler through the corridor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.server.auth import server_url
+from jupyter_mcp.server.handler import DoorHandler
+from jupyter_mcp.server.refusal import Refused
+
+if TYPE_CHECKING:
+    from jupyter_mcp.calls.call import Call
+    from jupyter_mcp.calls.content import Result
+    from jupyter_mcp.policies.record import Entry
+    from jupyter_mcp.security.principal import Principal
+    from jupyter_mcp.server.starter import Served
+
+STATUSES = {
+    "invalid_arguments": HTTPStatus.BAD_REQUEST,
+    "forbidden": HTTPStatus.FORBIDDEN,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "timeout": HTTPStatus.REQUEST_TIMEOUT,
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""The HTTP status of an error's code; every other one is 409: the state of things forbids it."""
+
+RECENT = 20
+"""How many ended calls the status shows."""
+
+
+def status_of(error: ToolError) -> int:
+    """Return the HTTP status for an error."""
+    return STATUSES.get(error.code, HTTPStatus.CONFLICT)
+
+
+class ApiHandler(DoorHandler):
+    """What the handlers of the HTTP API share."""
+
+    async def ready(self) -> Served:
+        """Return the runtime, started if need be."""
+        return self.extension.starter.served or await self.extension.starter.ready()
+
+    def selection(self, served: Served) -> frozenset[str]:
+        """Return the toolsets that the URL chose.
+
+        Raises:
+            Refused: 404 for one that is not there.
+        """
+        try:
+            return served.runtime.catalog.selection(self.get_argument("toolsets", None))
+        except ToolError as error:
+            raise Refused(status_of(error), error) from None
+
+    def find_call(self, call_id: str, principal: Principal) -> Entry:
+        """Return a call that the caller may see.
+
+        Raises:
+            Refused: 404 when there is none.
+        """
+        served = self.extension.starter.served
+        if served is None:
+            error = ToolError("not_found", f"There is no call '{call_id}'.", "None was made yet.")
+            raise Refused(HTTPStatus.NOT_FOUND, error)
+        try:
+            return served.runtime.calls.find(call_id, _owner(principal))
+        except ToolError as error:
+            raise Refused(status_of(error), error) from None
+
+    def answer(self, content: Any, status: int = HTTPStatus.OK) -> None:
+        """Answer JSON."""
+        if self.is_closed:
+            return
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(content))
+
+
+class ToolsHandler(ApiHandler):
+    """``GET tools``: the tools that the caller sees."""
+
+    @allow_unauthenticated  # the door stands inside
+    async def get(self) -> None:
+        """List the tools."""
+        await self.guarded(self._list)
+
+    async def _list(self, principal: Principal) -> None:
+        from jupyter_mcp.protocol.wire import tool_to_wire
+
+        served = await self.ready()
+        view = served.runtime.catalog.view(principal, self.selection(served))
+        icons = f"{server_url(self)}jupyter_mcp/icons/"
+        tools = [
+            {**tool_to_wire(tool, icons), "toolset": tool.toolset, "scope": tool.scope}
+            for tool in view.tools.values()
+        ]
+        self.answer({"tools": tools})
+
+
+class ToolHandler(ApiHandler):
+    """``POST tools/NAME``: call a tool with a JSON object of arguments."""
+
+    @allow_unauthenticated  # the door stands inside
+    async def post(self, name: str) -> None:
+        """Call the tool; closing the connection cancels the call."""
+
+        async def serve(principal: Principal) -> None:
+            await self._call(unquote(name), principal)
+
+        await self.guarded(serve)
+
+    async def _call(self, name: str, principal: Principal) -> None:
+        from jupyter_mcp.calls.call import Call
+
+        arguments = self._arguments()
+        served = await self.ready()
+        try:
+            tool = served.runtime.catalog.tool(name, self.selection(served))
+        except ToolError as error:
+            raise Refused(status_of(error), error) from None
+        call = Call(
+            operation=tool,
+            arguments=arguments,
+            principal=principal,
+            door="http",
+            client=self.request.headers.get("User-Agent", "")[:100],
+        )
+        result = await self._run(served, call)
+        status = HTTPStatus.OK if result.error is None else status_of(result.error)
+        self.answer({"id": call.id, **result.to_json()}, status)
+
+    async def _run(self, served: Served, call: Call) -> Result:
+        from jupyter_mcp.calls.content import Result
+
+        work = asyncio.create_task(served.runtime.corridor.call(call))
+        self.on_close(work.cancel)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if self.is_closed or (current is not None and current.cancelling()):
+                raise
+            error = ToolError("cancelled", "The call was cancelled.", "")
+            return Result.from_error(error)
+
+    def _arguments(self) -> dict[str, Any]:
+        media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if self.body and media_type != "application/json":
+            raise Refused(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                ToolError("invalid_arguments", "The Content-Type must be application/json."),
+            )
+        try:
+            arguments = json.loads(self.body or b"{}")
+        except (ValueError, RecursionError):
+            arguments = None
+        if not isinstance(arguments, dict):
+            error = ToolError(
+                "invalid_arguments",
+                "The body must be a JSON object of arguments.",
+                "GET openapi.json says what each tool takes.",
+            )
+            raise Refused(HTTPStatus.BAD_REQUEST, error)
+        return arguments
+
+
+class CallHandler(ApiHandler):
+    """``GET calls/ID``: a running or recent call of the caller's own."""
+
+    @allow_unauthenticated  # the door stands inside
+    async def get(self, call_id: str) -> None:
+        """Answer the call's state and, when it has ended, its result."""
+
+        async def serve(principal: Principal) -> None:
+            self.answer(_told(self.find_call(call_id, principal)))
+
+        await self.guarded(serve)
+
+
+class CancelHandler(ApiHandler):
+    """``POST calls/ID/cancel``: cancel a running call."""
+
+    @allow_unauthenticated  # the door stands inside
+    async def post(self, call_id: str) -> None:
+        """Cancel the call; one that has ended is left as it is."""
+
+        async def serve(principal: Principal) -> None:
+            entry = self.find_call(call_id, principal)
+            if entry.ended is None and entry.call.task is not None:
+                entry.call.task.cancel()
+            self.answer(entry.to_json())
+
+        await self.guarded(serve)
+
+
+class StatusHandler(ApiHandler):
+    """``GET status``: what the panel shows. It starts nothing."""
+
+    @allow_unauthenticated  # the door stands inside
+    async def get(self) -> None:
+        """Answer the status."""
+        await self.guarded(self._tell)
+
+    async def _tell(self, principal: Principal) -> None:
+        served = self.extension.starter.served
+        told: dict[str, Any] = {
+            "version": self.extension.version_of_ours,
+            "endpoint": f"{server_url(self)}mcp",
+            "state": "idle" if served is None else "ready",
+            "toolsets": [],
+            "tools": 0,
+            "problems": [],
+            "calls": {"running": [], "recent": [], "total": 0, "failed": 0},
+        }
+        if served is not None:
+            told |= _state(served, principal)
+        self.answer(told)
+
+
+class OpenApiHandler(ApiHandler):
+    """``GET openapi.json``: this API in OpenAPI 3.1, made from the catalog."""
+
+    @allow_unauthenticated  # the door stands inside
+    async def get(self) -> None:
+        """Answer the document."""
+        await self.guarded(self._describe)
+
+    async def _describe(self, principal: Principal) -> None:
+        from jupyter_mcp.server.openapi import document
+
+        served = await self.ready()
+        tools = served.runtime.catalog.view(principal, self.selection(served)).tools
+        url = f"{self.base_url}jupyter_mcp/api"
+        self.answer(document(url, self.extension.version_of_ours, list(tools.values())))
+
+
+def _state(served: Served, principal: Principal) -> dict[str, Any]:
+    runtime, owner = served.runtime, _owner(principal)
+    view = runtime.catalog.view(principal, runtime.catalog.selection("all"))
+    counts = {toolset.name: 0 for toolset in view.toolsets}
+    for tool in view.tools.values():
+        counts[tool.toolset] += 1
+    running = [e for e in runtime.calls.running.values() if _sees(owner, e)]
+    recent = [e for e in reversed(runtime.calls.recent.values()) if _sees(owner, e)]
+    return {
+        "toolsets": [
+            {"name": ts.name, "title": ts.title, "tools": counts[ts.name]} for ts in view.toolsets
+        ],
+        "tools": len(view.tools),
+        "problems": [
+            {"plugin": p.plugin, "package": p.package, "reason": p.reason} for p in runtime.problems
+        ],
+        "calls": {
+            "running": [entry.to_json() for entry in running],
+            "recent": [entry.to_json() for entry in recent[:RECENT]],
+            "total": runtime.calls.total,
+            "failed": runtime.calls.failed,
+        },
+    }
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    told = entry.to_json()
+    if entry.result is not None:
+        told["result"] = entry.result.to_json()
+    return told
+
+
+def _owner(principal: Principal) -> str | None:
+    return None if "admin" in principal.scopes else principal.id
+
+
+def _sees(owner: str | None, entry: Entry) -> bool:
+    return owner is None or entry.call.principal.id == owner

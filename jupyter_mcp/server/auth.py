@@ -1,0 +1,224 @@
+"""The door: who gets in, in the same order on every route of ours.
+
+Host, Origin, identity, XSRF for those who came by cookie, Jupyter's authorizer. Jupyter's own
+`prepare` is not used, because it redirects or answers 403 where MCP wants 401 with the address of
+the resource's metadata, and because it lets a token pass with a foreign Origin. Nor is its
+``@authorized``: without arguments it judges every later caller by the first one's action.
+"""
+
+from __future__ import annotations
+
+import hmac
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import urlsplit
+
+from jupyter_server.auth.identity import IdentityProvider, User
+from jupyter_server.utils import ensure_async
+from tornado.web import HTTPError
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.principal import Principal, fingerprint, scopes_from_hub
+from jupyter_mcp.server.refusal import Refused
+
+if TYPE_CHECKING:
+    from jupyter_server.base.handlers import JupyterHandler
+
+Action = Literal["read", "execute"]
+
+RESOURCE = "mcp"
+"""The resource that we name to Jupyter's authorizer."""
+
+METADATA_PATH = ".well-known/oauth-protected-resource/mcp"
+"""Where the metadata of RFC 9728 lies below the base URL: a proxy may own the host's root."""
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_OVERRIDABLE = (
+    "get_user",
+    "_get_user",
+    "get_user_token",
+    "get_token",
+    "generate_anonymous_user",
+)
+HOSTS_LIMIT = 64
+
+
+class Door:
+    """Lets requests in or refuses them.
+
+    Args:
+        origins: Origins of web pages that may call, besides the server's own.
+    """
+
+    def __init__(self, origins: tuple[str, ...]) -> None:
+        self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
+        self._hosts: set[str] = set()
+        self._stock: dict[type, bool] = {}
+        self._owner: tuple[str, Principal, User] | None = None
+
+    async def enter(self, handler: JupyterHandler, action: Action) -> Principal:
+        """Return who sent the request.
+
+        Raises:
+            Refused: When the request does not get in.
+        """
+        self.check_host(handler)
+        self.check_origin(handler)
+        principal = await self._identify(handler)
+        self._check_xsrf(handler)
+        if not await may(handler, action):
+            raise Refused(
+                HTTPStatus.FORBIDDEN,
+                ToolError(
+                    "forbidden",
+                    f"This server's authorizer does not allow you to '{action}' on '{RESOURCE}'.",
+                    "Ask its administrator.",
+                ),
+            )
+        return principal
+
+    def check_host(self, handler: JupyterHandler) -> None:
+        """Refuse a Host that is not this server's: a page elsewhere rebinds its name to reach us.
+
+        Raises:
+            Refused: 403.
+        """
+        host = handler.request.host
+        if host in self._hosts:
+            return
+        if not handler.check_host():
+            raise Refused(
+                HTTPStatus.FORBIDDEN,
+                ToolError(
+                    "forbidden",
+                    "This server does not answer to that Host name.",
+                    "Use localhost, or set ServerApp.allow_remote_access.",
+                ),
+            )
+        if len(self._hosts) < HOSTS_LIMIT:
+            self._hosts.add(host)
+
+    def check_origin(self, handler: JupyterHandler) -> None:
+        """Refuse web pages from elsewhere, with a valid token too (MCP: transports, security).
+
+        Raises:
+            Refused: 403.
+        """
+        origin = handler.request.headers.get("Origin")
+        if origin is None or self.allows_origin(origin, handler.request.host):
+            return
+        raise Refused(
+            HTTPStatus.FORBIDDEN,
+            ToolError(
+                "forbidden",
+                "Pages from that Origin may not call this server.",
+                "Add it to JupyterMCP.allow_origins (MCP) or JupyterMCP.cors_origins (HTTP API).",
+            ),
+        )
+
+    def allows_origin(self, origin: str, host: str) -> bool:
+        """Return whether pages of `origin` may call a server reached as `host`."""
+        lowered = origin.lower().rstrip("/")
+        return lowered in self._origins or urlsplit(lowered).netloc == host.lower()
+
+    def is_foreign(self, origin: str) -> bool:
+        """Return whether `origin` is one of the configured ones, which need CORS headers."""
+        return origin.lower().rstrip("/") in self._origins
+
+    async def _identify(self, handler: JupyterHandler) -> Principal:
+        provider = handler.identity_provider
+        principal = self._owner_by_token(handler, provider)
+        if principal is not None:
+            return principal
+        user = cast("User | None", await ensure_async(provider.get_user(handler)))
+        handler.current_user = handler._jupyter_current_user = user  # noqa: SLF001 - Jupyter's own checks look there
+        if user is None:
+            raise Refused(
+                HTTPStatus.UNAUTHORIZED,
+                ToolError(
+                    "unauthorized",
+                    "This server wants a token.",
+                    "Send 'Authorization: Bearer TOKEN'; 'jupyter server list' shows the token.",
+                ),
+                {"WWW-Authenticate": f'Bearer resource_metadata="{metadata_url(handler)}"'},
+            )
+        return self._principal(handler, provider, user)
+
+    def _owner_by_token(
+        self, handler: JupyterHandler, provider: IdentityProvider
+    ) -> Principal | None:
+        """Recognise the server's own token without the provider's detour.
+
+        The stock provider invents a new user for each token request and signs a login cookie for
+        it; that costs more than the call itself. The token is compared at every request, so a
+        changed one is refused at once.
+        """
+        if not provider.token or not self._is_stock(type(provider)):
+            return None
+        shown = provider.get_token(handler)
+        if not shown or not hmac.compare_digest(shown.encode(), provider.token.encode()):
+            return None
+        if self._owner is None or self._owner[0] != shown:
+            mark = fingerprint(shown)
+            user = User(username=f"token-{mark}", name="token", display_name="Token")
+            self._owner = (shown, Principal(f"token:{mark}", "token", credential=mark), user)
+        handler.current_user = handler._jupyter_current_user = self._owner[2]  # noqa: SLF001 - as above
+        handler._token_authenticated = True  # type: ignore[attr-defined]  # noqa: SLF001 - as the provider does
+        return self._owner[1]
+
+    def _principal(
+        self, handler: JupyterHandler, provider: IdentityProvider, user: User
+    ) -> Principal:
+        token = provider.get_token(handler) if handler.token_authenticated else None
+        hub_user: dict[str, Any] | None = getattr(user, "hub_user", None)
+        if hub_user is not None:
+            name = str(hub_user["name"])
+            scopes = scopes_from_hub(hub_user.get("scopes", ()))
+            mark = fingerprint(token or f"cookie of {name}")
+            return Principal(f"user:{name}", name, scopes, mark)
+        if not provider.auth_enabled:
+            return Principal("user:anonymous", "anonymous", credential=fingerprint("anonymous"))
+        shown = user.display_name or user.name or user.username
+        mark = fingerprint(token or f"cookie of {user.username}")
+        return Principal(f"user:{user.username}", shown, credential=mark)
+
+    def _is_stock(self, provider: type[IdentityProvider]) -> bool:
+        known = self._stock.get(provider)
+        if known is None:
+            known = self._stock[provider] = all(
+                getattr(provider, name) is getattr(IdentityProvider, name) for name in _OVERRIDABLE
+            )
+        return known
+
+    @staticmethod
+    def _check_xsrf(handler: JupyterHandler) -> None:
+        if handler.request.method in _SAFE or handler.token_authenticated:
+            return
+        try:
+            handler.check_xsrf_cookie()
+        except HTTPError:
+            raise Refused(
+                HTTPStatus.FORBIDDEN,
+                ToolError(
+                    "forbidden",
+                    "A request with a login cookie needs the X-XSRFToken header.",
+                    "Send the value of the _xsrf cookie in it, or use a token.",
+                ),
+            ) from None
+
+
+async def may(handler: JupyterHandler, action: Action) -> bool:
+    """Ask Jupyter's authorizer whether the handler's user may do `action` on our resource."""
+    allowed = handler.authorizer.is_authorized(handler, handler.current_user, action, RESOURCE)
+    return bool(allowed if isinstance(allowed, bool) else await allowed)
+
+
+def server_url(handler: JupyterHandler) -> str:
+    """Return this server's base URL as the client reached it, with a slash at the end."""
+    request = handler.request
+    return f"{request.protocol}://{request.host}{handler.base_url}"
+
+
+def metadata_url(handler: JupyterHandler) -> str:
+    """Return the address of the metadata of RFC 9728."""
+    return server_url(handler) + METADATA_PATH

@@ -1,0 +1,89 @@
+"""The Jupyter server extension. Thin on purpose: it says where things are, and starts nothing."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.extension.application import ExtensionApp
+
+from jupyter_mcp.config import SettingsTraits
+from jupyter_mcp.server.auth import Door
+from jupyter_mcp.server.handler import HEADERS_SETTING
+from jupyter_mcp.server.panel import Panels
+from jupyter_mcp.server.routes import ROUTES
+from jupyter_mcp.server.starter import Starter
+
+if TYPE_CHECKING:
+    from jupyter_mcp.calls.toolset import JupyterServices
+
+DISTRIBUTION = "jupyter-mcp-workbench"
+
+
+class JupyterMCP(SettingsTraits, ExtensionApp):
+    """MCP inside the Jupyter server."""
+
+    name = "jupyter_mcp"
+    description = "AI agents work with you in your live notebooks, over MCP."
+    load_other_extensions = True
+
+    def initialize_settings(self) -> None:
+        """Prepare what handlers find in the application's settings."""
+        self.settings[HEADERS_SETTING] = {
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": "frame-ancestors 'none'; default-src 'none'",
+            **self.serverapp.web_app.settings.get("headers", {}),
+        }
+
+    def initialize_handlers(self) -> None:
+        """Add our routes to the server's."""
+        self.handlers.extend(
+            (route.pattern, route.handler, {"extension": self, "route": route}) for route in ROUTES
+        )
+
+    async def stop_extension(self) -> None:
+        """End everything, also when nothing was ever started."""
+        self.panels.stop()
+        await self.starter.stop()
+
+    @cached_property
+    def version_of_ours(self) -> str:
+        """Our version."""
+        return version(DISTRIBUTION)
+
+    @cached_property
+    def doors(self) -> dict[str, Door]:
+        """The doors by whose pages may call."""
+        return {
+            "mcp": Door(tuple(self.allow_origins)),
+            "api": Door(tuple(self.cors_origins)),
+            "own": Door(()),
+        }
+
+    @cached_property
+    def panels(self) -> Panels:
+        """The JupyterLab pages that are connected."""
+        return Panels()
+
+    @cached_property
+    def starter(self) -> Starter:
+        """Starts the runtime when it is first needed."""
+        return Starter(self.to_settings, self.services, self.version_of_ours)
+
+    def services(self) -> JupyterServices:
+        """Return the server's parts that toolsets work with."""
+        from jupyter_mcp.calls.toolset import JupyterServices
+
+        server: Any = self.serverapp
+        collaboration = server.extension_manager.extension_apps.get("jupyter_server_ydoc", ())
+        return JupyterServices(
+            contents_manager=server.contents_manager,
+            kernel_manager=server.kernel_manager,
+            session_manager=server.session_manager,
+            kernel_spec_manager=server.kernel_spec_manager,
+            ydoc=next(iter(collaboration), None),
+            panel=self.panels,
+            root_dir=server.root_dir,
+        )

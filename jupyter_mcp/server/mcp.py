@@ -1,0 +1,216 @@
+"""The MCP endpoint: Tornado's handlers dressed as the protocol's exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.server.auth import may, server_url
+from jupyter_mcp.server.handler import DoorHandler, OurHandler
+from jupyter_mcp.server.refusal import Refused
+
+if TYPE_CHECKING:
+    from jupyter_mcp.protocol.exchange import Caller
+    from jupyter_mcp.protocol.websocket import Socket
+    from jupyter_mcp.security.principal import Principal
+    from jupyter_mcp.server.starter import Served
+
+INVALID_REQUEST = -32600
+"""JSON-RPC 2.0, section 5.1."""
+
+SUBPROTOCOL = "mcp"
+
+
+class TornadoExchange:
+    """One HTTP exchange over a handler (see `jupyter_mcp.protocol.exchange.Exchange`).
+
+    Args:
+        handler: The handler.
+        caller: Who sent the request.
+    """
+
+    __slots__ = ("_handler", "caller")
+
+    def __init__(self, handler: DoorHandler, caller: Caller) -> None:
+        self._handler = handler
+        self.caller = caller
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self._handler.request.method or "GET"
+
+    @property
+    def target(self) -> str:
+        """Path and query of the URL."""
+        return self._handler.request.uri or ""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers."""
+        return self._handler.request.headers
+
+    @property
+    def body(self) -> bytes:
+        """The whole body."""
+        return self._handler.body
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client has gone."""
+        return self._handler.is_closed
+
+    def on_close(self, listener: Callable[[], object]) -> None:
+        """Call `listener` when the client goes."""
+        self._handler.on_close(listener)
+
+    def start(self, status: int, headers: Mapping[str, str]) -> None:
+        """Set status and headers."""
+        handler = self._handler
+        handler.set_status(status)
+        handler.clear_header("Content-Type")
+        for name, value in headers.items():
+            handler.set_header(name, value)
+
+    async def write(self, chunk: bytes) -> None:
+        """Send a piece now; dropped in silence when the client has gone."""
+        handler = self._handler
+        if handler.is_closed or handler._finished:  # noqa: SLF001 - Tornado offers no other sign
+            return
+        handler.write(chunk)
+        try:
+            await handler.flush()
+        except StreamClosedError:
+            return
+
+    def push(self, chunk: bytes) -> None:
+        """Send a piece without waiting."""
+        if not self._handler.is_closed:
+            self._handler.write(chunk)
+            self._handler.flush()
+
+    def reply(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send a whole answer, or the end of one that was started."""
+        handler = self._handler
+        if handler.is_closed:
+            return
+        if not handler._headers_written:  # noqa: SLF001 - as above
+            handler.set_status(status)
+            handler._headers["Content-Type"] = "application/json"  # noqa: SLF001 - set_header checks what we know
+            for name, value in (headers or {}).items():
+                handler.set_header(name, value)
+        handler.finish(body)
+
+
+class McpHandler(DoorHandler):
+    """``{base_url}mcp``: both eras of MCP."""
+
+    @allow_unauthenticated  # the door stands inside
+    async def post(self) -> None:
+        """Serve a request."""
+        await self.guarded(self._serve)
+
+    @allow_unauthenticated  # the door stands inside
+    async def get(self) -> None:
+        """Serve the stream of an older session."""
+        await self.guarded(self._serve)
+
+    @allow_unauthenticated  # the door stands inside
+    async def delete(self) -> None:
+        """End an older session."""
+        await self.guarded(self._serve)
+
+    def error_form(self, error: ToolError) -> dict[str, Any]:
+        """Return a JSON-RPC error without an id."""
+        told = {"code": INVALID_REQUEST, "message": str(error), "data": error.to_json()}
+        return {"jsonrpc": "2.0", "id": None, "error": told}
+
+    async def _serve(self, principal: Principal) -> None:
+        served = self.extension.starter.served or await self.extension.starter.ready()
+        await served.endpoint.serve(TornadoExchange(self, caller_of(self, served, principal)))
+
+
+class McpSocketHandler(OurHandler, WebSocketHandler):
+    """``{base_url}mcp/ws``: MCP over a WebSocket."""
+
+    socket: Socket | None = None
+
+    @allow_unauthenticated  # the door stands inside
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Let the client in and shake hands."""
+        try:
+            principal = await self.enter()
+            served = await self.extension.starter.ready()
+            self._caller = caller_of(self, served, principal)
+        except Refused as refused:
+            self.refuse(refused)
+            return
+        self._served = served
+        await super().get(*args, **kwargs)
+
+    def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
+        """Say yes: the door has checked it."""
+        del origin_to_satisfy_tornado
+        return True
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """Choose ours when it is offered."""
+        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+
+    @property
+    def max_message_size(self) -> int:
+        """The largest frame in bytes."""
+        return self.extension.max_body_bytes
+
+    @property
+    def ping_interval(self) -> float:
+        """Seconds between pings, which keep proxies from closing a quiet connection."""
+        return 15.0
+
+    def open(self, *_: str, **__: str) -> None:
+        """Begin to serve."""
+        self.socket = self._served.endpoint.connect(self._caller, self._send)
+
+    async def on_message(self, message: str | bytes) -> None:
+        """Serve a frame; the next is read when this one is taken."""
+        if self.socket is not None:
+            await self.socket.receive(message)
+
+    def on_close(self) -> None:
+        """Cancel what runs for this client."""
+        if self.socket is not None:
+            self.socket.close()
+
+    async def _send(self, frame: str) -> None:
+        try:
+            await self.write_message(frame)
+        except WebSocketClosedError:
+            return
+
+
+def caller_of(handler: OurHandler, served: Served, principal: Principal) -> Caller:
+    """Return the caller with the toolsets that the URL chose.
+
+    Raises:
+        Refused: 400 for a toolset that is not there.
+    """
+    from jupyter_mcp.protocol.exchange import Caller
+
+    try:
+        selection = served.runtime.catalog.selection(handler.get_argument("toolsets", None))
+    except ToolError as error:
+        raise Refused(HTTPStatus.BAD_REQUEST, error) from None
+    return Caller(
+        principal=principal,
+        credential=principal.credential,
+        selection=selection,
+        icons=f"{server_url(handler)}jupyter_mcp/icons/",
+        may=partial(may, handler),
+    )

@@ -1,0 +1,70 @@
+"""All routes of ours, in one table that a test walks.
+
+For each: which methods, what Jupyter's authorizer is asked for each, and which pages may call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from jupyter_mcp.server.api import (
+    CallHandler,
+    CancelHandler,
+    OpenApiHandler,
+    StatusHandler,
+    ToolHandler,
+    ToolsHandler,
+)
+from jupyter_mcp.server.auth import METADATA_PATH, Action
+from jupyter_mcp.server.mcp import McpHandler, McpSocketHandler
+from jupyter_mcp.server.panel import PanelHandler
+from jupyter_mcp.server.public import IconHandler, MetadataHandler
+
+Origins = Literal["mcp", "api", "own"]
+"""Whose pages may call: those of ``allow_origins``, of ``cors_origins``, or the server's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route.
+
+    Args:
+        pattern: Regular expression of the path below the base URL.
+        handler: The Tornado handler.
+        actions: What the authorizer is asked for each method; empty for a public route.
+        origins: Whose pages may call.
+        is_socket: Whether it is a WebSocket.
+    """
+
+    pattern: str
+    handler: type[Any]
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    origins: Origins = "own"
+    is_socket: bool = False
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it answers without credentials."""
+        return not self.actions
+
+
+_API = r"/jupyter_mcp/api"
+
+ROUTES = (
+    # Whether a request may also execute is asked when it turns out to be a call.
+    Route(
+        "/mcp", McpHandler, {"POST": "read", "GET": "read", "DELETE": "read"}, origins="mcp"
+    ),
+    Route("/mcp/ws", McpSocketHandler, {"GET": "read"}, origins="mcp", is_socket=True),
+    Route(f"{_API}/tools", ToolsHandler, {"GET": "read"}, origins="api"),
+    Route(rf"{_API}/tools/([^/]+)", ToolHandler, {"POST": "execute"}, origins="api"),
+    Route(rf"{_API}/calls/([^/]+)", CallHandler, {"GET": "read"}, origins="api"),
+    Route(rf"{_API}/calls/([^/]+)/cancel", CancelHandler, {"POST": "execute"}, origins="api"),
+    Route(f"{_API}/status", StatusHandler, {"GET": "read"}, origins="api"),
+    Route(rf"{_API}/openapi\.json", OpenApiHandler, {"GET": "read"}, origins="api"),
+    Route("/jupyter_mcp/panel", PanelHandler, {"GET": "execute"}, is_socket=True),
+    Route(rf"/{METADATA_PATH.replace('.', chr(92) + '.')}", MetadataHandler, origins="mcp"),
+    Route(r"/jupyter_mcp/icons/([\w-]+)\.svg", IconHandler, origins="mcp"),
+)

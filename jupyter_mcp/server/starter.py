@@ -1,0 +1,93 @@
+"""Builds the runtime at the first request that needs it, once, and ends it with the server."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jupyter_mcp.calls.toolset import JupyterServices
+    from jupyter_mcp.config import Settings
+    from jupyter_mcp.protocol.endpoint import Endpoint
+    from jupyter_mcp.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What runs once somebody has asked for it."""
+
+    runtime: Runtime
+    endpoint: Endpoint
+
+
+class Starter:
+    """Starts and stops the runtime.
+
+    Args:
+        settings: Returns the administrator's settings.
+        services: Returns the Jupyter server's parts.
+        version: Our version.
+    """
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        services: Callable[[], JupyterServices],
+        version: str,
+    ) -> None:
+        self._settings = settings
+        self._services = services
+        self._version = version
+        self._starting: asyncio.Task[Served] | None = None
+        self.served: Served | None = None
+
+    async def ready(self) -> Served:
+        """Return the runtime, started by whoever asks first.
+
+        A start that fails is tried again by the next request.
+        """
+        if self.served is not None:
+            return self.served
+        if self._starting is None or (self._starting.done() and not self._starting.cancelled()):
+            self._starting = asyncio.create_task(self._start(), name="jupyter-mcp start")
+        return await asyncio.shield(self._starting)
+
+    async def stop(self) -> None:
+        """End the runtime, if it was ever started."""
+        if self._starting is not None:
+            await asyncio.gather(self._starting, return_exceptions=True)
+            self._starting = None
+        served, self.served = self.served, None
+        if served is not None:
+            await served.endpoint.stop()
+            await served.runtime.stop()
+
+    async def _start(self) -> Served:
+        with ThreadPoolExecutor(1, thread_name_prefix="jupyter-mcp-import") as pool:
+            await asyncio.get_running_loop().run_in_executor(pool, _import)
+        from jupyter_mcp.protocol.endpoint import Endpoint
+        from jupyter_mcp.runtime import Runtime
+
+        settings = self._settings()
+        runtime = Runtime(settings, self._services())
+        await runtime.start()
+        endpoint = Endpoint(
+            runtime,
+            self._version,
+            max_sessions=settings.max_sessions,
+            idle_seconds=settings.session_idle_seconds,
+            max_body=settings.max_body_bytes,
+        )
+        await endpoint.start()
+        self.served = Served(runtime, endpoint)
+        return self.served
+
+
+def _import() -> None:
+    """Import what is heavy, in a thread, so that the server goes on answering meanwhile."""
+    import jupyter_mcp.protocol.endpoint
+    import jupyter_mcp.runtime  # noqa: F401 - imported for the next one who does
