@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -89,7 +90,7 @@ def run_suite(node: str, server: JupyterServer, revision: str, results: Path) ->
 
 def _checks(results: Path) -> Iterator[tuple[str, str, str]]:
     for file in sorted(results.rglob("checks.json")):
-        scenario = file.parent.name.removeprefix("server-").rsplit("-2", 1)[0]
+        scenario = re.sub(r"-\d{4}-\d{2}-\d{2}T.*$", "", file.parent.name.removeprefix("server-"))
         for check in json.loads(file.read_text()):
             yield scenario, check["id"], check["status"]
 
