@@ -44,8 +44,13 @@ _LISTS: tuple[CacheableMethod, ...] = (
     "resources/templates/list",
     "server/discover",
 )
-HINTS = dict.fromkeys(_LISTS, CacheHint(ttl_ms=300_000, scope="private"))
-"""Lists are told about when they change, so a client may keep them for five minutes."""
+_LIVE: tuple[CacheableMethod, ...] = ("resources/list", "resources/read")
+HINTS = {
+    **dict.fromkeys(_LISTS, CacheHint(ttl_ms=300_000, scope="private")),
+    **dict.fromkeys(_LIVE, CacheHint(ttl_ms=0, scope="private")),
+}
+"""Lists are told about when they change, so a client may keep them for five minutes; notebooks and
+kernels change while one looks."""
 
 _ASKED: Mapping[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "elicitation/create": (types.ElicitRequest, types.ElicitResult),
@@ -113,7 +118,11 @@ class Binding:
                 self._do(self._operations.read_resource),
             ),
             ("prompts/get", types.GetPromptRequestParams, self._do(self._operations.get_prompt)),
-            ("completion/complete", types.CompleteRequestParams, self._do(self._operations.complete)),
+            (
+                "completion/complete",
+                types.CompleteRequestParams,
+                self._do(self._operations.complete),
+            ),
             ("logging/setLevel", types.SetLevelRequestParams, self._set_level),
             ("resources/subscribe", types.SubscribeRequestParams, self._subscribe),
             ("resources/unsubscribe", types.UnsubscribeRequestParams, self._unsubscribe),
@@ -129,7 +138,7 @@ class Binding:
         self, listing: Callable[[Caller, str | None], Json]
     ) -> Callable[[Context, types.PaginatedRequestParams], Awaitable[Json]]:
         async def handle(context: Context, params: types.PaginatedRequestParams) -> Json:
-            return listing(caller_of(context), params.cursor)
+            return _complete(listing(caller_of(context), params.cursor))
 
         return handle
 
@@ -138,14 +147,12 @@ class Binding:
     ) -> Callable[[Context, BaseModel], Awaitable[Json]]:
         async def handle(context: Context, params: BaseModel) -> Json:
             del params  # checked by the SDK; the raw ones need no second dump
-            return await operation(request_of(context), context.params or {})
+            return _complete(await operation(request_of(context), context.params or {}))
 
         return handle
 
-    async def _list_resources(
-        self, context: Context, params: types.PaginatedRequestParams
-    ) -> Json:
-        return await self._lists.resources(request_of(context), params.cursor)
+    async def _list_resources(self, context: Context, params: types.PaginatedRequestParams) -> Json:
+        return _complete(await self._lists.resources(request_of(context), params.cursor))
 
     async def _set_level(self, context: Context, params: types.SetLevelRequestParams) -> Json:
         _connection(context).state["log_level"] = params.level
@@ -166,12 +173,17 @@ class Binding:
         connection.exit_stack.callback(self.audience.leave, connection)
 
 
+def _complete(result: Json) -> Json:
+    """Mark a result as final (2026-07-28: resultType); for older clients the SDK drops the mark."""
+    return result if "resultType" in result else {**result, "resultType": "complete"}
+
+
 def caller_of(context: Context) -> Caller:
     """Return who sent a request, from where its transport left it."""
     carried = context.request
     if isinstance(carried, Caller):
         return carried
-    return cast("Caller", carried.scope[SCOPE_KEY])
+    return cast("Caller", cast("Any", carried).scope[SCOPE_KEY])
 
 
 def request_of(context: Context) -> Request:

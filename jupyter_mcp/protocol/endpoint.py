@@ -71,9 +71,8 @@ class Endpoint:
     async def serve(self, exchange: Exchange) -> None:
         """Answer one HTTP request of either era."""
         version = exchange.headers.get("mcp-protocol-version")
-        if version is None and _ENVELOPE not in exchange.body:
-            await self._legacy.serve(exchange)
-        elif version in HANDSHAKE_PROTOCOL_VERSIONS:
+        unnamed = version is None and _ENVELOPE not in exchange.body
+        if unnamed or version in HANDSHAKE_PROTOCOL_VERSIONS:
             await self._legacy.serve(exchange)
         else:
             await self._modern.serve(exchange)

@@ -91,5 +91,5 @@ class Exchange(Protocol):
         ...
 
     def reply(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """Send a whole answer, JSON unless the headers say otherwise, or the end of a started one."""
+        """Send a whole answer, JSON by default, or the end of one that was started."""
         ...

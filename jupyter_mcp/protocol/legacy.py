@@ -111,7 +111,9 @@ class _Bridge:
 
     async def send(self, event: Event) -> None:
         if event["type"] == "http.response.start":
-            headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in event["headers"]}
+            headers = {
+                key.decode("latin-1"): value.decode("latin-1") for key, value in event["headers"]
+            }
             self._exchange.start(event["status"], headers)
         elif event["type"] == "http.response.body":
             await self._exchange.write(event.get("body", b""))
@@ -148,7 +150,7 @@ def _user(caller: Caller) -> AuthenticatedUser:
     """Return the SDK's form of a caller: what it compares to bind a session to a credential."""
     return AuthenticatedUser(
         AccessToken(
-            token="",  # noqa: S106 - the token itself has no business here
+            token="",
             client_id=caller.principal.id,
             scopes=sorted(caller.principal.scopes),
             subject=caller.credential,

@@ -98,7 +98,8 @@ class Lists:
         """
         found = self.view(caller).prompts.get(name)
         if found is None:
-            raise MCPError(INVALID_PARAMS, f"There is no prompt '{name}'. prompts/list says what is.")
+            message = f"There is no prompt '{name}'. prompts/list says what is."
+            raise MCPError(INVALID_PARAMS, message)
         return found
 
     def resource(self, caller: Caller, uri: str) -> tuple[Resource, Mapping[str, Any]]:
@@ -178,7 +179,7 @@ def _offset(cursor: str) -> int:
     try:
         return max(0, int(base64.urlsafe_b64decode(cursor.encode())))
     except (ValueError, binascii.Error):
-        raise MCPError(INVALID_PARAMS, "This cursor is none of ours. List from the start.") from None
+        raise MCPError(INVALID_PARAMS, "That cursor is none of ours. List anew.") from None
 
 
 def _tools(view: View, icons: str) -> list[Json]:

@@ -115,9 +115,10 @@ class Modern:
     def _tools(self, caller: Caller) -> bytes:
         """Return the result of ``tools/list`` as bytes, made once for each view."""
         view = self._lists.view(caller)
-        return self._lists.remembered(
+        made: bytes = self._lists.remembered(
             view, ("tools/list", caller.icons), lambda: to_json(self._tools_result(caller))
         )
+        return made
 
     def _tools_result(self, caller: Caller) -> Json:
         hint = HINTS["tools/list"]

@@ -14,6 +14,7 @@ from jupyter_mcp.calls.tool import Operation, Prompt, Resource
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.protocol import wire
 from jupyter_mcp.protocol.channel import WireChannel
+from jupyter_mcp.protocol.exchange import Action
 from jupyter_mcp.protocol.faults import MISSING_CAPABILITIES, fault
 from jupyter_mcp.protocol.ground import Ground
 from jupyter_mcp.protocol.lists import Lists
@@ -121,7 +122,7 @@ class Operations:
         params: Mapping[str, Any],
     ) -> Result | Question:
         caller = request.caller
-        action = "read" if isinstance(operation, Resource | Prompt) else "execute"
+        action: Action = "read" if isinstance(operation, Resource | Prompt) else "execute"
         if method != "completion/complete" and not await caller.may(action):
             return Result.from_error(_forbidden(operation))
         arguments = params.get("arguments") or {}

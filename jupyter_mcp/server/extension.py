@@ -30,11 +30,12 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Prepare what handlers find in the application's settings."""
+        server: Any = self.serverapp
         self.settings[HEADERS_SETTING] = {
             "X-Content-Type-Options": "nosniff",
             "Cache-Control": "no-store",
             "Content-Security-Policy": "frame-ancestors 'none'; default-src 'none'",
-            **self.serverapp.web_app.settings.get("headers", {}),
+            **server.web_app.settings.get("headers", {}),
         }
 
     def initialize_handlers(self) -> None:

@@ -45,7 +45,8 @@ class Page:
             ToolError: What the page answered, or ``unavailable`` when it did not.
         """
         number = next(self._numbers)
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
         try:
             async with asyncio.timeout(seconds):
                 await self._send(json.dumps({**op, "id": number}))

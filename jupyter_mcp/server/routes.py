@@ -54,9 +54,7 @@ _API = r"/jupyter_mcp/api"
 
 ROUTES = (
     # Whether a request may also execute is asked when it turns out to be a call.
-    Route(
-        "/mcp", McpHandler, {"POST": "read", "GET": "read", "DELETE": "read"}, origins="mcp"
-    ),
+    Route("/mcp", McpHandler, {"POST": "read", "GET": "read", "DELETE": "read"}, origins="mcp"),
     Route("/mcp/ws", McpSocketHandler, {"GET": "read"}, origins="mcp", is_socket=True),
     Route(f"{_API}/tools", ToolsHandler, {"GET": "read"}, origins="api"),
     Route(rf"{_API}/tools/([^/]+)", ToolHandler, {"POST": "execute"}, origins="api"),

@@ -24,6 +24,8 @@ from support.server import JupyterServer  # noqa: E402 - needs the path above
 
 REVISIONS = ("2026-07-28", "2025-11-25")
 SUITE = HERE.parent / "node/node_modules/@modelcontextprotocol/conformance/dist/index.js"
+STAMP = re.compile(r"-\d{4}-\d\d-\d\dT.*$")
+"""What the suite adds to a scenario's name in the name of its folder."""
 TOOLSETS = ("Contents", "Conversations", "Rounds")
 
 
