@@ -41,7 +41,12 @@ class Documents:
             document = await backend.open(path)
             if document is not None:
                 return document
-        raise ToolError(
+        raise self.no_server()
+
+    @staticmethod
+    def no_server() -> ToolError:
+        """Return the error of a place without notebooks."""
+        return ToolError(
             "unavailable",
             "There is no Jupyter server here whose notebooks could be opened.",
             "Start one with: jupyter lab",

@@ -72,11 +72,6 @@ class LiveNotebook:
         """The notebook's ``nbformat_minor``."""
         return int(self.meta().get("nbformat_minor", 0))
 
-    @property
-    def watched(self) -> bool:
-        """Whether anybody else is in the room."""
-        return bool(self.room.clients - {self._presence})
-
     def meta(self) -> dict[str, Any]:
         """Return the notebook's format and metadata."""
         meta: dict[str, Any] = _numbers(str(self._ymeta))
@@ -249,7 +244,12 @@ class Rooms:
 
     def watched(self, path: str) -> bool:
         """Whether a person has the notebook open in this moment."""
-        return any(live.watched and live.notebook.path == path for live in self._live.values())
+        for room in self._extension.ywebsocket_server.rooms.values():
+            notebook = getattr(room, "_document", None)
+            others = [client for client in room.clients if not isinstance(client, Presence)]
+            if others and notebook is not None and notebook.path == path:
+                return True
+        return False
 
     def _forget_unfilled(self) -> None:
         """Drop rooms whose file could not be read; the extension would offer them as empty."""

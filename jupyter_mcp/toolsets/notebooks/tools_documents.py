@@ -1,0 +1,339 @@
+"""What can be asked of notebooks and their cells: list, make, read, edit, history, undo.
+
+Every byte of a description is paid for by every model that sees the tools, so they are short and
+their types are shared; what a tool does in full stands in the service below it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from jupyter_mcp.calls import Context, Host, Reply, Text, Toolset, tool
+from jupyter_mcp.calls.events import ResourcesChanged, ResourceUpdated
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.notebooks.documents import Documents
+from jupyter_mcp.toolsets.notebooks.edits import Edited
+from jupyter_mcp.toolsets.notebooks.history import Who
+from jupyter_mcp.toolsets.notebooks.model import notebook_revision
+from jupyter_mcp.toolsets.notebooks.reading import NotebookPage
+from jupyter_mcp.toolsets.notebooks.service import NotebookService, Parts, public_metadata
+from jupyter_mcp.toolsets.notebooks.tools_outputs import cell_blocks
+from jupyter_mcp.toolsets.notebooks.uris import notebook_uri
+from jupyter_mcp.toolsets.notebooks.wishes import Wish
+
+LISTED = 200
+
+Path = Annotated[str, Field(description="Notebook path below the server's root")]
+CellId = Annotated[str, Field(description="Cell id; or its position, with a revision")]
+CellType = Literal["code", "markdown", "raw"]
+Revision = Annotated[str | None, Field(description="As read; refused when changed since")]
+After = Annotated[str | None, Field(description="Cell id")]
+
+
+class NewCell(BaseModel):
+    """A cell to make."""
+
+    source: str
+    cell_type: CellType = "code"
+
+
+class Listed(BaseModel):
+    """A notebook in a folder."""
+
+    path: str
+    modified: str
+    open: bool | None = None
+
+
+class Listing(BaseModel):
+    """What is in a folder."""
+
+    notebooks: list[Listed]
+    folders: list[str]
+    next_cursor: str | None = None
+
+
+class Created(BaseModel):
+    """A new notebook."""
+
+    path: str
+    revision: str
+    cell_ids: list[str]
+
+
+class CellEdited(BaseModel):
+    """A cell after an edit."""
+
+    path: str
+    cell_id: str
+    revision: str
+
+
+class CellRead(BaseModel):
+    """A whole cell; its outputs are in the content."""
+
+    id: str
+    type: str
+    revision: str
+    source: str
+    metadata: dict[str, Any]
+    run: int | None = None
+    outputs: list[str] | None = None
+
+
+class Logged(BaseModel):
+    """An agent's change."""
+
+    id: int
+    at: str
+    who: str
+    client: str
+    action: str
+    cell_id: str
+    diff: str
+    undone_by: int | None = None
+
+
+class Log(BaseModel):
+    """Agents' changes, newest first."""
+
+    changes: list[Logged]
+    next_cursor: str | None = None
+
+
+class TakenBack(BaseModel):
+    """What was undone."""
+
+    path: str
+    undone: list[str]
+    stopped: str | None = None
+
+
+class DocumentTools(Toolset):
+    """Tools on notebooks and cells."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.notebooks = NotebookService(
+            Parts(
+                jupyter=host.jupyter,
+                root=host.root,
+                storage=host.storage,
+                run=host.executor.run,
+                spawn=host.tasks.spawn,
+                publish=self._publish,
+                appeared=lambda: host.events.publish(ResourcesChanged()),
+                trust=host.settings.sign_outputs,
+            )
+        )
+
+    @property
+    def documents(self) -> Documents:
+        """The notebooks, for those who run their cells."""
+        return self.notebooks.documents
+
+    async def start(self) -> None:
+        """Listen for changes of notebooks."""
+        await super().start()
+        await self.notebooks.start()
+
+    async def stop(self) -> None:
+        """Save what is not saved and let go of all notebooks."""
+        await super().stop()
+        await self.notebooks.stop()
+
+    @tool(scope="read", title="List notebooks")
+    async def notebook_list(self, path: str = "", cursor: str | None = None) -> Listing:
+        """List the notebooks and folders in a folder; 'open' ones are on a person's screen."""
+        folder = await self.notebooks.folder(path)
+        start = _number(cursor) or 0
+        places = folder.notebooks[start : start + LISTED]
+        more = start + LISTED < len(folder.notebooks)
+        return Listing(
+            notebooks=[
+                Listed(path=place, modified=at, open=self.notebooks.watched(place) or None)
+                for place, at in places
+            ],
+            folders=[] if start else folder.folders,
+            next_cursor=str(start + LISTED) if more else None,
+        )
+
+    @tool(scope="edit", title="Create a notebook")
+    async def notebook_create(
+        self, ctx: Context, path: Path, cells: list[NewCell] | None = None
+    ) -> Created:
+        """Create a notebook; never overwrites."""
+        pairs = [(str(cell.cell_type), cell.source) for cell in cells or ()]
+        made = await self.notebooks.create(path, pairs, who_asks(ctx))
+        self.host.events.publish(ResourcesChanged())
+        ids = [cell.id for cell in made]
+        place = self.documents.notebook_path(path)
+        return Created(path=place, revision=notebook_revision(made), cell_ids=ids)
+
+    @tool(scope="read", title="Read a notebook")
+    async def notebook_read(
+        self,
+        ctx: Context,
+        path: Path,
+        detail: Literal["outline", "cells"] = "outline",
+        cursor: str | None = None,
+    ) -> Reply[NotebookPage]:
+        """Read a notebook by page: an outline (headings, first lines), or the cells' sources."""
+        page = await self.notebooks.page(path, detail, cursor, who_asks(ctx))
+        return Reply(page, [Text(page.to_text())])
+
+    @tool(scope="read", title="Read a cell")
+    async def cell_read(
+        self, ctx: Context, path: Path, cell_id: CellId, revision: str | None = None
+    ) -> Reply[CellRead]:
+        """Read one cell whole, with its outputs."""
+        place, cell = await self.notebooks.cell(path, cell_id, revision, who_asks(ctx))
+        shown = await cell_blocks(self.host, place, cell)
+        value = CellRead(
+            id=cell.id,
+            type=cell.cell_type,
+            revision=cell.revision,
+            source=cell.source,
+            metadata=public_metadata(cell.metadata),
+            run=cell.execution_count,
+            outputs=shown.lines or None,
+        )
+        title = Text(f"{cell.id} {cell.revision} {cell.cell_type}\n{cell.source}")
+        return Reply(value, [title, *shown.blocks])
+
+    @tool(scope="edit", title="Insert a cell")
+    async def cell_insert(
+        self,
+        ctx: Context,
+        path: Path,
+        source: str,
+        *,
+        cell_type: CellType = "code",
+        after: After = None,
+        before: After = None,
+    ) -> CellEdited:
+        """Insert a cell after or before another one, else at the end. Does not run it."""
+        return self._edited(
+            await self.notebooks.editor.insert(
+                path, source, who_asks(ctx), cell_type=cell_type, after=after, before=before
+            )
+        )
+
+    @tool(scope="edit", title="Edit a cell")
+    async def cell_edit(
+        self,
+        ctx: Context,
+        path: Path,
+        cell_id: CellId,
+        *,
+        source: str | None = None,
+        old: Annotated[str | None, Field(description="Text that occurs exactly once")] = None,
+        new: Annotated[str | None, Field(description="What it becomes")] = None,
+        cell_type: CellType | None = None,
+        metadata: Annotated[
+            dict[str, Any] | None, Field(description="Keys to set; null removes one")
+        ] = None,
+        revision: Revision = None,
+    ) -> CellEdited:
+        """Give a cell a new source, or replace old by new in it; or change type or metadata."""
+        wish = Wish(source=source, old=old, new=new, cell_type=cell_type, metadata=metadata)
+        return self._edited(
+            await self.notebooks.editor.edit(path, cell_id, wish, who_asks(ctx), revision)
+        )
+
+    @tool(scope="edit", title="Delete a cell")
+    async def cell_delete(
+        self, ctx: Context, path: Path, cell_id: CellId, revision: Revision = None
+    ) -> CellEdited:
+        """Delete a cell; notebook_undo brings it back."""
+        return self._edited(
+            await self.notebooks.editor.delete(path, cell_id, who_asks(ctx), revision)
+        )
+
+    @tool(scope="edit", title="Move a cell", idempotent=True)
+    async def cell_move(
+        self,
+        ctx: Context,
+        path: Path,
+        cell_id: CellId,
+        *,
+        after: After = None,
+        before: After = None,
+        revision: Revision = None,
+    ) -> CellEdited:
+        """Move a cell after or before another one."""
+        return self._edited(
+            await self.notebooks.editor.move(
+                path, cell_id, who_asks(ctx), after=after, before=before, revision=revision
+            )
+        )
+
+    @tool(scope="read", title="See agents' changes")
+    async def notebook_history(self, path: Path, cursor: str | None = None) -> Log:
+        """List agents' changes of a notebook, newest first, as diffs."""
+        _place, changes, more = await self.notebooks.history(path, _number(cursor))
+        return Log(
+            changes=[
+                Logged(
+                    id=change.id,
+                    at=datetime.fromtimestamp(change.at, UTC).isoformat(timespec="seconds"),
+                    who=change.principal,
+                    client=change.client,
+                    action=change.action,
+                    cell_id=change.cell_id,
+                    diff=change.diff(),
+                    undone_by=change.undone_by,
+                )
+                for change in changes
+            ],
+            next_cursor=None if more is None else str(more),
+        )
+
+    @tool(scope="edit", title="Undo agents' changes")
+    async def notebook_undo(
+        self,
+        ctx: Context,
+        path: Path,
+        steps: Annotated[int, Field(ge=-100, le=100, description="Negative: redo")] = 1,
+    ) -> TakenBack:
+        """Take back the last changes that agents made, where nobody changed the cell since."""
+        if steps == 0:
+            raise ToolError(
+                "invalid_arguments", "Zero steps undo nothing.", "Give 1 for the last change."
+            )
+        undone = await self.notebooks.undoer.undo(path, steps, who_asks(ctx))
+        self.notebooks.announcer.changed(undone.path)
+        return TakenBack(
+            path=undone.path,
+            undone=[f"{change.action} {change.cell_id}" for change in undone.changes],
+            stopped=str(undone.stopped) if undone.stopped else None,
+        )
+
+    def _edited(self, edited: Edited) -> CellEdited:
+        if edited.change is not None:
+            self.notebooks.announcer.changed(edited.path)
+        return CellEdited(path=edited.path, cell_id=edited.cell.id, revision=edited.cell.revision)
+
+    def _publish(self, path: str) -> None:
+        self.host.events.publish(ResourceUpdated(notebook_uri(path)))
+
+
+def who_asks(ctx: Context) -> Who:
+    """Return on whose behalf a call is made."""
+    principal = ctx.principal
+    return Who(principal.id, principal.name or principal.id, ctx.client, ctx.call_id)
+
+
+def _number(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 16):  # noqa: PLR2004 - digits of a 64-bit number
+        raise ToolError(
+            "invalid_arguments",
+            "The cursor is none of ours.",
+            "Leave it out to begin, or use next_cursor as it came.",
+        )
+    return int(cursor)

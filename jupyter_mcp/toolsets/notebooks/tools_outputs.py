@@ -1,0 +1,89 @@
+"""The outputs of a cell as blocks for a model: short text, small images, links to the whole."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_mcp.calls import Host, Image, Link, Text
+from jupyter_mcp.toolsets.notebooks.cells import joined
+from jupyter_mcp.toolsets.notebooks.model import Cell, Output
+from jupyter_mcp.toolsets.notebooks.reading import output_line
+from jupyter_mcp.toolsets.notebooks.streams import shortened, without_ansi
+from jupyter_mcp.toolsets.notebooks.uris import output_uri
+
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+TEXTS = ("text/markdown", "text/latex", "text/plain", "text/html", "application/json")
+"""What of a display is shown to a model, the best first; HTML only where there is no text."""
+
+
+@dataclass(slots=True)
+class Shown:
+    """The outputs of a cell, made small.
+
+    Args:
+        lines: Each output in a line.
+        blocks: What to show of them.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    blocks: list[Text | Image | Link] = field(default_factory=list)
+
+
+async def cell_blocks(host: Host, path: str, cell: Cell) -> Shown:
+    """Return what a model gets to see of a cell's outputs."""
+    shown = Shown()
+    for index, output in enumerate(cell.outputs):
+        shown.lines.append(output_line(output))
+        uri = output_uri(path, cell.id, index)
+        picture = picture_of(output)
+        if picture is not None:
+            shown.blocks += await _picture(host, picture, uri)
+        else:
+            shown.blocks += _text(host, text_of(output), uri)
+    return shown
+
+
+def picture_of(output: Output) -> tuple[bytes, str] | None:
+    """Return an output's picture and its MIME type, if it has one."""
+    data: Mapping[str, Any] = output.get("data") or {}
+    for mime in PICTURES:
+        if mime in data:
+            try:
+                return base64.b64decode(joined(data[mime])), mime
+            except (binascii.Error, ValueError):
+                return None
+    return None
+
+
+def text_of(output: Output) -> tuple[str, str]:
+    """Return the text that tells an output best, without escape sequences, and its MIME type."""
+    kind = output.get("output_type")
+    if kind == "stream":
+        return without_ansi(joined(output.get("text", ""))), "text/plain"
+    if kind == "error":
+        lines = output.get("traceback") or [f"{output.get('ename')}: {output.get('evalue')}"]
+        return without_ansi("\n".join(str(line) for line in lines)), "text/plain"
+    data: Mapping[str, Any] = output.get("data") or {}
+    mime = next((mime for mime in TEXTS if mime in data), next(iter(data), "text/plain"))
+    value = data.get(mime, "")
+    return without_ansi(value if isinstance(value, str) else str(value)), mime
+
+
+def _text(host: Host, told: tuple[str, str], uri: str) -> list[Text | Image | Link]:
+    text, mime = told
+    size = len(text.encode("utf-8", "replace"))
+    most = int(host.settings.output_bytes)
+    if size <= most:
+        return [Text(text)] if text else []
+    link = Link(uri, f"whole output, {size} bytes", mime=mime, size=size)
+    return [Text(shortened(text, most)), link]
+
+
+async def _picture(host: Host, picture: tuple[bytes, str], uri: str) -> list[Text | Image | Link]:
+    data, mime = picture
+    del host
+    return [Image(data, mime), Link(uri, "whole image", mime=mime, size=len(data))]
