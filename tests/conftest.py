@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.plugins import plugin_environment
 from support.server import JupyterServer
 
 if TYPE_CHECKING:
@@ -31,3 +33,25 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     """JupyterLab with live documents, for a browser."""
     with JupyterServer(tmp_path_factory.mktemp("lab"), lab=True) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A Jupyter server with the probe toolset, below a base URL, shared by all tests."""
+    home = tmp_path_factory.mktemp("probed")
+    environment = plugin_environment(home, probe="support.probe:Probe")
+    options = {"JupyterMCP": {"max_body_bytes": 100_000, "allow_origins": ["https://friend.test"]}}
+    options["JupyterMCP"]["cors_origins"] = ["https://page.test"]
+    with JupyterServer(
+        home, collaboration=False, base_url="/user/ann/", env=environment, config=options
+    ) as running:
+        yield running
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where CI is true a skipped test is a failure: that machine has all that tests need."""
+    reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("CI is true and tests were skipped", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
