@@ -1,0 +1,1 @@
+"""What looks at variables from inside a kernel, one file a language."""
