@@ -1,0 +1,195 @@
+"""A person has a notebook open and watches an agent work in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat.v4
+import pytest
+from mcp.client import Client
+from playwright.async_api import Locator, Page, expect
+
+from support.browser import lab_page, open_panel, picture
+from support.clients import connected
+from support.server import JupyterServer, jupyter_server
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+GATED = """\
+import pathlib, time
+print("before the gate", flush=True)
+while not pathlib.Path({gate!r}).exists():
+    time.sleep(0.05)
+print("after the gate")"""
+PLOT = """\
+import matplotlib.pyplot as plt
+years = range(2018, 2027)
+plt.figure(figsize=(5, 2.2))
+plt.bar(years, [3, 4, 4, 6, 9, 12, 18, 27, 41], color="tab:orange")
+plt.title("Visitors, thousands")
+plt.show()"""
+HTML = "from IPython.display import HTML\nHTML('<table><tr><td>cell of a table</td></tr></table>')"
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["collaboration", "panel"])
+def watched(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[JupyterServer]:
+    """JupyterLab with live documents, and one where only our panel holds the open document."""
+    home = tmp_path_factory.mktemp("watched")
+    with jupyter_server(home, lab=True, collaboration=request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def notebook(watched: JupyterServer) -> str:
+    name = f"work-{uuid.uuid4().hex[:6]}.ipynb"
+    cells = [
+        nbformat.v4.new_markdown_cell("# Visitors of the museum", id="title"),
+        nbformat.v4.new_code_cell("person = 'typed by the person'", id="persons"),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), watched.root / name)
+    return name
+
+
+@pytest.fixture
+async def agent(watched: JupyterServer) -> AsyncIterator[Client]:
+    async with connected(watched) as client:
+        yield client
+
+
+async def call(agent: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+    result = await agent.call_tool(tool, arguments)
+    assert not result.is_error, result.content
+    assert result.structured_content is not None
+    return result.structured_content
+
+
+async def opened(page: Page) -> Locator:
+    cells = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell")
+    await expect(cells.first).to_contain_text("Visitors of the museum")
+    await page.wait_for_function(
+        "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+    )
+    return cells
+
+
+async def saved(file: Path, text: str) -> dict[str, Any]:
+    async with asyncio.timeout(20):
+        while text not in file.read_text():
+            await asyncio.sleep(0.1)
+    content: dict[str, Any] = json.loads(file.read_text())
+    return content
+
+
+async def test_edits_and_outputs_arrive_while_the_person_watches(
+    watched: JupyterServer, notebook: str, agent: Client
+) -> None:
+    async with lab_page(watched, notebook) as page:
+        cells = await opened(page)
+        await open_panel(page)
+
+        new = await call(agent, "cell_insert", path=notebook, source="answer = 41", after="persons")
+        await expect(cells.nth(2)).to_contain_text("answer = 41")
+        gate = watched.root / f"{notebook}.gate"
+        await call(
+            agent,
+            "cell_edit",
+            path=notebook,
+            cell_id=new["cell_id"],
+            source=GATED.format(gate=str(gate)),
+        )
+        await expect(cells.nth(2)).to_contain_text("before the gate")
+
+        run = asyncio.create_task(call(agent, "cell_run", path=notebook, cell_ids=[new["cell_id"]]))
+        output = cells.nth(2).locator(".jp-OutputArea-output")
+        await expect(output).to_contain_text("before the gate")
+        await expect(cells.nth(2).locator(".jp-InputPrompt")).to_contain_text("[*]")
+        assert not run.done()
+        assert "after the gate" not in await output.inner_text()
+        gate.touch()
+        await run
+        await expect(output).to_contain_text("after the gate")
+        await expect(cells.nth(2).locator(".jp-InputPrompt")).to_contain_text("[1]")
+
+        content = await saved(watched.root / notebook, "after the gate\\n")
+        assert [cell["id"] for cell in content["cells"]] == ["title", "persons", new["cell_id"]]
+
+
+async def test_text_images_tables_and_errors_are_shown(
+    watched: JupyterServer, notebook: str, agent: Client
+) -> None:
+    async with lab_page(watched, notebook) as page:
+        cells = await opened(page)
+        await open_panel(page)
+        plot = await call(agent, "cell_insert", path=notebook, source=PLOT, after="persons")
+        table = await call(agent, "cell_insert", path=notebook, source=HTML, after=plot["cell_id"])
+        wrong = await call(
+            agent,
+            "cell_insert",
+            path=notebook,
+            source="growth = visitors / 0",
+            after=table["cell_id"],
+        )
+        ids = [made["cell_id"] for made in (plot, table)]
+        await call(agent, "cell_run", path=notebook, cell_ids=ids)
+        failed = await agent.call_tool(
+            "cell_run", {"path": notebook, "cell_ids": [wrong["cell_id"]]}
+        )
+        assert failed.is_error
+
+        image = cells.nth(2).locator(".jp-OutputArea-output img")
+        await expect(image).to_be_visible()
+        assert await image.evaluate("image => image.naturalWidth") > 100
+        await expect(cells.nth(3).locator(".jp-OutputArea-output td")).to_have_text(
+            "cell of a table"
+        )
+        await expect(cells.nth(4).locator(".jp-OutputArea-output")).to_contain_text("NameError")
+        await expect(page.locator(".jp-mcp-recent")).to_contain_text("cell_run")
+        if file := picture("live-notebook.png"):
+            await page.evaluate("document.activeElement.blur()")
+            await page.screenshot(path=file)
+
+
+async def test_what_the_person_has_not_saved_stays(
+    watched: JupyterServer, notebook: str, agent: Client
+) -> None:
+    async with lab_page(watched, notebook) as page:
+        cells = await opened(page)
+        await cells.nth(1).locator(".cm-content").click()
+        await page.keyboard.press("Control+End")
+        await page.keyboard.type("  # not saved")
+        await call(agent, "cell_insert", path=notebook, source="agents = 1", after="persons")
+        await expect(cells.nth(2)).to_contain_text("agents = 1")
+        await expect(cells.nth(1)).to_contain_text("# not saved")
+        read = await call(agent, "cell_read", path=notebook, cell_id="persons")
+        assert "# not saved" in json.dumps(read)
+
+
+async def test_an_agent_does_not_type_over_the_person(
+    watched: JupyterServer, notebook: str, agent: Client
+) -> None:
+    async with lab_page(watched, notebook) as page:
+        cells = await opened(page)
+        before = await call(agent, "cell_read", path=notebook, cell_id="persons")
+        await cells.nth(1).locator(".cm-content").click()
+        await page.keyboard.press("Control+End")
+        await page.keyboard.type("  # mine")
+        await expect(cells.nth(1)).to_contain_text("# mine")
+        refused = await agent.call_tool(
+            "cell_edit",
+            {
+                "path": notebook,
+                "cell_id": "persons",
+                "source": "overwritten = True",
+                "revision": before["revision"],
+            },
+        )
+        assert refused.is_error
+        await expect(cells.nth(1)).to_contain_text("# mine")
+        await expect(cells.nth(1)).not_to_contain_text("overwritten")
