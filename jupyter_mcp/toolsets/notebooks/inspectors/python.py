@@ -58,7 +58,7 @@ def listing(namespace: Names, hidden: Any) -> Facts:
 
 def brief(name: str, value: Any) -> Facts:
     """One line about a value: its type, shape or length, size and the start of its text."""
-    entry = {"name": name, "type": type_name(value), "summary": summary(value)}
+    entry: Facts = {"name": name, "type": type_name(value), "summary": summary(value)}
     shape = shape_of(value)
     if shape is not None:
         entry["shape"] = shape
@@ -109,7 +109,7 @@ def follow(namespace: Names, node: Any) -> Any:
 
 def frame(value: Any) -> Facts | None:
     """A data frame or series: schema, first rows, summary of the numbers."""
-    dtypes = getattr(value, "dtypes", None)
+    dtypes: Any = getattr(value, "dtypes", None)
     if not is_from(value, ("pandas", "polars")) or not hasattr(value, "head"):
         return None
     head = value.head(LIMITS["rows"])
@@ -117,7 +117,7 @@ def frame(value: Any) -> Facts | None:
         return {"dtype": str(getattr(value, "dtype", dtypes)), "head": cut(str(head), 1500)}
     columns = [str(column) for column in value.columns][: LIMITS["columns"]]
     kinds = list(dtypes)[: LIMITS["columns"]]
-    schema = [{"name": c, "dtype": str(k)} for c, k in zip(columns, kinds)]
+    schema: list[Facts] = [{"name": c, "dtype": str(k)} for c, k in zip(columns, kinds)]
     if is_from(value, ("pandas",)):
         nulls = [int(count) for count in value.iloc[:, : LIMITS["columns"]].isna().sum()]
         for entry, count in zip(schema, nulls):
@@ -156,7 +156,7 @@ def array(value: Any) -> Facts | None:
     """An array: its element type and the span of its numbers."""
     if not hasattr(value, "dtype") or not hasattr(value, "shape"):
         return None
-    more = {"dtype": str(value.dtype)}
+    more: Facts = {"dtype": str(value.dtype)}
     kind = getattr(value.dtype, "kind", "")
     if kind in "iuf" and 0 < getattr(value, "size", 0) <= LIMITS["numbers"]:
         more["statistics"] = {
@@ -220,8 +220,9 @@ def type_name(value: Any) -> str:
 
 def summary(value: Any) -> str:
     """Return one short line for a table of variables."""
-    if is_from(value, ("pandas", "polars", "numpy")) and shape_of(value):
-        return " x ".join(str(length) for length in shape_of(value))
+    shape = shape_of(value)
+    if shape and is_from(value, ("pandas", "polars", "numpy")):
+        return " x ".join(str(length) for length in shape)
     if isinstance(value, types.FunctionType):
         return "function"
     return cut(" ".join(safe_repr(value).split()), LIMITS["line"])
