@@ -98,7 +98,7 @@ class House:
         self.tasks = Supervisor()
         self.storage = Storage(home)
         self.changed: list[str] = []
-        self.store = ContentsStore(app.contents_manager, self.executor.run)
+        self.store = ContentsStore(app.contents_manager)
         self.documents = self._documents(trust=trust)
         self.seen = Seen()
         self.log = ChangeLog(self.storage)

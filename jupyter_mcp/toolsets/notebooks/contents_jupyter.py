@@ -13,7 +13,7 @@ import copy
 import inspect
 import math
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -46,9 +46,6 @@ CACHED_NOTEBOOKS = 8
 CACHED_BYTES = 8 * 1024 * 1024
 """Larger notebooks are parsed anew each time rather than kept in memory."""
 
-Run = Callable[..., Awaitable[Any]]
-"""`Executor.run`: runs a blocking function in a thread."""
-
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -72,22 +69,22 @@ class ContentsStore:
 
     Args:
         manager: Jupyter's contents manager, synchronous or asynchronous.
-        run: Runs blocking functions in a thread.
     """
 
-    def __init__(self, manager: Any, run: Run) -> None:
+    def __init__(self, manager: Any) -> None:
         self.manager = manager
-        self._run = run
         self._hashes = "require_hash" in inspect.signature(manager.get).parameters
         self._cache: OrderedDict[str, Snapshot] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a method of the contents manager without blocking the event loop."""
-        function = getattr(self.manager, method)
-        if inspect.iscoroutinefunction(function):
-            return await function(*args, **kwargs)
-        return await self._run(function, *args, **kwargs)
+        """Call a method of the contents manager.
+
+        The old synchronous ones block the event loop, as they do when Jupyter calls them: they
+        keep signatures in an SQLite connection that only the thread that made it may use.
+        """
+        result = getattr(self.manager, method)(*args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
 
     async def about(self, path: str) -> Raw:
         """Return the contents model of the notebook at `path`, without its content.

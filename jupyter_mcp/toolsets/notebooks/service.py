@@ -11,7 +11,7 @@ from typing import Any
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.toolsets.notebooks.announcements import Announcer
 from jupyter_mcp.toolsets.notebooks.cells import ID_MINOR, Raw, write_cell
-from jupyter_mcp.toolsets.notebooks.contents_jupyter import ContentsBackend, ContentsStore, Run
+from jupyter_mcp.toolsets.notebooks.contents_jupyter import ContentsBackend, ContentsStore
 from jupyter_mcp.toolsets.notebooks.documents import Documents
 from jupyter_mcp.toolsets.notebooks.edits import Editor, new_id
 from jupyter_mcp.toolsets.notebooks.folders_jupyter import Folder, Folders, SaveHook
@@ -38,7 +38,6 @@ class Parts:
         jupyter: The Jupyter server's parts; None without a server.
         root: The server's root folder.
         storage: The database.
-        run: Runs blocking work in a thread.
         spawn: Starts a background task under a name.
         publish: Called with the path of a notebook that changed.
         appeared: Called when there are new notebooks.
@@ -48,7 +47,6 @@ class Parts:
     jupyter: Any
     root: Path | None
     storage: Storage
-    run: Run
     spawn: Spawn
     publish: Callable[[str], None]
     appeared: Callable[[], None]
@@ -165,7 +163,7 @@ class NotebookService:
         jupyter = parts.jupyter
         if jupyter is None:
             return []
-        store = ContentsStore(jupyter.contents_manager, parts.run)
+        store = ContentsStore(jupyter.contents_manager)
         self._folders = Folders(store, jupyter.kernel_spec_manager)
         self._hook = SaveHook(jupyter.contents_manager, self.announcer.saved)
         backends: list[Backend] = []

@@ -122,7 +122,6 @@ class DocumentTools(Toolset):
                 jupyter=host.jupyter,
                 root=host.root,
                 storage=host.storage,
-                run=host.executor.run,
                 spawn=host.tasks.spawn,
                 publish=self._publish,
                 appeared=lambda: host.events.publish(ResourcesChanged()),

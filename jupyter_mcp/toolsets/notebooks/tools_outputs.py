@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_mcp.calls import Host, Image, Link, Text
 from jupyter_mcp.toolsets.notebooks.cells import joined
+from jupyter_mcp.toolsets.notebooks.images import scaled
 from jupyter_mcp.toolsets.notebooks.model import Cell, Output
 from jupyter_mcp.toolsets.notebooks.reading import output_line
 from jupyter_mcp.toolsets.notebooks.streams import shortened, without_ansi
@@ -85,5 +86,8 @@ def _text(host: Host, told: tuple[str, str], uri: str) -> list[Text | Image | Li
 
 async def _picture(host: Host, picture: tuple[bytes, str], uri: str) -> list[Text | Image | Link]:
     data, mime = picture
-    del host
-    return [Image(data, mime), Link(uri, "whole image", mime=mime, size=len(data))]
+    small = await host.executor.run(scaled, data, mime, int(host.settings.image_pixels))
+    link = Link(uri, f"whole image, {len(data)} bytes", mime=mime, size=len(data))
+    if small is None:
+        return [Text(f"[an {mime} that cannot be shown]"), link]
+    return [Image(small.data, small.mime)] if small.whole else [Image(small.data, small.mime), link]

@@ -81,6 +81,8 @@ class Wish:
             edits.append(SetSource(cell.id, source))
         if self.metadata:
             metadata = _merged(cell, self.metadata)
+            if (self.cell_type or cell.cell_type) != "code":
+                metadata.pop("trusted", None)  # only outputs are trusted or not
             if metadata != dict(cell.metadata):
                 edits.append(SetMetadata(cell.id, metadata))
         return edits
