@@ -24,7 +24,7 @@ from jupyter_mcp.protocol.websocket import Send, Socket
 _ENVELOPE = PROTOCOL_VERSION_META_KEY.encode()
 
 STOP_SECONDS = 2.0
-"""How long `stop` waits for answers that are on their way."""
+"""How long `stop` waits for a connection that closes before it cuts it."""
 
 
 class Endpoint:
@@ -50,7 +50,7 @@ class Endpoint:
         self._legacy = Legacy(
             server, max_sessions=max_sessions, idle_seconds=idle_seconds, max_body=max_body
         )
-        self._serving: set[asyncio.Task[None]] = set()
+        self._sockets: dict[asyncio.Task[None], Socket] = {}
 
     async def start(self) -> None:
         """Begin to serve."""
@@ -62,11 +62,14 @@ class Endpoint:
         self._binding.audience.stop()
         await self._runs.stop()
         await self._legacy.stop()
-        if self._serving:
-            await asyncio.wait(self._serving, timeout=STOP_SECONDS)
-        for task in self._serving:
+        for socket in self._sockets.values():
+            socket.close()
+        tasks = list(self._sockets)
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_SECONDS)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one HTTP request of either era."""
@@ -81,6 +84,6 @@ class Endpoint:
         """Serve a WebSocket connection until it is closed."""
         socket = Socket(self._binding.server, caller, send)
         task = asyncio.create_task(socket.run(), name="jupyter-mcp socket loop")
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
+        self._sockets[task] = socket
+        task.add_done_callback(self._sockets.pop)
         return socket

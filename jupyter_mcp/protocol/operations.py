@@ -53,9 +53,9 @@ class Operations:
         answered = await self._run(request, tool, "tools/call", tool.name, params)
         if isinstance(answered, Question):
             return answered.to_wire()
-        error = answered.error
-        if request.is_modern and error is not None and MISSING_CAPABILITIES in error.data:
-            raise fault(error)
+        failure = answered.error
+        if request.is_modern and failure is not None and MISSING_CAPABILITIES in failure.data:
+            raise fault(failure)
         return wire.tool_result(answered)
 
     async def read_resource(self, request: Request, params: Mapping[str, Any]) -> Json:

@@ -18,19 +18,23 @@ from jupyter_mcp.server.refusal import Refused
 if TYPE_CHECKING:
     from jupyter_mcp.calls.call import Call
     from jupyter_mcp.calls.content import Result
+    from jupyter_mcp.calls.tool import Tool
     from jupyter_mcp.policies.record import Entry
     from jupyter_mcp.security.principal import Principal
     from jupyter_mcp.server.starter import Served
 
 STATUSES = {
-    "invalid_arguments": HTTPStatus.BAD_REQUEST,
     "forbidden": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,
     "timeout": HTTPStatus.REQUEST_TIMEOUT,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""The HTTP status of an error's code; every other one is 409: the state of things forbids it."""
+"""The HTTP status of an error's code; every other one is 409: the state of things forbids it.
+
+Arguments that do not fit the tool's schema are refused with 400 before the call; where a tool
+itself finds fault with arguments that do fit, it is with how they meet what is there.
+"""
 
 RECENT = 20
 """How many ended calls the status shows."""
@@ -48,14 +52,18 @@ class ApiHandler(DoorHandler):
         """Return the runtime, started if need be."""
         return self.extension.starter.served or await self.extension.starter.ready()
 
-    def selection(self, served: Served) -> frozenset[str]:
+    def selection(self, served: Served, default: str | None = None) -> frozenset[str]:
         """Return the toolsets that the URL chose.
+
+        Args:
+            served: The runtime.
+            default: What to take when it chose none; None for the core.
 
         Raises:
             Refused: 404 for one that is not there.
         """
         try:
-            return served.runtime.catalog.selection(self.get_argument("toolsets", None))
+            return served.runtime.catalog.selection(self.get_argument("toolsets", default))
         except ToolError as error:
             raise Refused(status_of(error), error) from None
 
@@ -122,9 +130,10 @@ class ToolHandler(ApiHandler):
         arguments = self._arguments()
         served = await self.ready()
         try:
-            tool = served.runtime.catalog.tool(name, self.selection(served))
+            tool = served.runtime.catalog.tool(name, self.selection(served, "all"))
         except ToolError as error:
             raise Refused(status_of(error), error) from None
+        _check(tool, arguments)
         call = Call(
             operation=tool,
             arguments=arguments,
@@ -238,7 +247,24 @@ class OpenApiHandler(ApiHandler):
         served = await self.ready()
         tools = served.runtime.catalog.view(principal, self.selection(served)).tools
         url = f"{self.base_url}jupyter_mcp/api"
-        self.answer(document(url, self.extension.version_of_ours, list(tools.values())))
+        toolsets = sorted(served.runtime.catalog.selection("all"))
+        told = document(url, self.extension.version_of_ours, list(tools.values()), toolsets)
+        self.answer(told)
+
+
+def _check(tool: Tool, arguments: dict[str, Any]) -> None:
+    """Refuse arguments that are not as the document says.
+
+    Models get some leeway (``"5"`` for 5); the author of a script is better served by the truth.
+    """
+    from jsonschema import Draft202012Validator
+
+    error = next(Draft202012Validator(dict(tool.input_schema)).iter_errors(arguments), None)
+    if error is not None:
+        place = "/".join(str(part) for part in error.absolute_path) or "arguments"
+        what = f"Invalid arguments for '{tool.name}': {place}: {error.message[:200]}."
+        remedy = "GET openapi.json says what each tool takes."
+        raise Refused(HTTPStatus.BAD_REQUEST, ToolError("invalid_arguments", what, remedy))
 
 
 def _state(served: Served, principal: Principal) -> dict[str, Any]:

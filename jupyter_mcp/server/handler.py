@@ -91,6 +91,8 @@ class OurHandler(JupyterHandler):
         kind, error = (kwargs.get("exc_info") or (None, None, None))[:2]
         if isinstance(error, HTTPError) and status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
             text = error.log_message or HTTPStatus(status_code).phrase
+            if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                self.set_header("Allow", ", ".join(sorted({*self.route.actions, "OPTIONS"})))
             self.answer_error(status_code, ToolError("refused", text))
             return
         del kind

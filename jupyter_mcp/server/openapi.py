@@ -84,12 +84,6 @@ _TOOLS: Json = {
         }
     },
 }
-_TOOLSETS: Json = {
-    "name": "toolsets",
-    "in": "query",
-    "description": "Names of toolsets joined by commas, or 'all'.",
-    "schema": {"type": "string"},
-}
 _CALL_ID: Json = {
     "name": "call_id",
     "in": "path",
@@ -99,20 +93,22 @@ _CALL_ID: Json = {
 _REFUSALS = ("400", "401", "403", "404", "413")
 
 
-def document(url: str, version: str, tools: Sequence[Tool]) -> Json:
+def document(url: str, version: str, tools: Sequence[Tool], toolsets: Sequence[str]) -> Json:
     """Return the OpenAPI document.
 
     Args:
         url: Path of the API on this server.
         version: Our version.
         tools: The tools that the caller sees.
+        toolsets: The names that the parameter ``toolsets`` may choose from.
     """
+    chosen = [_toolsets(toolsets)]
     schemas: Json = {"Error": _ERROR, "Call": _CALL, "Result": _RESULT, "Status": _STATUS}
     paths: Json = {
-        "/tools": {"get": _operation("List the tools", _TOOLS, parameters=[_TOOLSETS])},
+        "/tools": {"get": _operation("List the tools", _TOOLS, parameters=chosen)},
         "/status": {"get": _operation("Tell the status", _reference("Status"))},
         "/openapi.json": {
-            "get": _operation("Describe this API", {"type": "object"}, parameters=[_TOOLSETS])
+            "get": _operation("Describe this API", {"type": "object"}, parameters=chosen)
         },
         "/calls/{call_id}": {
             "get": _operation("Look at a call", _reference("Call"), parameters=[_CALL_ID])
@@ -136,6 +132,16 @@ def document(url: str, version: str, tools: Sequence[Tool]) -> Json:
     }
 
 
+def _toolsets(names: Sequence[str]) -> Json:
+    one = "|".join(names)
+    return {
+        "name": "toolsets",
+        "in": "query",
+        "description": "Names of toolsets joined by commas, or 'all'; without it the core.",
+        "schema": {"type": "string", "pattern": f"^(|all|({one})(,({one}))*)$"},
+    }
+
+
 def _tool_operation(tool: Tool, schemas: Json) -> Json:
     arguments = _hoisted(tool.input_schema, f"{tool.name}.in", schemas)
     success: Json = {"allOf": [_reference("Result")]}
@@ -148,8 +154,10 @@ def _tool_operation(tool: Tool, schemas: Json) -> Json:
         "operationId": tool.name,
         "description": tool.description,
         "tags": [tool.toolset],
-        "parameters": [_TOOLSETS],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": arguments}}},
+        "requestBody": {
+            "required": bool(arguments.get("required")),
+            "content": {"application/json": {"schema": arguments}},
+        },
     }
     for status in ("408", "409", "415", "500"):
         operation["responses"][status] = _response("The call failed", failure)

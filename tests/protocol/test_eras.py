@@ -101,7 +101,9 @@ async def test_prompts_and_their_completion(probed: JupyterServer, era: str) -> 
             ref, {"name": "topic", "value": "dry-pl"}, context_arguments={"tone": "dry-"}
         )
         nothing = await client.complete(ref, {"name": "tone", "value": ""})
-    required = {argument.name: argument.required for argument in listed["probe_explain"].arguments or ()}
+    required = {
+        argument.name: argument.required for argument in listed["probe_explain"].arguments or ()
+    }
     assert required == {"topic": True, "tone": False}
     assert isinstance(got.messages[0].content, types.TextContent)
     assert got.messages[0].content.text == "Explain plots in a short way."
@@ -187,7 +189,9 @@ async def test_errors_of_calls_are_results_with_a_remedy(probed: JupyterServer, 
 
 
 @ERAS
-async def test_unknown_tool_is_a_protocol_error_with_a_hint(probed: JupyterServer, era: str) -> None:
+async def test_unknown_tool_is_a_protocol_error_with_a_hint(
+    probed: JupyterServer, era: str
+) -> None:
     async with connected(probed, era) as client:
         with pytest.raises(MCPError) as caught:
             await client.call_tool("probe_ecko", {})

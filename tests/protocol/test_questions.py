@@ -9,7 +9,7 @@ import pytest
 from mcp import types
 
 from support.clients import MODERN, connected, modern_request
-from support.server import JupyterServer
+from support.server import JupyterServer, wait_until
 
 CAN_ASK = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
 ANSWER = {"answer": {"action": "accept", "content": {"name": "Ada"}}}
@@ -112,9 +112,12 @@ async def test_a_suspended_call_is_listed_and_can_be_cancelled(probed: JupyterSe
     running = [call for call in status["calls"]["running"] if call["name"] == "probe_ask"]
     for call in running:
         probed.request("POST", f"jupyter_mcp/api/calls/{call['id']}/cancel")
-    async with asyncio.timeout(10):
-        while probed.request("GET", "jupyter_mcp/api/status").json()["calls"]["running"]:
-            await asyncio.sleep(0.01)
+
+    def ended() -> bool:
+        calls = probed.request("GET", "jupyter_mcp/api/status").json()["calls"]["running"]
+        return not [call for call in calls if call["name"] == "probe_ask"]
+
+    await asyncio.to_thread(wait_until, ended, seconds=10, what="the call has ended")
     late = ask(probed, "cancelled", requestState=state, inputResponses=ANSWER)
     assert late["result"]["isError"]
     assert "cancelled" in late["result"]["content"][0]["text"]

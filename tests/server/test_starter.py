@@ -1,0 +1,92 @@
+"""The runtime starts once, when it is needed, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from jupyter_mcp.config import Settings
+from jupyter_mcp.protocol.exchange import Caller
+from jupyter_mcp.security.principal import Principal
+from jupyter_mcp.server.starter import Starter
+from support.clients import META
+
+OWNER = Principal(id="user:owner", name="owner")
+
+
+def starter_in(folder: Path, built: list[str]) -> Starter:
+    """Return a starter that notes each time it builds a runtime."""
+
+    def settings() -> Settings:
+        built.append("built")
+        return Settings(state_dir=str(folder / "state"))
+
+    return Starter(settings, lambda: None, "0")  # type: ignore[arg-type, return-value]  # no server here
+
+
+async def test_stop_without_start(tmp_path: Path) -> None:
+    await starter_in(tmp_path, []).stop()
+
+
+async def test_first_requests_share_one_start(tmp_path: Path) -> None:
+    built: list[str] = []
+    starter = starter_in(tmp_path, built)
+    served = await asyncio.gather(*(starter.ready() for _ in range(5)))
+    assert len({id(one) for one in served}) == len(built) == 1
+    await starter.stop()
+
+
+async def test_start_that_failed_is_tried_again(tmp_path: Path) -> None:
+    built: list[str] = []
+    starter = starter_in(tmp_path, built)
+    blocked = tmp_path / "state"
+    blocked.write_text("a file where the folder should be")
+    failed = await asyncio.gather(starter.ready(), return_exceptions=True)
+    blocked.unlink()
+    served = await starter.ready()
+    assert isinstance(failed[0], Exception) or len(built) == 1
+    assert served is starter.served
+    await starter.stop()
+
+
+async def test_first_request_that_leaves_does_not_end_the_start(tmp_path: Path) -> None:
+    starter = starter_in(tmp_path, [])
+    impatient = asyncio.create_task(starter.ready())
+    patient = asyncio.create_task(starter.ready())
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert (await patient).runtime is not None
+    await starter.stop()
+
+
+async def test_nothing_is_left_after_stop(tmp_path: Path) -> None:
+    process = psutil.Process()
+    threads, tasks = set(threading.enumerate()), asyncio.all_tasks()
+    files, children = process.num_fds(), set(process.children())
+    starter = starter_in(tmp_path, [])
+    served = await starter.ready()
+    answers: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def send(frame: str) -> None:
+        await answers.put(json.loads(frame))
+
+    socket = served.endpoint.connect(Caller(principal=OWNER), send)
+    request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
+    await socket.receive(json.dumps(request))
+    async with asyncio.timeout(10):
+        assert (await answers.get())["result"]["tools"]
+    listen = {"_meta": META, "notifications": {"toolsListChanged": True}}
+    request = {"jsonrpc": "2.0", "id": 2, "method": "subscriptions/listen", "params": listen}
+    await socket.receive(json.dumps(request))
+    async with asyncio.timeout(10):
+        await answers.get()
+    await starter.stop()
+    assert asyncio.all_tasks() - tasks == set()
+    assert set(threading.enumerate()) - threads == set()
+    assert set(process.children()) - children == set()
+    assert process.num_fds() <= files + 1, "more than what the libraries keep open for themselves"

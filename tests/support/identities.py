@@ -1,0 +1,56 @@
+"""An identity provider with several people and an authorizer that can be told to say no."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.auth.authorizer import Authorizer
+from jupyter_server.auth.identity import IdentityProvider, User
+
+RECORD = "TEST_AUTHORIZER_RECORD"
+"""Environment variable with the file in which the authorizer writes what it was asked."""
+
+DENY = "X-Test-Deny"
+"""Header that names the action to refuse."""
+
+
+@dataclass
+class HubUser(User):
+    """A user as JupyterHub's provider makes them, with the scopes of the token shown."""
+
+    hub_user: dict[str, Any] = field(default_factory=dict)
+
+
+class Crowd(IdentityProvider):
+    """Knows three tokens: ann's, bob's, and one of ann's that may only read."""
+
+    def get_user(self, handler: Any) -> User | None:
+        """Return whose token it is."""
+        name, _, kind = (self.get_token(handler) or "").partition("-token")
+        if name not in ("ann", "bob"):
+            return None
+        handler._token_authenticated = True
+        scopes = ["access:servers!server"]
+        if kind == "-read":
+            scopes.append(f"custom:mcp:read!user={name}")
+        return HubUser(username=name, hub_user={"name": name, "scopes": scopes})
+
+
+class Judge(Authorizer):
+    """Writes down what it is asked, and refuses the action that a header names."""
+
+    def is_authorized(self, handler: Any, user: User, action: str, resource: str) -> bool:
+        """Decide."""
+        asked = {
+            "path": handler.request.path,
+            "method": handler.request.method,
+            "user": user.username,
+        }
+        line = json.dumps({**asked, "action": action, "resource": resource})
+        with Path(os.environ[RECORD]).open("a") as record:
+            record.write(f"{line}\n")
+        return bool(handler.request.headers.get(DENY) != action)
