@@ -1,1 +1,1 @@
-"""What looks at variables from inside a kernel, one file a language."""
+"""Code that is sent into kernels to look at their variables: one file for each language."""

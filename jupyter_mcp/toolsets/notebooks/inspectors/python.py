@@ -1,256 +1,334 @@
-"""Looks at the variables of a Python kernel, from inside it.
+"""Looks at the variables of a Python kernel, inside of it.
 
-This file is not imported by the server: its text is sent to the kernel and runs there in a
-namespace of its own, so it leaves nothing behind and does not see names that the user shadowed. It
-uses the standard library only, works with any Python from 3.8 on, and never raises: what cannot be
-shown is named by its type. pandas and numpy are recognised by their attributes and not imported.
-
-`answer(namespace, hidden, request)` returns JSON text.
+This file is not imported by the server: its text is evaluated in the kernel, in a namespace of its
+own with the real builtins, so nothing that a person named ``len`` or ``list`` gets in its way, and
+it leaves nothing behind. It needs the standard library only and Python 3.8, takes no expression to
+evaluate, and reads libraries' objects by what they offer rather than by importing the libraries.
 """
 
 from __future__ import annotations
 
-import ast
+import inspect
 import json
 import math
+import reprlib
 import sys
-import types
-from typing import Any, Dict
+import warnings
+from collections.abc import Callable
+from typing import Any
 
-Names = Dict[str, Any]
-Facts = Dict[str, Any]
+TEXT = 4000
+SHORT = 80
+ITEMS = 30
+COLUMNS = 60
+ROWS = 5
+CELL = 60
+MANY_CELLS = 5_000_000
+HUGE = 1000
+"""Digits of an integer that Python refuses to turn into text, or nearly so."""
 
-LIMITS = {
-    "text": 2000,
-    "line": 120,
-    "items": 20,
-    "rows": 5,
-    "columns": 30,
-    "container": 1000,
-    "numbers": 10_000_000,
-}
+_NUMERIC = "iufb"
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, range)
+_CONTAINERS = (list, tuple, set, frozenset, dict)
 
 
-def answer(namespace: Names, hidden: Any, request: Any) -> str:
-    """Answer ``{"list": …}`` or ``{"inspect": "name.path[0]"}`` as JSON text."""
-    try:
-        if "inspect" in request:
-            result = inspect(namespace, request["inspect"])
+def answer(namespace: dict[Any, Any], request: dict[str, Any]) -> str:
+    """Return the JSON answer to a request: ``{"do": "list"}`` or ``{"do": "inspect", "path"}``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if request["do"] == "list":
+            result = {"variables": listed(namespace)}
         else:
-            result = listing(namespace, hidden)
-    except LookupError as error:
-        result = {"error": "not_found", "message": str(error.args[0] if error.args else error)}
-    except Exception as error:
-        result = {"error": "failed", "message": cut(type(error).__name__ + ": " + str(error), 300)}
-    return json.dumps(result)
+            result = inspected(namespace, request["path"])
+    return json.dumps(result, default=str)
 
 
-def listing(namespace: Names, hidden: Any) -> Facts:
-    """List the user's variables: those that the shell did not put there."""
-    found = []
-    for name in sorted(namespace):
+def listed(namespace: dict[Any, Any]) -> list[dict[str, str]]:
+    """Return name, type and a summary of each variable that the person made."""
+    hidden = _hidden()
+    rows = []
+    for name in sorted(key for key in list(namespace) if type(key) is str):
         value = namespace[name]
-        if name.startswith("_") or name in hidden or isinstance(value, types.ModuleType):
+        if name.startswith("_") or inspect.ismodule(value):
             continue
-        found.append(brief(name, value))
-    return {"variables": found}
+        if name in hidden and hidden[name] is value:
+            continue
+        rows.append({"name": name, "type": type_name(value), "summary": summary(value)})
+    return rows
 
 
-def brief(name: str, value: Any) -> Facts:
-    """One line about a value: its type, shape or length, size and the start of its text."""
-    entry: Facts = {"name": name, "type": type_name(value), "summary": summary(value)}
-    shape = shape_of(value)
-    if shape is not None:
-        entry["shape"] = shape
-    size = size_of(value)
-    if size is not None:
-        entry["bytes"] = size
-    return entry
-
-
-def inspect(namespace: Names, path: str) -> Facts:
-    """All that is worth knowing of the value at `path`."""
-    value = resolve(namespace, path)
-    entry = brief(path, value)
-    entry["repr"] = cut(safe_repr(value), LIMITS["text"])
-    doc = getattr(value, "__doc__", None) if callable(value) else None
-    if isinstance(doc, str):
-        entry["doc"] = cut(doc, LIMITS["text"])
-    for describe in (frame, array, mapping, sequence):
-        try:
-            more = describe(value)
-        except Exception:
-            more = None
-        if more:
-            entry.update(more)
-            break
-    return entry
-
-
-def resolve(namespace: Names, path: str) -> Any:
-    """Follow names, attributes and constant subscripts; nothing is called, nothing evaluated."""
-    return follow(namespace, ast.parse(path.strip(), mode="eval").body)
-
-
-def follow(namespace: Names, node: Any) -> Any:
-    """Return the value of one node of the path."""
-    if isinstance(node, ast.Name):
-        if node.id not in namespace:
-            raise LookupError("There is no variable '%s'." % node.id)
-        return namespace[node.id]
-    if isinstance(node, ast.Attribute):
-        return getattr(follow(namespace, node.value), node.attr)
-    if isinstance(node, ast.Subscript):
-        key = node.slice
-        key = getattr(key, "value", key) if type(key).__name__ == "Index" else key
-        return follow(namespace, node.value)[ast.literal_eval(key)]
-    raise LookupError("Only names, attributes and constant subscripts can be looked at.")
-
-
-def frame(value: Any) -> Facts | None:
-    """A data frame or series: schema, first rows, summary of the numbers."""
-    dtypes: Any = getattr(value, "dtypes", None)
-    if not is_from(value, ("pandas", "polars")) or not hasattr(value, "head"):
-        return None
-    head = value.head(LIMITS["rows"])
-    if not hasattr(value, "columns"):
-        return {"dtype": str(getattr(value, "dtype", dtypes)), "head": cut(str(head), 1500)}
-    columns = [str(column) for column in value.columns][: LIMITS["columns"]]
-    kinds = list(dtypes)[: LIMITS["columns"]]
-    schema: list[Facts] = [{"name": c, "dtype": str(k)} for c, k in zip(columns, kinds)]
-    if is_from(value, ("pandas",)):
-        nulls = [int(count) for count in value.iloc[:, : LIMITS["columns"]].isna().sum()]
-        for entry, count in zip(schema, nulls):
-            entry["nulls"] = count
-    few = head.iloc[:, : LIMITS["columns"]] if hasattr(head, "iloc") else head
-    rows = [[plain(cell) for cell in row] for row in rows_of(few)]
-    more = {"columns": schema, "head": {"columns": columns, "rows": rows}}
-    statistics = describe_numbers(value)
-    if statistics:
-        more["statistics"] = statistics
-    return more
-
-
-def rows_of(head: Any) -> Any:
-    """Return the rows of a small frame."""
-    if hasattr(head, "itertuples"):
-        return [tuple(row) for row in head.itertuples(index=False, name=None)]
-    return head.rows()
-
-
-def describe_numbers(value: Any) -> Facts | None:
-    """Count, mean, deviation and quartiles of the numeric columns of a pandas frame."""
-    if not is_from(value, ("pandas",)):
-        return None
-    numbers = value.select_dtypes("number").iloc[:, : LIMITS["columns"]]
-    if not len(numbers.columns) or not len(numbers):
-        return None
-    table = numbers.describe()
-    return {
-        str(column): {str(key): plain(cell) for key, cell in table[column].items()}
-        for column in table.columns
-    }
-
-
-def array(value: Any) -> Facts | None:
-    """An array: its element type and the span of its numbers."""
-    if not hasattr(value, "dtype") or not hasattr(value, "shape"):
-        return None
-    more: Facts = {"dtype": str(value.dtype)}
-    kind = getattr(value.dtype, "kind", "")
-    if kind in "iuf" and 0 < getattr(value, "size", 0) <= LIMITS["numbers"]:
-        more["statistics"] = {
-            "min": plain(value.min()),
-            "max": plain(value.max()),
-            "mean": plain(value.mean()),
-        }
-    return more
-
-
-def mapping(value: Any) -> Facts | None:
-    """A dictionary: its first keys and what lies behind them."""
-    if not isinstance(value, dict):
-        return None
-    keys = list(value)[: LIMITS["items"]]
-    return {"items": [dict(brief(cut(safe_repr(key), 60), value[key])) for key in keys]}
-
-
-def sequence(value: Any) -> Facts | None:
-    """A list, tuple or set: its first elements."""
-    if not isinstance(value, (list, tuple, set, frozenset)):
-        return None
-    first = list(value)[: LIMITS["items"]]
-    return {"items": [brief(str(number), item) for number, item in enumerate(first)]}
-
-
-def shape_of(value: Any) -> list[int] | None:
-    """Return the shape of an array or the length of a container."""
-    try:
-        if hasattr(value, "shape"):
-            return [int(length) for length in value.shape]
-        return [len(value)] if not isinstance(value, (str, type)) else None
-    except Exception:
-        return None
-
-
-def size_of(value: Any) -> int | None:
-    """Return the bytes that the value takes, as far as it can be told."""
-    try:
-        if is_from(value, ("pandas",)):
-            usage = value.memory_usage()
-            return int(usage.sum() if hasattr(usage, "sum") else usage)
-        if hasattr(value, "nbytes"):
-            return int(value.nbytes)
-        return sys.getsizeof(value)
-    except Exception:
-        return None
-
-
-def is_from(value: Any, packages: tuple[str, ...]) -> bool:
-    """Return whether the type of the value comes from one of the packages."""
-    return (type(value).__module__ or "").split(".")[0] in packages
+def inspected(namespace: dict[Any, Any], path: list[Any]) -> dict[str, Any]:
+    """Return what there is to know of the value at `path`, a list of names, keys and indexes."""
+    value, missing = _resolve(namespace, path)
+    if missing is not None:
+        return {"missing": missing}
+    told = {"type": type_name(value), "summary": summary(value)}
+    kind = _kind(value)
+    told["kind"] = kind
+    told.update(_TELLERS[kind](value))
+    return told
 
 
 def type_name(value: Any) -> str:
-    """Return the qualified name of the type."""
+    """Return the name of a value's type, with its module unless it is a builtin."""
     kind = type(value)
-    module = kind.__module__
-    return kind.__qualname__ if module == "builtins" else "%s.%s" % (module, kind.__qualname__)
+    module = getattr(kind, "__module__", "")
+    name = getattr(kind, "__qualname__", "") or kind.__name__
+    return name if module in ("builtins", "__main__") else "%s.%s" % (module.split(".")[0], name)
 
 
-def summary(value: Any) -> str:
-    """Return one short line for a table of variables."""
-    shape = shape_of(value)
-    if shape and is_from(value, ("pandas", "polars", "numpy")):
-        return " x ".join(str(length) for length in shape)
-    if isinstance(value, types.FunctionType):
-        return "function"
-    return cut(" ".join(safe_repr(value).split()), LIMITS["line"])
+def summary(value: Any) -> str:  # noqa: PLR0911 - a line for each kind of value
+    """Return one short line; code of the person's own classes is not run for it."""
+    kind = _kind(value)
+    if kind == "dataframe":
+        return "%d rows x %d columns" % tuple(value.shape)
+    if kind in ("series", "array"):
+        return "%s %s" % (getattr(value, "dtype", ""), "x".join(map(str, value.shape)))
+    if type(value) in _CONTAINERS:
+        return "%d items" % len(value)
+    if type(value) in (str, bytes) and len(value) > SHORT:
+        return "%s (%d long)" % (cut(repr(value[:SHORT]), SHORT), len(value))
+    if type(value) in _PLAIN:
+        return cut(repr(value), SHORT) if _digits(value) < HUGE else "a very large number"
+    if kind == "callable":
+        return cut(_signature(value), SHORT)
+    return ""
 
 
-def safe_repr(value: Any) -> str:
-    """The repr of a value, without making a huge one of a large container."""
-    if isinstance(value, (str, bytes)) and len(value) > LIMITS["text"]:
-        return repr(value[: LIMITS["text"]]) + "…"
-    if isinstance(value, (list, tuple, set, frozenset, dict)) and len(value) > LIMITS["container"]:
-        return "%s of %d items" % (type(value).__name__, len(value))
+def cut(text: str, size: int) -> str:
+    """Return `text`, at most `size` characters of it."""
+    return text if len(text) <= size else text[: size - 3] + "..."
+
+
+def _resolve(namespace: dict[Any, Any], path: list[Any]) -> tuple[Any, str | None]:
+    name = path[0]
+    if name not in namespace:
+        close = [key for key in namespace if type(key) is str and key.lower() == name.lower()]
+        hint = " Did you mean %s?" % close[0] if close else ""
+        return None, "There is no variable %r.%s" % (name, hint)
+    value = namespace[name]
+    for step, key in path[1:]:
+        try:
+            value = getattr(value, key) if step == "attribute" else value[key]
+        except Exception as error:
+            return None, "%s %r: %s" % (
+                step,
+                key,
+                cut("%s: %s" % (type(error).__name__, error), 200),
+            )
+    return value, None
+
+
+def _hidden() -> dict[str, Any]:
+    """Return the names that IPython itself put into the namespace."""
+    module = sys.modules.get("IPython.core.interactiveshell")
+    shell = getattr(getattr(module, "InteractiveShell", None), "_instance", None)
+    return getattr(shell, "user_ns_hidden", None) or {}
+
+
+def _kind(value: Any) -> str:
+    kind = type(value)
+    module = (getattr(kind, "__module__", "") or "").split(".")[0]
+    shape = None if isinstance(value, type) else _shape(value, module)
+    if shape is not None and module in ("pandas", "polars", "geopandas", "modin"):
+        return {1: "series", 2: "dataframe"}.get(len(shape), "other")
+    if shape is not None:
+        return "array"
+    if isinstance(value, dict):
+        return "mapping"
+    if type(value) in (list, tuple, set, frozenset):
+        return "sequence"
+    if inspect.isroutine(value) or inspect.isclass(value):
+        return "callable"
+    return "other"
+
+
+def _shape(value: Any, module: str) -> tuple[int, ...] | None:
+    """Return the shape of what comes from a library of arrays or tables."""
+    if module in ("builtins", "__main__"):
+        return None
     try:
-        return repr(value)
-    except Exception as error:
-        return "<%s whose repr raises %s>" % (type_name(value), type(error).__name__)
+        shape = tuple(int(length) for length in value.shape)
+    except Exception:
+        return None
+    return shape if hasattr(value, "dtype") or hasattr(value, "columns") else None
 
 
-def plain(value: Any) -> Any:
-    """A JSON value for a cell of a table."""
-    if hasattr(value, "item") and getattr(value, "shape", None) == ():
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, str)):
-        return cut(value, 200) if isinstance(value, str) else value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    return cut(str(value), 200)
+def _tell_dataframe(value: Any) -> dict[str, Any]:
+    columns = list(value.columns)
+    shown = columns[:COLUMNS]
+    cheap = value.shape[0] * max(1, value.shape[1]) <= MANY_CELLS
+    head = value.head(ROWS)
+    told: dict[str, Any] = {
+        "shape": list(value.shape),
+        "columns": [_column(value, index, name, cheap) for index, name in enumerate(shown)],
+        "head": [
+            [cut(str(_at(head, row, index)), CELL) for index in range(len(shown))]
+            for row in range(len(head))
+        ],
+    }
+    if hasattr(head, "index"):
+        told["index"] = [cut(str(label), CELL) for label in list(head.index)]
+    if len(columns) > COLUMNS:
+        told["columns_left_out"] = len(columns) - COLUMNS
+    if not cheap:
+        told["note"] = "Too large for statistics."
+    return told
 
 
-def cut(text: str, length: int) -> str:
-    """Return the text, cut to a length."""
-    return text if len(text) <= length else text[: length - 1] + "…"
+def _at(frame: Any, row: int, index: int) -> Any:
+    return frame.iloc[row, index] if hasattr(frame, "iloc") else frame[row, index]
+
+
+def _column(frame: Any, index: int, name: str, cheap: bool) -> dict[str, Any]:
+    series = frame.iloc[:, index] if hasattr(frame, "iloc") else frame[:, index]
+    told = {"name": str(name), "dtype": str(series.dtype)}
+    if cheap:
+        told.update(_statistics(series))
+    return told
+
+
+def _tell_series(value: Any) -> dict[str, Any]:
+    head = [cut(str(item), CELL) for item in value.head(ITEMS)]
+    told: dict[str, Any] = {"shape": list(value.shape), "dtype": str(value.dtype), "head": head}
+    if value.shape[0] <= MANY_CELLS:
+        told.update(_statistics(value))
+    return told
+
+
+def _statistics(series: Any) -> dict[str, Any]:
+    """Return nulls and, for numbers, the range; what a library cannot tell is left out."""
+    told: dict[str, Any] = {}
+    _try(
+        told,
+        "nulls",
+        lambda: int(series.isna().sum() if hasattr(series, "isna") else series.null_count()),
+    )
+    if _is_numeric(series.dtype):
+        for name in ("min", "max", "mean"):
+            _try(told, name, _statistic(series, name))
+    else:
+        counter = "nunique" if hasattr(series, "nunique") else "n_unique"
+        _try(told, "unique", _statistic(series, counter))
+    return told
+
+
+def _statistic(series: Any, name: str) -> Callable[[], Any]:
+    return lambda: _number(getattr(series, name)())
+
+
+def _is_numeric(dtype: Any) -> bool:
+    if getattr(dtype, "kind", None) is not None:
+        return dtype.kind in _NUMERIC
+    return str(dtype).lower().startswith(("int", "uint", "float", "decimal"))
+
+
+def _tell_array(value: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "shape": [int(length) for length in value.shape],
+        "dtype": str(getattr(value, "dtype", "")),
+        "repr": cut(repr(value), TEXT),
+    }
+    size = 1
+    for length in told["shape"]:
+        size *= length
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if 0 < size <= MANY_CELLS and kind and kind in _NUMERIC:
+        for name in ("min", "max", "mean"):
+            _try(told, name, _statistic(value, name))
+    _try(told, "bytes", lambda: int(value.nbytes))
+    return told
+
+
+def _tell_mapping(value: Any) -> dict[str, Any]:
+    items: list[Any] = []
+    for key in value:
+        if len(items) == ITEMS:
+            break
+        items.append([_brief(key), _brief(value[key])])
+    return {"length": len(value), "items": items}
+
+
+def _tell_sequence(value: Any) -> dict[str, Any]:
+    items: list[Any] = []
+    for item in value:
+        if len(items) == ITEMS:
+            break
+        items.append(_brief(item))
+    return {"length": len(value), "items": items}
+
+
+def _tell_callable(value: Any) -> dict[str, Any]:
+    told = {"signature": _signature(value)}
+    _try(told, "doc", lambda: cut(inspect.getdoc(value) or "", TEXT))
+    _try(told, "source", lambda: cut(inspect.getsource(value), TEXT))
+    return told
+
+
+def _tell_other(value: Any) -> dict[str, Any]:
+    if type(value) in (str, bytes):
+        text = cut(repr(value[:TEXT]), TEXT)
+    elif _digits(value) >= HUGE:
+        text = "a number of %d bits" % value.bit_length()
+    else:
+        try:
+            text = cut(repr(value), TEXT)
+        except Exception as error:
+            text = "<its repr failed: %s>" % type(error).__name__
+    told: dict[str, Any] = {"repr": text}
+    if type(value) not in _PLAIN:
+        names = [name for name in dir(value) if not name.startswith("_")]
+        told["attributes"] = names[:ITEMS]
+    return told
+
+
+def _brief(value: Any) -> str:
+    """Return a short text for an item inside of something larger."""
+    short = summary(value)
+    if short and type(value) in _PLAIN:
+        return short
+    if short:
+        return "%s, %s" % (type_name(value), short)
+    small = reprlib.Repr()
+    small.maxother = small.maxstring = small.maxlong = SHORT
+    try:
+        return cut(small.repr(value), SHORT)
+    except Exception:
+        return type_name(value)
+
+
+def _digits(value: Any) -> int:
+    """Return about how many digits an integer has: turning a huge one into text is refused."""
+    return value.bit_length() // 3 if type(value) is int else 0
+
+
+def _signature(value: Any) -> str:
+    try:
+        return "%s%s" % (value.__name__, inspect.signature(value))
+    except Exception:
+        return str(getattr(value, "__name__", ""))
+
+
+def _number(value: Any) -> float:
+    number = value.item() if hasattr(value, "item") else value
+    return number if type(number) in (int, bool) else float(number)
+
+
+def _try(told: dict[str, Any], name: str, compute: Callable[[], Any]) -> None:
+    try:
+        value = compute()
+    except Exception:
+        return
+    if math.isfinite(value) if isinstance(value, float) else True:
+        told[name] = value
+
+
+_TELLERS = {
+    "dataframe": _tell_dataframe,
+    "series": _tell_series,
+    "array": _tell_array,
+    "mapping": _tell_mapping,
+    "sequence": _tell_sequence,
+    "callable": _tell_callable,
+    "other": _tell_other,
+}
