@@ -24,7 +24,7 @@ PAGE_BYTES = 9_000
 
 HEAD = 80
 SOURCE = 3_000
-"""Characters of one cell's source in a page of cells."""
+"""Bytes of one cell's source in a page of cells."""
 
 OUTPUTS = 6
 """Outputs of one cell that are told in a page."""
@@ -137,13 +137,14 @@ def summarise(cell: Cell, detail: Detail) -> CellSummary:
         outputs.append(f"{len(cell.outputs) - OUTPUTS} more outputs")
     lines = cell.source.count("\n") + 1
     whole = detail == "cells"
-    cut = max(0, len(cell.source) - SOURCE) if whole else 0
+    source = cell.source.encode("utf-8", "replace")[:SOURCE].decode("utf-8", "ignore")
+    cut = len(cell.source) - len(source) if whole else 0
     return CellSummary(
         id=cell.id,
         type=cell.cell_type,
         revision=cell.revision,
         head=None if whole else head_of(cell),
-        source=cell.source[:SOURCE] if whole else None,
+        source=source if whole else None,
         cut=cut or None,
         lines=lines if lines > 1 and not whole else None,
         run=cell.execution_count,

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from nbformat import from_dict
-from support.notebooks import House, big_notebook, code, house, markdown, on_disk, sources_on_disk
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.contents_jupyter import ContentsDocument, ContentsStore
@@ -24,6 +23,7 @@ from jupyter_mcp.toolsets.notebooks.model import (
     SetSource,
     StaleError,
 )
+from support.notebooks import House, big_notebook, code, house, markdown, on_disk, sources_on_disk
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The synchronous ContentsManager:DeprecationWarning"  # still supported, so still tested

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.notebooks import AGENT, OTHER, House, code, house, markdown, until
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.model import notebook_revision
 from jupyter_mcp.toolsets.notebooks.wishes import Wish
+from support.notebooks import AGENT, OTHER, House, code, house, markdown, until
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Unclosed <MemoryObject:ResourceWarning",  # jupyter_server_ydoc leaves them in a room

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_output
-from support.notebooks import AGENT, OTHER, House, code, house, markdown, on_disk
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.model import Cell, SetMetadata, SetSource
 from jupyter_mcp.toolsets.notebooks.wishes import Wish
+from support.notebooks import AGENT, OTHER, House, code, house, markdown, on_disk
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Unclosed <MemoryObject:ResourceWarning",  # jupyter_server_ydoc leaves them in a room

@@ -1,4 +1,4 @@
-"""The live document: a person who has the notebook open sees each edit, and is never overwritten."""
+"""The live document: whoever has it open sees each edit, and is never overwritten."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from support.notebooks import House, code, house, markdown, on_disk, sources_on_disk, until
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.model import (
@@ -24,6 +23,7 @@ from jupyter_mcp.toolsets.notebooks.model import (
     SetType,
     StaleError,
 )
+from support.notebooks import House, code, house, markdown, on_disk, sources_on_disk, until
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Unclosed <MemoryObject:ResourceWarning",  # jupyter_server_ydoc leaves them in a room
