@@ -27,6 +27,7 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
     name = "jupyter_mcp"
     description = "AI agents work with you in your live notebooks, over MCP."
     load_other_extensions = True
+    classes = []  # noqa: RUF012 - the server parses its own options; parsing them again costs 50 ms
 
     def initialize_settings(self) -> None:
         """Prepare what handlers find in the application's settings."""

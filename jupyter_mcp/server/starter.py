@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,6 +70,10 @@ class Starter:
             await served.runtime.stop()
 
     async def _start(self) -> Served:
+        with _collector_paused():
+            return await self._build()
+
+    async def _build(self) -> Served:
         with ThreadPoolExecutor(1, thread_name_prefix="jupyter-mcp-import") as pool:
             await asyncio.get_running_loop().run_in_executor(pool, _import)
         from jupyter_mcp.protocol.endpoint import Endpoint
@@ -84,11 +90,26 @@ class Starter:
             max_body=settings.max_body_bytes,
         )
         await endpoint.start()
-        # What is there now stays until the end: about 290,000 objects that a full collection would
-        # walk for 0.17 s again and again, with the event loop waiting.
-        gc.freeze()
         self.served = Served(runtime, endpoint)
         return self.served
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the garbage collector out of the start, and what was loaded out of the collector.
+
+    While modules load, all that is made stays: looking for garbage costs 0.13 s of CPU and finds
+    none. Afterwards about 290,000 objects are there to stay; a full collection would walk them for
+    0.17 s again and again, with the event loop waiting.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _import() -> None:
