@@ -17,12 +17,12 @@ class Announcer:
 
     Args:
         publish: Called with the path of a notebook that changed.
-        appeared: Called when a notebook is saved that was not known before.
+        listed: Called when notebooks came or went.
     """
 
-    def __init__(self, publish: Callable[[str], None], appeared: Callable[[], None]) -> None:
+    def __init__(self, publish: Callable[[str], None], listed: Callable[[], None]) -> None:
         self._publish = publish
-        self._appeared = appeared
+        self._listed = listed
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[str, asyncio.TimerHandle] = {}
         self._known: set[str] = set()
@@ -42,6 +42,16 @@ class Announcer:
         """Count a notebook among those that are there."""
         self._known.add(path)
 
+    def missing(self, path: str) -> None:
+        """Tell that a notebook went, if it was known."""
+        if path in self._known:
+            self._known.discard(path)
+            self._listed()
+
+    def gone(self) -> None:
+        """Tell that some notebook went."""
+        self._listed()
+
     def changed(self, path: str) -> None:
         """Tell soon that the notebook at `path` changed; from the event loop only."""
         if self._loop is not None and path not in self._waiting:
@@ -55,7 +65,7 @@ class Announcer:
     def _saved(self, path: str) -> None:
         if path not in self._known:
             self._known.add(path)
-            self._appeared()
+            self._listed()
         self.changed(path)
 
     def _tell(self, path: str) -> None:

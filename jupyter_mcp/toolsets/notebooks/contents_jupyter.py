@@ -69,10 +69,12 @@ class ContentsStore:
 
     Args:
         manager: Jupyter's contents manager, synchronous or asynchronous.
+        missing: Called with the path of a notebook that was asked for and is not there.
     """
 
-    def __init__(self, manager: Any) -> None:
+    def __init__(self, manager: Any, missing: Callable[[str], None] | None = None) -> None:
         self.manager = manager
+        self._missing = missing
         self._hashes = "require_hash" in inspect.signature(manager.get).parameters
         self._cache: OrderedDict[str, Snapshot] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -161,6 +163,8 @@ class ContentsStore:
         try:
             model: Raw = await self.call("get", path, content=content, type="notebook", **extra)
         except HTTPError as error:
+            if error.status_code == 404 and self._missing is not None:  # noqa: PLR2004 - HTTP's
+                self._missing(path)
             raise refused(path, error) from None
         return model
 

@@ -155,6 +155,41 @@ class SaveHook:
             self._saved(str(model.get("path", "")).strip("/"))
 
 
+class FolderEvents:
+    """Learns of notebooks that anybody deletes or renames.
+
+    A listener makes each event of the contents manager cost 0.1 ms, and listing a folder makes
+    one for each entry. So this listens only where jupyter-collaboration does so anyway; elsewhere
+    a notebook that went is noticed when somebody asks for it.
+
+    Args:
+        manager: The contents manager.
+        gone: Called when a notebook went, or went elsewhere.
+    """
+
+    SCHEMA = "https://events.jupyter.org/jupyter_server/contents_service/v1"
+
+    def __init__(self, manager: Any, gone: Callable[[], None]) -> None:
+        self._logger = getattr(manager, "event_logger", None)
+        self._gone = gone
+
+    def start(self) -> None:
+        """Listen."""
+        if self._logger is not None:
+            self._logger.add_listener(schema_id=self.SCHEMA, listener=self._heard)
+
+    def stop(self) -> None:
+        """Listen no more."""
+        if self._logger is not None:
+            self._logger.remove_listener(listener=self._heard)
+
+    async def _heard(self, logger: Any, schema_id: str, data: Raw) -> None:
+        del logger, schema_id
+        place = str(data.get("source_path") or data.get("path") or "")
+        if data.get("action") in ("delete", "rename") and place.endswith(SUFFIX):
+            self._gone()
+
+
 def _no_folder(path: str, error: HTTPError) -> ToolError:
     if error.status_code == 404:  # noqa: PLR2004 - HTTP's own number
         return ToolError(

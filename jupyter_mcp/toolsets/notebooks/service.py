@@ -14,7 +14,7 @@ from jupyter_mcp.toolsets.notebooks.cells import ID_MINOR, Raw, write_cell
 from jupyter_mcp.toolsets.notebooks.contents_jupyter import ContentsBackend, ContentsStore
 from jupyter_mcp.toolsets.notebooks.documents import Documents
 from jupyter_mcp.toolsets.notebooks.edits import Editor, new_id
-from jupyter_mcp.toolsets.notebooks.folders_jupyter import Folder, Folders, SaveHook
+from jupyter_mcp.toolsets.notebooks.folders_jupyter import Folder, FolderEvents, Folders, SaveHook
 from jupyter_mcp.toolsets.notebooks.history import Change, ChangeLog, Who
 from jupyter_mcp.toolsets.notebooks.model import Backend, Cell
 from jupyter_mcp.toolsets.notebooks.panel_jupyter import PanelBackend
@@ -40,7 +40,7 @@ class Parts:
         storage: The database.
         spawn: Starts a background task under a name.
         publish: Called with the path of a notebook that changed.
-        appeared: Called when there are new notebooks.
+        listed: Called when notebooks came or went.
         trust: Whether outputs of agents' runs are trusted as the person's own are.
     """
 
@@ -49,7 +49,7 @@ class Parts:
     storage: Storage
     spawn: Spawn
     publish: Callable[[str], None]
-    appeared: Callable[[], None]
+    listed: Callable[[], None]
     trust: bool = False
 
 
@@ -64,8 +64,8 @@ class NotebookService:
         self._panel = getattr(parts.jupyter, "panel", None)
         self._rooms: Rooms | None = None
         self._folders: Folders | None = None
-        self._hook: SaveHook | None = None
-        self.announcer = Announcer(parts.publish, parts.appeared)
+        self._hooks: list[SaveHook | FolderEvents] = []
+        self.announcer = Announcer(parts.publish, parts.listed)
         self.documents = Documents(self._backends(parts), parts.root)
         self.log = ChangeLog(parts.storage)
         self.seen = Seen()
@@ -75,13 +75,13 @@ class NotebookService:
     async def start(self) -> None:
         """Listen for changes."""
         self.announcer.start()
-        if self._hook is not None:
-            self._hook.start()
+        for hook in self._hooks:
+            hook.start()
 
     async def stop(self) -> None:
         """Save what is not saved and let go of all notebooks."""
-        if self._hook is not None:
-            self._hook.stop()
+        for hook in self._hooks:
+            hook.stop()
         await self.documents.stop()
         self.announcer.stop()
 
@@ -163,11 +163,12 @@ class NotebookService:
         jupyter = parts.jupyter
         if jupyter is None:
             return []
-        store = ContentsStore(jupyter.contents_manager)
+        store = ContentsStore(jupyter.contents_manager, self.announcer.missing)
         self._folders = Folders(store, jupyter.kernel_spec_manager)
-        self._hook = SaveHook(jupyter.contents_manager, self.announcer.saved)
+        self._hooks = [SaveHook(jupyter.contents_manager, self.announcer.saved)]
         backends: list[Backend] = []
         if jupyter.ydoc is not None and not getattr(jupyter.ydoc, "disable_rtc", False):
+            self._hooks.append(FolderEvents(jupyter.contents_manager, self.announcer.gone))
             self._rooms = Rooms(jupyter.ydoc, parts.spawn, self.announcer.changed)
             backends.append(YdocBackend(self._rooms, store, trust=parts.trust))
         if self._panel is not None:

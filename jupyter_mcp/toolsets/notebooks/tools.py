@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from jupyter_mcp.toolsets.notebooks.tools_prompts import DocumentPrompts
+from jupyter_mcp.toolsets.notebooks.tools_running import RunTools
+from jupyter_mcp.toolsets.notebooks.tools_variables import VariableTools
 
 
-class Notebooks(DocumentPrompts):
+class Notebooks(RunTools, VariableTools, DocumentPrompts):
     """Notebooks and kernels."""
 
     name = "notebooks"

@@ -124,7 +124,7 @@ class DocumentTools(Toolset):
                 storage=host.storage,
                 spawn=host.tasks.spawn,
                 publish=self._publish,
-                appeared=lambda: host.events.publish(ResourcesChanged()),
+                listed=lambda: host.events.publish(ResourcesChanged()),
                 trust=host.settings.sign_outputs,
             )
         )

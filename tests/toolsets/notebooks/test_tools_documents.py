@@ -295,6 +295,17 @@ async def test_changes_by_anybody_are_told(desk: Desk) -> None:
     await until(lambda: ResourceUpdated("notebook://a%20b%23c.ipynb") in desk.events)
 
 
+async def test_a_notebook_that_went_is_told(desk: Desk) -> None:
+    desk.notebook(code("a", "a"))
+    await desk.do("notebook_list")
+    assert desk.runtime.jupyter is not None
+    desk.events.clear()
+    await desk.runtime.jupyter.contents_manager.delete("nb.ipynb")
+    if desk.runtime.jupyter.ydoc is None:
+        assert (await desk.ask("notebook_read", path="nb.ipynb")).error is not None
+    await until(lambda: ResourcesChanged() in desk.events)
+
+
 async def test_after_the_end_nobody_listens_to_the_contents_manager(tmp_path: Path) -> None:
     async with desk_over(tmp_path, live=False) as desk:
         assert desk.runtime.jupyter is not None
