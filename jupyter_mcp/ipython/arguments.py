@@ -20,8 +20,13 @@ _TRUTH = {"true": True, "yes": True, "on": True, "1": True}
 _FALSEHOOD = {"false": False, "no": False, "off": False, "0": False}
 
 
-def arguments(info: ToolInfo, words: Iterable[Word]) -> dict[str, Any]:
+def arguments(info: ToolInfo, words: Iterable[Word], *, complete: bool = True) -> dict[str, Any]:
     """Return the arguments of a call.
+
+    Args:
+        info: The tool.
+        words: What was typed after its name.
+        complete: Whether these are all arguments, so that a missing one is a mistake.
 
     Raises:
         ToolError: ``invalid_arguments`` with the nearest name or the expected type.
@@ -35,7 +40,8 @@ def arguments(info: ToolInfo, words: Iterable[Word]) -> dict[str, Any]:
         if word.key in values:
             raise _invalid(f"Argument '{word.key}' is given twice.", "Give it once.")
         values[word.key] = _convert(info, word)
-    check_names(info, values)
+    if complete:
+        check_names(info, values)
     return values
 
 

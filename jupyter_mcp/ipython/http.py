@@ -132,6 +132,7 @@ class HttpDoor:
 
     async def _connect(self) -> None:
         self.server = await asyncio.to_thread(self._find)
+        await asyncio.to_thread(_import_sdk)
         self._stop = asyncio.Event()
         self._status = 0
         ready: asyncio.Future[McpClient] = asyncio.get_running_loop().create_future()
@@ -142,10 +143,12 @@ class HttpDoor:
         except TimeoutError:
             self._keeper.cancel()
             raise self._unreachable("it did not answer in time") from None
+        except asyncio.CancelledError:
+            self._keeper.cancel()
+            raise
 
     async def _keep(self, server: Server, ready: asyncio.Future[McpClient]) -> None:
         """Enter the SDK's client, hold it open, leave it: all in this task."""
-        await asyncio.to_thread(_import_sdk)
         try:
             import httpx2
             from mcp.client import Client

@@ -103,13 +103,9 @@ class Desk:
             self._queue.put(_End())
 
     def _serve(self, watcher: Watcher) -> None:
-        started = time.monotonic()
+        started = ticked = time.monotonic()
         while True:
-            try:
-                event = self._queue.get(timeout=TICK_SECONDS)
-            except queue.Empty:
-                watcher.tick(time.monotonic() - started)
-                continue
+            event = self._next(TICK_SECONDS)
             match event:
                 case _Progress(done, total, message):
                     watcher.progress(done, total, message)
@@ -117,15 +113,21 @@ class Desk:
                     _settle(answer, watcher.ask(params))
                 case _End():
                     return
+            if (now := time.monotonic()) - ticked >= TICK_SECONDS:
+                watcher.tick(now - started)
+                ticked = now
+
+    def _next(self, seconds: float) -> _Progress | _Question | _End | None:
+        try:
+            return self._queue.get(timeout=seconds)
+        except queue.Empty:
+            return None
 
     def _drain(self) -> None:
         """Wait until the cancelled call has ended, so that the server knows of it."""
         deadline = time.monotonic() + CANCEL_SECONDS
         while (left := deadline - time.monotonic()) > 0:
-            try:
-                if isinstance(self._queue.get(timeout=left), _End):
-                    return
-            except queue.Empty:
+            if isinstance(self._next(left), _End):
                 return
 
 

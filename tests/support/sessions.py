@@ -1,44 +1,150 @@
-"""Raw requests of the handshake revisions, for tests that send what no client would."""
+"""A real ipykernel, driven as a notebook page drives it, for tests of what runs inside kernels."""
 
 from __future__ import annotations
 
-import json
+import os
+import queue
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from support.server import Answer, JupyterServer
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
 
-ACCEPT = {"Accept": "application/json, text/event-stream"}
+SECONDS = 60.0
 
 
-def open_session(server: JupyterServer, **headers: str) -> tuple[str, Answer]:
-    """Shake hands as 2025-11-25 does; return the session id and the answer."""
-    params = {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "raw", "version": "1"},
+@dataclass
+class Run:
+    """What came of one cell."""
+
+    status: str = ""
+    stdout: str = ""
+    stderr: str = ""
+    data: list[dict[str, Any]] = field(default_factory=list)
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    error: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> str:
+        """The plain text of everything displayed."""
+        return "\n".join(bundle.get("text/plain", "") for bundle in self.data)
+
+    @property
+    def html(self) -> str:
+        """The HTML of everything displayed."""
+        return "\n".join(bundle.get("text/html", "") for bundle in self.data)
+
+
+class Session:
+    """A kernel and its client."""
+
+    def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
+        self.manager = manager
+        self.client = client
+
+    def start(self, code: str, *, stdin: bool = False) -> str:
+        """Send code and return the id of the request."""
+        sent: str = self.client.execute(code, allow_stdin=stdin)
+        return sent
+
+    def run(self, code: str, answers: tuple[str, ...] = ()) -> Run:
+        """Run code to its end, answering `input()` with `answers`."""
+        return self.finish(self.start(code, stdin=bool(answers)), answers)
+
+    def finish(self, request: str, answers: tuple[str, ...] = ()) -> Run:
+        """Collect what a request gives until the kernel is idle again."""
+        found, left = Run(), list(answers)
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            if left:
+                self._answer(left)
+            try:
+                message = self.client.get_iopub_msg(timeout=0.2)
+            except queue.Empty:
+                continue
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            if _note(found, message):
+                found.status = self.client.get_shell_msg(timeout=SECONDS)["content"]["status"]
+                return found
+        raise TimeoutError(f"the cell did not end: {found}")
+
+    def wait_for(self, request: str, text: str) -> None:
+        """Wait until a running request has printed `text`."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            message = self.client.get_iopub_msg(timeout=SECONDS)
+            mine = message["parent_header"].get("msg_id") == request
+            if mine and text in message["content"].get("text", ""):
+                return
+        raise TimeoutError(f"{text!r} was not printed")
+
+    def complete(self, code: str) -> list[str]:
+        """Return what Tab at the end of `code` makes of the last line."""
+        self.client.complete(code, len(code))
+        content = self.client.get_shell_msg(timeout=SECONDS)["content"]
+        start = content["cursor_start"]
+        line = code.rfind("\n") + 1
+        return [code[line:start] + match for match in content["matches"]]
+
+    def completion_types(self, code: str) -> set[str]:
+        """Return the types that the front end would show beside the completions."""
+        self.client.complete(code, len(code))
+        content = self.client.get_shell_msg(timeout=SECONDS)["content"]
+        experimental = content["metadata"].get("_jupyter_types_experimental", [])
+        return {entry["type"] for entry in experimental}
+
+    def interrupt(self) -> None:
+        """Press stop."""
+        self.manager.interrupt_kernel()
+
+    def _answer(self, left: list[str]) -> None:
+        try:
+            self.client.get_stdin_msg(timeout=0.05)
+        except queue.Empty:
+            return
+        self.client.input(left.pop(0))
+
+
+@contextmanager
+def session(folder: Path, env: Mapping[str, str] | None = None) -> Iterator[Session]:
+    """Start a kernel in `folder`, whose Jupyter folders are below it too, and stop it."""
+    manager = KernelManager(kernel_name="python3", connection_file=str(folder / "kernel.json"))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JPY_")}
+    places = {
+        "IPYTHONDIR": str(folder / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
     }
-    answer = post(server, "initialize", params, **headers)
-    session = answer.headers.get("Mcp-Session-Id", "")
-    if session:
-        ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-        in_session = {**ACCEPT, "Mcp-Session-Id": session, **headers}
-        server.request("POST", "mcp?toolsets=all", ready, in_session)
-    return session, answer
+    manager.start_kernel(cwd=str(folder), env={**kept, **places, **(env or {})})
+    client = manager.blocking_client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=SECONDS)
+        yield Session(manager, client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=False)
+        manager.cleanup_resources()
 
 
-def post(
-    server: JupyterServer, method: str, params: dict[str, Any] | None = None, **headers: str
-) -> Answer:
-    """Send a request."""
-    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
-    return server.request("POST", "mcp?toolsets=all", body, {**ACCEPT, **headers})
-
-
-def events(answer: Answer) -> list[tuple[str, Any]]:
-    """Return identifiers and messages of an event stream."""
-    found = []
-    for block in answer.body.decode().replace("\r\n", "\n").split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
-        if fields:
-            found.append((fields.get("id", ""), json.loads(fields.get("data") or "null")))
-    return found
+def _note(found: Run, message: Mapping[str, Any]) -> bool:
+    """Add a message to what was found; tell whether it was the last."""
+    content = message["content"]
+    match message["msg_type"]:
+        case "stream":
+            name = content["name"]
+            setattr(found, name, getattr(found, name) + content["text"])
+        case "display_data" | "execute_result":
+            found.data.append(content["data"])
+        case "update_display_data":
+            found.updates.append(content["data"])
+        case "error":
+            found.error = content
+        case "status":
+            return bool(content["execution_state"] == "idle")
+    return False
