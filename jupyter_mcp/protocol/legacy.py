@@ -86,6 +86,7 @@ class Legacy:
         self._stopping.set()
         if self._running is not None:
             await self._running
+        await _end_watcher()
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request of an older client."""
@@ -119,6 +120,23 @@ class _Bridge:
             await self._exchange.write(event.get("body", b""))
         if event["type"] == "http.response.body" and not event.get("more_body", False):
             self._gone.set()
+
+
+async def _end_watcher() -> None:
+    """End the task with which sse_starlette looks for the end of uvicorn, twice a second.
+
+    It begins with the first event stream of the process and ends only with uvicorn, which is not
+    here.
+    """
+    from sse_starlette import sse
+
+    code = sse._shutdown_watcher.__code__  # noqa: SLF001 - the library keeps no other hold of it
+    watchers = [
+        task for task in asyncio.all_tasks() if getattr(task.get_coro(), "cr_code", None) is code
+    ]
+    for watcher in watchers:
+        watcher.cancel()
+    await asyncio.gather(*watchers, return_exceptions=True)
 
 
 def _scope(exchange: Exchange) -> dict[str, Any]:

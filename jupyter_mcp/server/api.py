@@ -210,7 +210,9 @@ class CancelHandler(ApiHandler):
 
 
 class StatusHandler(ApiHandler):
-    """``GET status``: what the panel shows. It starts nothing."""
+    """``GET status``: what the panel shows. It starts nothing, and is no sign of life."""
+
+    tracks_activity = False
 
     @allow_unauthenticated  # the door stands inside
     async def get(self) -> None:

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server import CallContext
+from jupyter_server._tz import utcnow
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import HTTPError, stream_request_body
@@ -40,6 +41,7 @@ class OurHandler(JupyterHandler):
     extension: JupyterMCP
     route: Route
     door: Door
+    tracks_activity = True
 
     def initialize(self, extension: JupyterMCP, route: Route) -> None:
         """Take what the table of routes says of this route."""
@@ -68,7 +70,14 @@ class OurHandler(JupyterHandler):
             Refused: When it does not get in, or its body is too large.
         """
         action: Action = self.route.actions[self.request.method or "GET"]
-        return await self.door.enter(self, action)
+        principal = await self.door.enter(self, action)
+        if self.tracks_activity:
+            self.note_activity()
+        return principal
+
+    def note_activity(self) -> None:
+        """Tell Jupyter that the server is in use, so that nobody culls it as idle."""
+        self.settings["api_last_activity"] = utcnow()
 
     def refuse(self, refused: Refused) -> None:
         """Answer with what the door said."""

@@ -181,6 +181,7 @@ class McpSocketHandler(OurHandler, WebSocketHandler):
     async def on_message(self, message: str | bytes) -> None:
         """Serve a frame; the next is read when this one is taken."""
         if self.socket is not None:
+            self.note_activity()
             await self.socket.receive(message)
 
     def on_close(self) -> None:

@@ -130,6 +130,7 @@ class Panels:
 class PanelHandler(OurHandler, WebSocketHandler):
     """``{base_url}jupyter_mcp/panel``: the WebSocket of the panel."""
 
+    tracks_activity = False
     page: Page | None = None
 
     @allow_unauthenticated  # the door stands inside

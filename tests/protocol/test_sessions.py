@@ -8,8 +8,8 @@ from mcp.server.streamable_http import EventMessage
 from mcp_types.jsonrpc import JSONRPCNotification
 
 from jupyter_mcp.protocol.event_store import RecentEvents
+from support.handshakes import events, open_session, post
 from support.server import JupyterServer
-from support.sessions import events, open_session, post
 
 VERSION = {"MCP-Protocol-Version": "2025-11-25"}
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from support.clients import modern_request
+from support.handshakes import ACCEPT, open_session, post
 from support.server import JupyterServer
-from support.sessions import ACCEPT, open_session, post
 
 MODERN_HEADERS = modern_request("tools/list")[1]
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from support.clients import connected, modern_request
+from support.handshakes import open_session, post
 from support.server import Answer, JupyterServer
-from support.sessions import open_session, post
 
 READ_ONLY = {"Authorization": "Bearer ann-token-read"}
 BOB = {"Authorization": "Bearer bob-token"}

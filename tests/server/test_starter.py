@@ -15,6 +15,7 @@ from jupyter_mcp.protocol.exchange import Caller
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.server.starter import Starter
 from support.clients import META
+from support.exchanges import MemoryExchange
 
 OWNER = Principal(id="user:owner", name="owner")
 
@@ -85,6 +86,15 @@ async def test_nothing_is_left_after_stop(tmp_path: Path) -> None:
     await socket.receive(json.dumps(request))
     async with asyncio.timeout(10):
         await answers.get()
+    hello = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "c", "version": "1"},
+    }
+    greeting = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    exchange = MemoryExchange(Caller(principal=OWNER), greeting)
+    await served.endpoint.serve(exchange)
+    assert "protocolVersion" in exchange.text
     await starter.stop()
     assert asyncio.all_tasks() - tasks == set()
     assert set(threading.enumerate()) - threads == set()
