@@ -1,0 +1,155 @@
+"""What can be asked of kernels: list, start, interrupt, restart, stop."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from jupyter_mcp.calls import Host, tool
+from jupyter_mcp.calls.events import ResourceUpdated
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.notebooks.execution import Execution
+from jupyter_mcp.toolsets.notebooks.kernels import Kernels, KernelState
+from jupyter_mcp.toolsets.notebooks.kernels_jupyter import JupyterKernels
+from jupyter_mcp.toolsets.notebooks.spooling import OutputStore
+from jupyter_mcp.toolsets.notebooks.tools_documents import DocumentTools
+from jupyter_mcp.toolsets.notebooks.uris import VARIABLES
+
+KernelId = Annotated[str | None, Field(description="Or give path")]
+OfPath = Annotated[str | None, Field(description="Notebook whose kernel is meant")]
+
+
+class Kernel(BaseModel):
+    """A kernel; busy_with: whose code runs."""
+
+    kernel_id: str
+    name: str
+    state: str
+    busy_with: str = ""
+    queued: int = 0
+    paths: list[str] = []
+    last_activity: str = ""
+
+
+class KernelList(BaseModel):
+    """Kernels that run, and the names that can be started."""
+
+    kernels: list[Kernel]
+    available: list[str]
+
+
+class KernelStarted(BaseModel):
+    """A kernel to use; new: false when the notebook had it already."""
+
+    kernel_id: str
+    name: str
+    new: bool
+
+
+class KernelStopped(BaseModel):
+    """A kernel that ended."""
+
+    kernel_id: str
+    stopped: bool = True
+
+
+class KernelTools(DocumentTools):
+    """Tools on the life of kernels."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.outputs = OutputStore(host.state / "outputs", host.executor.run)
+        self._engine: Execution | None = None
+        self._kernels: Kernels | None = None
+        self._source: JupyterKernels | None = None
+        if host.jupyter is not None:
+            services = host.jupyter
+            self._source = JupyterKernels(
+                services.kernel_manager,
+                services.kernel_spec_manager,
+                services.session_manager,
+                host.executor.run,
+            )
+            self._engine = Execution(self._source, host.tasks.spawn, self.outputs)
+            self._kernels = Kernels(self._source, self._engine, self.documents.open)
+
+    async def stop(self) -> None:
+        """Close the connections to kernels, then let go of the notebooks."""
+        if self._engine is not None:
+            await self._engine.stop()
+        await super().stop()
+
+    @property
+    def kernels(self) -> Kernels:
+        """The kernels; ToolError ``unavailable`` where there are none."""
+        if self._kernels is None:
+            raise _no_kernels()
+        return self._kernels
+
+    @property
+    def engine(self) -> Execution:
+        """The engine; ToolError ``unavailable`` where there are no kernels."""
+        if self._engine is None:
+            raise _no_kernels()
+        return self._engine
+
+    @tool(scope="read", title="List kernels")
+    async def kernel_list(self) -> KernelList:
+        """Running kernels with state and notebooks, and the names that can be started."""
+        states = await self.kernels.states()
+        names = await self._source.names() if self._source is not None else []
+        return KernelList(kernels=[_kernel(state) for state in states], available=names)
+
+    @tool(scope="execute", title="Start a kernel")
+    async def kernel_start(
+        self,
+        name: Annotated[str | None, Field(description="As kernel_list shows available")] = None,
+        path: OfPath = None,
+    ) -> KernelStarted:
+        """Start a kernel, for a notebook if path is given (which keeps the one it has)."""
+        kernel_id, new = await self.kernels.start(name, path)
+        state = await self.kernels.state(kernel_id)
+        return KernelStarted(kernel_id=kernel_id, name=state.record.name, new=new)
+
+    @tool(scope="execute", title="Interrupt a kernel", idempotent=True)
+    async def kernel_interrupt(self, kernel_id: str) -> Kernel:
+        """Interrupt what a kernel runs, also a person's code; variables are kept."""
+        return _kernel(await self.kernels.interrupt(kernel_id))
+
+    @tool(scope="execute", title="Restart a kernel", destructive=True)
+    async def kernel_restart(self, kernel_id: str) -> Kernel:
+        """Restart a kernel; its variables are lost."""
+        state = await self.kernels.restart(kernel_id)
+        self.variables_changed(kernel_id)
+        return _kernel(state)
+
+    @tool(scope="execute", title="Stop a kernel", destructive=True)
+    async def kernel_stop(self, kernel_id: str) -> KernelStopped:
+        """Stop a kernel; its variables are lost."""
+        await self.kernels.stop(kernel_id)
+        self.variables_changed(kernel_id)
+        return KernelStopped(kernel_id=kernel_id)
+
+    def variables_changed(self, kernel_id: str) -> None:
+        """Tell those who watch the variables of a kernel."""
+        uri = VARIABLES.replace("{kernel_id}", kernel_id)
+        self.host.events.publish(ResourceUpdated(uri))
+
+
+def _kernel(state: KernelState) -> Kernel:
+    return Kernel(
+        kernel_id=state.record.id,
+        name=state.record.name,
+        state=state.state,
+        busy_with=state.busy_with,
+        queued=state.queued,
+        paths=state.record.paths,
+        last_activity=state.record.last_activity,
+    )
+
+
+def _no_kernels() -> ToolError:
+    return ToolError(
+        "unavailable", "There are no kernels to manage here.", "Start a Jupyter server: jupyter lab"
+    )

@@ -1,0 +1,243 @@
+"""What can be asked to run: code in a kernel, and the cells of a notebook."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from jupyter_mcp.calls import Block, Context, Embedded, JobContext, Reply, Text, resource, tool
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.notebooks.model import Cell, Document
+from jupyter_mcp.toolsets.notebooks.progress import Teller
+from jupyter_mcp.toolsets.notebooks.revisions import find, visible
+from jupyter_mcp.toolsets.notebooks.run import AskInput, RunOutcome, Work
+from jupyter_mcp.toolsets.notebooks.spooling import SCHEME
+from jupyter_mcp.toolsets.notebooks.tools_kernels import KernelId, KernelTools, OfPath
+from jupyter_mcp.toolsets.notebooks.tools_runs import CellRun, CellsRun, CodeRun, Showing, Shown
+from jupyter_mcp.toolsets.notebooks.uris import OUTPUT, output_uri
+
+NotebookPath = Annotated[str, Field(description="Notebook path below the server's root")]
+Seconds = Annotated[
+    float | None, Field(gt=0, description="Seconds for the whole call; then interrupted")
+]
+Background = Annotated[bool, Field(description="Return a job_id at once and go on")]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who waits for a run.
+
+    Args:
+        send: Takes its progress.
+        ask: Asks a person for input; None where nobody can be asked.
+        seconds: How long the whole may take; None for as long as it takes.
+    """
+
+    send: Callable[[float, float | None, str], Awaitable[None]]
+    ask: AskInput | None
+    seconds: float | None
+
+
+class RunTools(KernelTools):
+    """Tools that run code."""
+
+    @tool(scope="execute", title="Run code", destructive=True, open_world=True, long_running=True)
+    async def kernel_execute(
+        self,
+        ctx: Context,
+        code: str,
+        *,
+        kernel_id: KernelId = None,
+        path: OfPath = None,
+        timeout: Seconds = None,  # noqa: ASYNC109 - the tool's argument
+        background: Background = False,
+    ) -> Reply[CodeRun]:
+        """Run code in a kernel without a cell; outputs, errors and images come back."""
+        kernel = await self.kernels.resolve(kernel_id, path)
+        if not background:
+            return await self._run_code(kernel, code, Caller(ctx.progress, _asker(ctx), timeout))
+
+        async def work(job: JobContext) -> Reply[CodeRun]:
+            return await self._run_code(kernel, code, Caller(job.progress, None, timeout))
+
+        job_id = ctx.job(f"Code in kernel {kernel[:8]}", work)
+        value = CodeRun(kernel_id=kernel, status="running", job_id=job_id)
+        return Reply(value, [Text(_in_background(job_id))])
+
+    @tool(scope="execute", title="Run cells", destructive=True, open_world=True, long_running=True)
+    async def cell_run(
+        self,
+        ctx: Context,
+        path: NotebookPath,
+        *,
+        cell_ids: Annotated[list[str] | None, Field(description="Default: all")] = None,
+        start: Annotated[str | None, Field(description="Cell id to run from")] = None,
+        timeout: Seconds = None,  # noqa: ASYNC109 - the tool's argument
+        background: Background = False,
+    ) -> Reply[CellsRun]:
+        """Run code cells in the notebook's kernel, save their outputs, stop at the first error."""
+        document = await self.documents.open(path)
+        cells = chosen(visible(await document.cells()), cell_ids, start)
+        kernel_id, _new = await self.kernels.of_document(document)
+        if not background:
+            caller = Caller(ctx.progress, _asker(ctx), timeout)
+            return await self._run_cells(document, cells, kernel_id, caller)
+
+        async def work(job: JobContext) -> Reply[CellsRun]:
+            caller = Caller(job.progress, None, timeout)
+            return await self._run_cells(document, cells, kernel_id, caller)
+
+        job_id = ctx.job(f"{len(cells)} cell(s) of {document.path}", work)
+        value = CellsRun(path=document.path, kernel_id=kernel_id, status="running", job_id=job_id)
+        return Reply(value, [Text(_in_background(job_id))])
+
+    @resource(OUTPUT, name="output", title="A whole output")
+    async def output_resource(self, id: str) -> Embedded:  # noqa: A002 - the template's variable
+        """The whole of an output that was too much for a result."""
+        data, mime = await self.outputs.read(id)
+        text = data.decode("utf-8", "replace") if mime.startswith("text/") else data
+        return Embedded(SCHEME + id, text, mime)
+
+    async def _run_code(self, kernel_id: str, code: str, caller: Caller) -> Reply[CodeRun]:
+        async with Teller(caller.send) as teller:
+            work = Work(code, ask_input=caller.ask, on_output=teller.change, on_wait=teller.say)
+            outcome = await self.engine.run(kernel_id, work, caller.seconds)
+        self.variables_changed(kernel_id)
+        shown = await Showing(self.host, self.outputs).show(outcome, caller.seconds)
+        value = CodeRun(
+            kernel_id=kernel_id,
+            status=outcome.status,
+            execution_count=outcome.execution_count,
+            text=shown.text,
+            images=shown.images,
+            error=shown.error,
+        )
+        content = shown.blocks or [Text("Done, without output.")]
+        return Reply(value, content, is_error=outcome.status != "ok")
+
+    async def _run_cells(
+        self,
+        document: Document,
+        cells: Sequence[Cell],
+        kernel_id: str,
+        caller: Caller,
+    ) -> Reply[CellsRun]:
+        showing = Showing(self.host, self.outputs)
+        value = CellsRun(path=document.path, kernel_id=kernel_id, status="ok")
+        content: list[Block] = []
+        clock = asyncio.get_running_loop().time
+        end = None if caller.seconds is None else clock() + caller.seconds
+        try:
+            async with Teller(caller.send) as teller:
+                for number, cell in enumerate(cells, 1):
+                    if len(cells) > 1:
+                        teller.say(f"Cell {number} of {len(cells)} ({cell.id})\n")
+                    left = None if end is None else max(0.0, end - clock())
+                    work = await _work(document, cell, teller, caller.ask)
+                    outcome = await self.engine.run(kernel_id, work, left)
+                    names = _names(document, cell)
+                    shown = await showing.show(outcome, caller.seconds, names)
+                    _add(value, content, cell, outcome, shown)
+                    if outcome.status != "ok":
+                        value.not_run = [each.id for each in cells[number:]]
+                        break
+        finally:
+            await document.save()
+            self.variables_changed(kernel_id)
+        if value.not_run:
+            content.append(Text(f"Not run: {', '.join(value.not_run)}"))
+        return Reply(value, content, is_error=value.status != "ok")
+
+
+def chosen(cells: Sequence[Cell], cell_ids: Sequence[str] | None, start: str | None) -> list[Cell]:
+    """Return the code cells to run, in the order of `cell_ids` or else of the notebook.
+
+    Args:
+        cells: The visible cells.
+        cell_ids: The cells that are meant; None for all.
+        start: The cell to begin with; None for the first.
+
+    Raises:
+        ToolError: ``not_found``; ``invalid_arguments`` when both are given or no code is meant.
+    """
+    if cell_ids is not None and start is not None:
+        raise ToolError("invalid_arguments", "Give cell_ids or start, not both.", "Leave one out.")
+    if cell_ids is not None:
+        picked = [find(cells, cell_id) for cell_id in cell_ids]
+    else:
+        picked = list(cells)
+        if start is not None:
+            picked = picked[picked.index(find(cells, start)) :]
+    code = [cell for cell in picked if cell.cell_type == "code"]
+    if not code:
+        raise ToolError(
+            "invalid_arguments",
+            "There is no code cell to run.",
+            "Name code cells; notebook_read shows them.",
+        )
+    return code
+
+
+def _add(
+    value: CellsRun, content: list[Block], cell: Cell, outcome: RunOutcome, shown: Shown
+) -> None:
+    value.status = outcome.status
+    value.cells.append(
+        CellRun(
+            cell_id=cell.id,
+            status=outcome.status,
+            execution_count=outcome.execution_count,
+            text=shown.text,
+            images=shown.images,
+            error=shown.error,
+        )
+    )
+    content.append(Text(f"Cell {cell.id} [{outcome.execution_count or ' '}] {outcome.status}"))
+    content.extend(shown.blocks)
+
+
+async def _work(document: Document, cell: Cell, teller: Teller, ask: AskInput | None) -> Work:
+    return Work(
+        cell.source,
+        writer=await document.writer(cell.id),
+        place=f"{document.path}#{cell.id}",
+        metadata={"cellId": cell.id},
+        ask_input=ask,
+        on_output=teller.change,
+        on_wait=teller.say,
+        on_late_end=document.save,
+    )
+
+
+def _names(document: Document, cell: Cell) -> Callable[[int], str]:
+    return lambda index: output_uri(document.path, cell.id, index)
+
+
+def _asker(ctx: Context) -> AskInput | None:
+    """Return how to ask the person behind the client; None where nobody can be asked.
+
+    Passwords are never asked for: MCP forbids it in forms (2026-07-28, client/elicitation).
+    """
+    if not ctx.can_ask:
+        return None
+
+    async def ask(prompt: str, password: bool) -> str:
+        if password:
+            await ctx.log("warning", "A cell asked for a password; run it in JupyterLab instead.")
+            raise ToolError("forbidden", "Passwords are not asked for.", "Run it in JupyterLab.")
+        field = {"type": "string", "title": prompt.strip() or "Input"}
+        form = {"type": "object", "properties": {"value": field}, "required": ["value"]}
+        answer = await ctx.ask(prompt.strip() or "The code asks for input.", form)
+        if not answer.accepted:
+            raise ToolError("cancelled", "The person gave no input.", "Ask again.")
+        return str(answer.content.get("value", ""))
+
+    return ask
+
+
+def _in_background(job_id: str) -> str:
+    return f"Running in the background as job {job_id}; job_get tells more."
