@@ -136,9 +136,18 @@ class Run:
 
 
 class Runs:
-    """All calls that came over MCP and have not ended."""
+    """All calls that came over MCP and have not ended.
 
-    def __init__(self) -> None:
+    Args:
+        parked_seconds: For how long a question waits for its answer.
+        parked_limit: How many calls may wait for an answer at once.
+    """
+
+    def __init__(
+        self, parked_seconds: float = PARKED_SECONDS, parked_limit: int = PARKED_LIMIT
+    ) -> None:
+        self._parked_seconds = parked_seconds
+        self._parked_limit = parked_limit
         self._tasks: set[asyncio.Task[Result]] = set()
         self._parked: dict[str, Run] = {}
 
@@ -209,7 +218,7 @@ class Runs:
         return run
 
     def _park(self, run: Run) -> Result | Question:
-        if len(self._parked) >= PARKED_LIMIT:
+        if len(self._parked) >= self._parked_limit:
             run.task.cancel()
             return Result.from_error(
                 ToolError(
@@ -219,7 +228,7 @@ class Runs:
         run.channel.request = None
         self._parked[run.id] = run
         loop = asyncio.get_running_loop()
-        run.expiry = loop.call_later(PARKED_SECONDS, self._expire, run)
+        run.expiry = loop.call_later(self._parked_seconds, self._expire, run)
         return Question(run.question, self._seal(run))
 
     def _expire(self, run: Run) -> None:

@@ -36,20 +36,33 @@ def tool_to_wire(tool: Tool, icons: str) -> Json:
         tool: The tool.
         icons: URL of the folder of icons; empty for none.
     """
-    hints: Json = {"readOnlyHint": tool.read_only, "openWorldHint": tool.open_world}
-    if not tool.read_only:
-        hints |= {"destructiveHint": tool.destructive, "idempotentHint": tool.idempotent}
     wire: Json = {
         "name": tool.name,
         "title": tool.title,
         "description": tool.description or None,
         "inputSchema": tool.input_schema,
         "outputSchema": tool.output_schema,
-        "annotations": hints,
+        "annotations": _annotations(tool) or None,
         "icons": _icons(icons, tool.icon or tool.toolset),
         "_meta": dict(tool.meta) or None,
     }
     return _given(wire)
+
+
+def _annotations(tool: Tool) -> Json:
+    """Return the hints that differ from what the protocol takes for granted.
+
+    MCP's defaults are: not read-only, destructive, not idempotent, open world; whether it destroys
+    or is idempotent means nothing for a read-only tool. Each byte of a list costs all its readers.
+    """
+    hints: Json = {} if tool.open_world else {"openWorldHint": False}
+    if tool.read_only:
+        return {"readOnlyHint": True, **hints}
+    if not tool.destructive:
+        hints["destructiveHint"] = False
+    if tool.idempotent:
+        hints["idempotentHint"] = True
+    return hints
 
 
 def resource_to_wire(resource: Resource) -> Json:

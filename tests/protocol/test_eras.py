@@ -21,8 +21,10 @@ async def test_lists_and_calls_tools(probed: JupyterServer, era: str) -> None:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         result = await client.call_tool("probe_add", {"a": 2, "b": 3})
     assert result.structured_content == {"result": 5}
-    assert tools["probe_edit"].annotations is not None
-    assert tools["probe_edit"].annotations.destructive_hint is True
+    edit = tools["probe_edit"].annotations
+    assert edit is None or edit.destructive_hint is not False, "destructive is MCP's default"
+    assert tools["probe_echo"].annotations is not None
+    assert tools["probe_echo"].annotations.open_world_hint is False
     assert tools["probe_echo"].annotations is not None
     assert tools["probe_echo"].annotations.read_only_hint is True
     assert tools["probe_echo"].output_schema is not None
