@@ -7,7 +7,7 @@ their types are shared; what a tool does in full stands in the service below it.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Field
 
@@ -26,11 +26,10 @@ from jupyter_mcp.toolsets.notebooks.wishes import Wish
 
 LISTED = 200
 
-Path = Annotated[str, Field(description="Notebook path below the server's root")]
-CellId = Annotated[str, Field(description="Cell id; or its position, with a revision")]
+Path: TypeAlias = str
+"""A notebook; `notebook_create` says how paths are meant, once for all tools."""
+
 CellType = Literal["code", "markdown", "raw"]
-Revision = Annotated[str | None, Field(description="As read; refused when changed since")]
-After = Annotated[str | None, Field(description="Cell id")]
 
 
 class NewCell(BaseModel):
@@ -90,7 +89,6 @@ class Logged(BaseModel):
     id: int
     at: str
     who: str
-    client: str
     action: str
     cell_id: str
     diff: str
@@ -146,7 +144,7 @@ class DocumentTools(Toolset):
 
     @tool(scope="read", title="List notebooks")
     async def notebook_list(self, path: str = "", cursor: str | None = None) -> Listing:
-        """List the notebooks and folders in a folder; 'open' ones are on a person's screen."""
+        """List the notebooks and folders in a folder; open: on a person's screen."""
         folder = await self.notebooks.folder(path)
         start = _number(cursor) or 0
         places = folder.notebooks[start : start + LISTED]
@@ -162,7 +160,10 @@ class DocumentTools(Toolset):
 
     @tool(scope="edit", title="Create a notebook")
     async def notebook_create(
-        self, ctx: Context, path: Path, cells: list[NewCell] | None = None
+        self,
+        ctx: Context,
+        path: Annotated[str, Field(description="Below the server's root, as all paths")],
+        cells: list[NewCell] | None = None,
     ) -> Created:
         """Create a notebook; never overwrites."""
         pairs = [(str(cell.cell_type), cell.source) for cell in cells or ()]
@@ -180,15 +181,15 @@ class DocumentTools(Toolset):
         detail: Literal["outline", "cells"] = "outline",
         cursor: str | None = None,
     ) -> Reply[NotebookPage]:
-        """Read a notebook by page: an outline (headings, first lines), or the cells' sources."""
+        """Read a notebook by page: ids, revisions, first lines; or the cells' sources."""
         page = await self.notebooks.page(path, detail, cursor, who_asks(ctx))
         return Reply(page, [Text(page.to_text())])
 
     @tool(scope="read", title="Read a cell")
     async def cell_read(
-        self, ctx: Context, path: Path, cell_id: CellId, revision: str | None = None
+        self, ctx: Context, path: Path, cell_id: str, revision: str | None = None
     ) -> Reply[CellRead]:
-        """Read one cell whole, with its outputs."""
+        """Read one cell whole, with its outputs. With a revision, cell_id can be a position."""
         place, cell = await self.notebooks.cell(path, cell_id, revision, who_asks(ctx))
         shown = await cell_blocks(self.host, place, cell)
         value = CellRead(
@@ -211,10 +212,10 @@ class DocumentTools(Toolset):
         source: str,
         *,
         cell_type: CellType = "code",
-        after: After = None,
-        before: After = None,
+        after: str | None = None,
+        before: str | None = None,
     ) -> CellEdited:
-        """Insert a cell after or before another one, else at the end. Does not run it."""
+        """Insert a cell after or before another's id, else at the end; does not run it."""
         return self._edited(
             await self.notebooks.editor.insert(
                 path, source, who_asks(ctx), cell_type=cell_type, after=after, before=before
@@ -226,18 +227,18 @@ class DocumentTools(Toolset):
         self,
         ctx: Context,
         path: Path,
-        cell_id: CellId,
+        cell_id: str,
         *,
         source: str | None = None,
-        old: Annotated[str | None, Field(description="Text that occurs exactly once")] = None,
-        new: Annotated[str | None, Field(description="What it becomes")] = None,
+        old: Annotated[str | None, Field(description="Must occur exactly once")] = None,
+        new: str | None = None,
         cell_type: CellType | None = None,
         metadata: Annotated[
-            dict[str, Any] | None, Field(description="Keys to set; null removes one")
+            dict[str, Any] | None, Field(description="Keys to set; null removes")
         ] = None,
-        revision: Revision = None,
+        revision: str | None = None,
     ) -> CellEdited:
-        """Give a cell a new source, or replace old by new in it; or change type or metadata."""
+        """Set source, or replace old by new; type, metadata. A stale revision is refused."""
         wish = Wish(source=source, old=old, new=new, cell_type=cell_type, metadata=metadata)
         return self._edited(
             await self.notebooks.editor.edit(path, cell_id, wish, who_asks(ctx), revision)
@@ -245,7 +246,7 @@ class DocumentTools(Toolset):
 
     @tool(scope="edit", title="Delete a cell")
     async def cell_delete(
-        self, ctx: Context, path: Path, cell_id: CellId, revision: Revision = None
+        self, ctx: Context, path: Path, cell_id: str, revision: str | None = None
     ) -> CellEdited:
         """Delete a cell; notebook_undo brings it back."""
         return self._edited(
@@ -257,13 +258,13 @@ class DocumentTools(Toolset):
         self,
         ctx: Context,
         path: Path,
-        cell_id: CellId,
+        cell_id: str,
         *,
-        after: After = None,
-        before: After = None,
-        revision: Revision = None,
+        after: str | None = None,
+        before: str | None = None,
+        revision: str | None = None,
     ) -> CellEdited:
-        """Move a cell after or before another one."""
+        """Move a cell after or before another's id."""
         return self._edited(
             await self.notebooks.editor.move(
                 path, cell_id, who_asks(ctx), after=after, before=before, revision=revision
@@ -279,8 +280,7 @@ class DocumentTools(Toolset):
                 Logged(
                     id=change.id,
                     at=datetime.fromtimestamp(change.at, UTC).isoformat(timespec="seconds"),
-                    who=change.principal,
-                    client=change.client,
+                    who=" with ".join(part for part in (change.principal, change.client) if part),
                     action=change.action,
                     cell_id=change.cell_id,
                     diff=change.diff(),
@@ -298,7 +298,7 @@ class DocumentTools(Toolset):
         path: Path,
         steps: Annotated[int, Field(ge=-100, le=100, description="Negative: redo")] = 1,
     ) -> TakenBack:
-        """Take back the last changes that agents made, where nobody changed the cell since."""
+        """Take back agents' last changes, unless the cell was changed since."""
         if steps == 0:
             raise ToolError(
                 "invalid_arguments", "Zero steps undo nothing.", "Give 1 for the last change."

@@ -7,12 +7,14 @@ import json
 from jupyter_mcp.calls import Context, Embedded, Link, resource
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.service import public_cell
-from jupyter_mcp.toolsets.notebooks.tools_documents import DocumentTools, who_asks
+from jupyter_mcp.toolsets.notebooks.tools_documents import who_asks
+from jupyter_mcp.toolsets.notebooks.tools_kernels import KernelTools
 from jupyter_mcp.toolsets.notebooks.tools_outputs import picture_of, text_of
 from jupyter_mcp.toolsets.notebooks.uris import (
     CELL,
     CELL_OUTPUT,
     NOTEBOOK,
+    OUTPUT,
     VARIABLES,
     notebook_uri,
     output_uri,
@@ -21,8 +23,8 @@ from jupyter_mcp.toolsets.notebooks.uris import (
 NOTEBOOK_MIME = "application/x-ipynb+json"
 
 
-class DocumentResources(DocumentTools):
-    """Resources of notebooks."""
+class DocumentResources(KernelTools):
+    """Resources of notebooks and kernels."""
 
     async def resources(self, ctx: Context) -> list[Link]:
         """Return the notebooks of the root folder."""
@@ -63,6 +65,13 @@ class DocumentResources(DocumentTools):
         output = cell.outputs[int(index)]
         data, mime = picture_of(output) or text_of(output)
         return Embedded(output_uri(place, cell.id, int(index)), data, mime)
+
+    @resource(OUTPUT, name="output", title="Whole output of a run")
+    async def output_resource(self, id: str) -> Embedded:  # noqa: A002 - the template's variable
+        """An output of a run that was too much to show."""
+        data, mime = await self.outputs.read(id)
+        text = data.decode("utf-8", "replace") if mime.startswith("text/") else data
+        return Embedded(f"output://{id}", text, mime)
 
     @resource(VARIABLES, name="variables", title="Variables of a kernel", mime="application/json")
     async def variables_resource(self, ctx: Context, kernel_id: str) -> str:

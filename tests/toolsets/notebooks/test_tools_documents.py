@@ -18,6 +18,7 @@ from jupyter_mcp.calls import Image, JupyterServices, Link, Result
 from jupyter_mcp.calls.events import Event, ResourcesChanged, ResourceUpdated
 from jupyter_mcp.config import Settings
 from jupyter_mcp.runtime import Runtime
+from jupyter_mcp.toolsets.notebooks.tools import Notebooks
 from support.notebooks import (
     big_notebook,
     code,
@@ -323,6 +324,23 @@ async def test_notebooks_are_resources(desk: Desk) -> None:
     content = json.loads(await desk.read("notebook://{+path}", path="a b.ipynb"))
     assert [cell["source"] for cell in content["cells"]] == ["a"]
     assert "trusted" not in content["cells"][0]["metadata"]
+
+
+async def test_whole_outputs_and_variables_are_resources(desk: Desk) -> None:
+    (toolset,) = [ts for ts in desk.runtime.catalog.toolsets if ts.name == "notebooks"]
+    assert isinstance(toolset, Notebooks)
+    text = await toolset.outputs.save("whole ü".encode(), "text/plain")
+    picture = await toolset.outputs.save(b"\x89PNG", "image/png")
+    read = await desk.read("output://{id}", id=text.id)
+    assert (read.data, read.mime, read.uri) == ("whole ü", "text/plain", text.uri)
+    assert (await desk.read("output://{id}", id=picture.id)).data == b"\x89PNG"
+    with pytest.raises(Exception, match="no output"):
+        await desk.read("output://{id}", id="../workbench.db")
+    with pytest.raises(Exception, match="no kernel"):
+        await desk.read("kernel://{kernel_id}/variables", kernel_id="none")
+    assert await desk.complete("kernel_id", "") == []
+    assert await desk.complete("name", "x", kernel_id="none") == []
+    assert await desk.complete("name", "x") == []
 
 
 async def test_prompts_carry_what_they_are_about(desk: Desk) -> None:
