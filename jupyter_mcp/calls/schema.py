@@ -16,7 +16,6 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema
 
 from jupyter_mcp.calls.content import Reply, Result
 from jupyter_mcp.calls.context import Context
@@ -238,11 +237,27 @@ def _return_of(hint: Any) -> tuple[dict[str, Any] | None, Callable[[Any], Any]]:
     if hint in (None, type(None), Any, Result, inspect.Signature.empty):
         return None, lambda value: value
     adapter: TypeAdapter[Any] = TypeAdapter(hint)
-    schema = compact(adapter.json_schema(mode="serialization", schema_generator=GenerateJsonSchema))
+    schema = compact(_without_defaults(adapter.json_schema(mode="serialization")))
     if schema.get("type") == "object":
         return schema, lambda value: adapter.dump_python(value, mode="json", exclude_none=True)
     wrapped = {"type": "object", "properties": {"result": schema}, "required": ["result"]}
     return wrapped, lambda value: {"result": adapter.dump_python(value, mode="json")}
+
+
+def _without_defaults(node: Any) -> Any:
+    """Drop defaults: what is returned is what it is, so they only cost a reader's context."""
+    if isinstance(node, list):
+        return [_without_defaults(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    optional = _without_null(node)
+    return {
+        key: {name: _without_defaults(item) for name, item in value.items()}
+        if key in ("properties", "$defs")
+        else _without_defaults(value)
+        for key, value in optional.items()
+        if key != "default"
+    }
 
 
 def _inside_reply(hint: Any) -> Any:

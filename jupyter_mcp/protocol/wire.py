@@ -40,13 +40,18 @@ def tool_to_wire(tool: Tool, icons: str) -> Json:
         "name": tool.name,
         "title": tool.title,
         "description": tool.description or None,
-        "inputSchema": tool.input_schema,
+        "inputSchema": _open(tool.input_schema),
         "outputSchema": tool.output_schema,
         "annotations": _annotations(tool) or None,
         "icons": _icons(icons, tool.icon or tool.toolset),
         "_meta": dict(tool.meta) or None,
     }
     return _given(wire)
+
+
+def _open(schema: Mapping[str, Any]) -> Json:
+    """Leave out that there are no other arguments: another one is refused in a line anyway."""
+    return {k: v for k, v in schema.items() if (k, v) != ("additionalProperties", False)}
 
 
 def _annotations(tool: Tool) -> Json:
