@@ -120,7 +120,8 @@ async def workshop(
             yield Workshop(runtime, app, home / "root")
         finally:
             await runtime.stop()
-            await app.kernel_manager.shutdown_all(now=True)
+            for kernel_id in app.kernel_manager.list_kernel_ids():
+                await app.kernel_manager.shutdown_kernel(kernel_id, now=True)
             if ydoc is not None:
                 await ydoc.stop_extension()
             app.session_manager.close()

@@ -24,6 +24,8 @@ NUDGE_SECONDS = 0.5
 """How long a kernel that starts gets before it is asked again whether it listens."""
 YIELD_SECONDS = 0.004
 """How long a flood of messages may hold the event loop at a time."""
+STDIN_SECONDS = 0.25
+"""How long to wait for the news that stdin is connected, which may have gone by unseen."""
 VERDICT_SECONDS = 1.0
 """How long a process that closed its sockets gets to show that it is still alive."""
 
@@ -72,15 +74,15 @@ class Connection:
         self._session: Any = None
         self._subscribed = asyncio.Event()
         self._informed = asyncio.Event()
-        self._monitor: Any = None
+        self._can_be_asked = asyncio.Event()
+        self._monitors: list[Any] = []
         self._process: Any = None
         self._said_restart = False
         self.closed = False
         self.info: Mapping[str, Any] = {}
         self.others: set[str] = set()
         """Requests of other clients that the kernel works on now."""
-        self.shell_was_free = False
-        """Whether the kernel ever answered on the shell channel, which a busy one does not."""
+        self._shell_was_free = False
 
     async def open(self, patience: float) -> None:
         """Connect and wait until the kernel listens and our subscription stands.
@@ -102,6 +104,10 @@ class Connection:
                 f"The kernel did not answer within {patience:g} seconds of starting.",
                 "Restart it with kernel_restart, or stop it and look at the server's log.",
             ) from None
+        # A kernel drops a question to a stdin channel that is not connected yet.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STDIN_SECONDS):
+                await self._can_be_asked.wait()
 
     def request(
         self,
@@ -126,6 +132,14 @@ class Connection:
     def forget(self, message_id: str) -> None:
         """Stop following a request: what the kernel still says about it is dropped."""
         self._listeners.pop(message_id, None)
+
+    @property
+    def busy_with_others(self) -> bool:
+        """Whether other clients' code runs, or has run since we came without our seeing its begin.
+
+        A kernel that was busy when we connected answers on the shell channel only afterwards.
+        """
+        return bool(self.others) or not self._shell_was_free
 
     @property
     def listening(self) -> int:
@@ -173,9 +187,11 @@ class Connection:
                 socket.rcvhwm = 0  # a flood is capped by us, not by dropping messages unseen
             self._sockets[channel] = socket
         self._follow_restarts("add_restart_callback")
-        monitor = self._sockets["shell"].get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        self._begin("monitor", self._watch(monitor))
-        self._monitor = monitor
+        lost = self._sockets["shell"].get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        asked = self._sockets["stdin"].get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        self._monitors = [lost, asked]
+        self._begin("monitor", self._watch(lost))
+        self._begin("stdin monitor", self._watch_stdin(asked))
         for channel in CHANNELS:
             self._begin(channel, self._read(channel, self._sockets[channel]))
 
@@ -249,7 +265,7 @@ class Connection:
         self.info = info
         self._informed.set()
         if channel == "shell":
-            self.shell_was_free = True
+            self._shell_was_free = True
 
     def _foreign(self, kind: str, parent: str, message: Message) -> None:
         if kind == "shutdown_reply":
@@ -277,6 +293,10 @@ class Connection:
         # In a task of its own: closing ends this one.
         self._died()
 
+    async def _watch_stdin(self, monitor: Any) -> None:
+        await monitor.recv_multipart()
+        self._can_be_asked.set()
+
     async def _process_is_gone(self) -> bool:
         """Tell a dead or replaced process from a connection that broke and heals by itself."""
         now = asyncio.get_running_loop().time
@@ -303,10 +323,10 @@ class Connection:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         sockets, self._sockets = self._sockets, {}
-        if "shell" in sockets:
-            sockets["shell"].disable_monitor()
-            self._monitor.close(linger=0)
-        for socket in sockets.values():
+        for channel in ("shell", "stdin"):
+            if channel in sockets:
+                sockets[channel].disable_monitor()
+        for socket in (*self._monitors, *sockets.values()):
             socket.close(linger=0)
 
 

@@ -55,12 +55,14 @@ class LineState:
         queued: How many requests of ours wait.
         interrupting: Whether the code that runs was interrupted and has not ended yet.
         others: Whether code of another client runs.
+        connected: Whether the kernel answers us.
     """
 
     running: bool = False
     queued: int = 0
     interrupting: bool = False
     others: bool = False
+    connected: bool = False
 
 
 @dataclass(slots=True)
@@ -165,8 +167,11 @@ class Execution:
         line = self._lines.get(kernel_id)
         if line is None:
             return LineState()
-        others = line.connection is not None and bool(line.connection.others)
-        return LineState(line.run is not None, line.queue.waiting, line.interrupting, others)
+        connection = line.connection
+        others = connection is not None and connection.busy_with_others
+        running = line.run is not None and not line.run.done.is_set()
+        connected = connection is not None
+        return LineState(running, line.queue.waiting, line.interrupting, others, connected)
 
     async def drop(self, kernel_id: str, *, restarted: bool = False) -> None:
         """Close the connection to a kernel that is being restarted or stopped."""
@@ -245,7 +250,7 @@ class Execution:
     async def _send(self, line: _Line, run: Run) -> None:
         connection = await self._connect(line)
         for _ in range(RESENDS):
-            if connection.others or not connection.shell_was_free:
+            if connection.busy_with_others:
                 if run.work.on_wait is not None:
                     run.work.on_wait("The kernel is busy with code of another client.")
                 await connection.settle()

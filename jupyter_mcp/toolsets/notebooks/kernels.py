@@ -17,7 +17,7 @@ from jupyter_mcp.toolsets.notebooks.execution import Execution
 from jupyter_mcp.toolsets.notebooks.kernels_jupyter import JupyterKernels, KernelRecord
 from jupyter_mcp.toolsets.notebooks.model import Document
 
-State: TypeAlias = Literal["idle", "busy", "starting", "interrupting", "dead", "unknown"]
+State: TypeAlias = Literal["idle", "busy", "starting", "interrupting", "dead"]
 
 INTERRUPT_SECONDS = 1.0
 
@@ -180,8 +180,12 @@ class Kernels:
             return KernelState(record, "interrupting", "us", known.queued)
         if known.running and not known.others:
             return KernelState(record, "busy", "us", known.queued)
-        if known.others or record.state == "busy":
+        # What we see ourselves is newer than the server's record, which a restart leaves as it was.
+        recorded = "idle" if known.connected else record.state
+        if known.others or recorded == "busy":
             return KernelState(record, "busy", "others", known.queued)
-        if record.state in {"starting", "dead", "restarting"}:
-            return KernelState(record, "dead" if record.state == "dead" else "starting")
+        if recorded in {"starting", "restarting"}:
+            return KernelState(record, "starting")
+        if recorded == "dead":
+            return KernelState(record, "dead")
         return KernelState(record, "idle", "", known.queued)

@@ -20,7 +20,6 @@ from jupyter_mcp.toolsets.notebooks.tools_kernels import KernelId, KernelTools, 
 from jupyter_mcp.toolsets.notebooks.tools_runs import CellRun, CellsRun, CodeRun, Showing, Shown
 from jupyter_mcp.toolsets.notebooks.uris import OUTPUT, output_uri
 
-NotebookPath = Annotated[str, Field(description="Notebook path below the server's root")]
 Seconds = Annotated[
     float | None, Field(gt=0, description="Seconds for the whole call; then interrupted")
 ]
@@ -72,7 +71,7 @@ class RunTools(KernelTools):
     async def cell_run(
         self,
         ctx: Context,
-        path: NotebookPath,
+        path: str,
         *,
         cell_ids: Annotated[list[str] | None, Field(description="Default: all")] = None,
         start: Annotated[str | None, Field(description="Cell id to run from")] = None,

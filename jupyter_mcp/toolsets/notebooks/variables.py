@@ -103,14 +103,17 @@ def steps(name: str) -> list[Any]:
     Raises:
         ToolError: ``invalid_arguments`` unless it is a name with attributes and constant indexes.
     """
+    refused = ToolError(
+        "invalid_arguments",
+        f"{name[:60]!r} is not the name of a variable.",
+        "Give a name, optionally with attributes and constant indexes: df, a.b, rows[0]['x'].",
+    )
+    if len(name) > LONGEST_NAME:
+        raise refused
     try:
-        return _walk(ast.parse(name.strip()[:LONGEST_NAME], mode="eval").body)
+        return _walk(ast.parse(name.strip(), mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ToolError(
-            "invalid_arguments",
-            f"{name[:60]!r} is not the name of a variable.",
-            "Give a name, optionally with attributes and constant indexes: df, a.b, rows[0]['x'].",
-        ) from None
+        raise refused from None
 
 
 def _walk(node: ast.expr) -> list[Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from support.kernels import Bench, bench
+from support.workshops import Workshop, workshop
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -22,4 +23,11 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Benc
     """An engine with one kernel (`shared.kernel_id`) for all tests of a file."""
     async with bench(tmp_path_factory.mktemp("kernels")) as made:
         made.kernel_id = await made.start()
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workshop]:
+    """The tools over a server that keeps notebooks on disk, for all tests of a file."""
+    async with workshop(tmp_path_factory.mktemp("shop")) as made:
         yield made
