@@ -1,0 +1,1 @@
+"""``jupyter mcp …``: one file for each subcommand."""
