@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
@@ -17,11 +18,9 @@ class JobState(BaseModel):
     """A job, as callers see it."""
 
     job_id: str
-    tool: str
     title: str
     status: Literal["running", "succeeded", "failed", "cancelled", "lost"]
-    started: float
-    ended: float | None = None
+    seconds: float
     progress: dict[str, Any] | None = None
     log: str = ""
     result: dict[str, Any] | None = None
@@ -78,11 +77,9 @@ def _reply(record: dict[str, Any]) -> Reply[JobState]:
     result = Result.from_json(record["result"]) if record["result"] else None
     state = JobState(
         job_id=record["id"],
+        seconds=round((record["ended"] or time.time()) - record["started"], 3),
         result=result.structured if result else None,
-        **{
-            key: record[key]
-            for key in ("tool", "title", "status", "started", "ended", "progress", "log")
-        },
+        **{key: record[key] for key in ("title", "status", "progress", "log")},
     )
     line = Text(f"{state.job_id}: {state.status} ({state.title})")
     lost = Text("The server stopped while it ran. Start it again if it is still wanted.")
