@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,13 @@ async def test_a_file_of_the_same_size_and_time_is_still_told_apart(disk: House)
     with pytest.raises(StaleError):
         await document.apply([SetSource("a", "lost")], {"a": revision})
     assert sources_on_disk(file) == ["a = 7"]
+
+
+async def test_two_writes_within_a_tick_of_the_clock_are_both_seen(disk: House) -> None:
+    now = time.time_ns()
+    for value in (1, 2):
+        os.utime(disk.notebook(code(f"a = {value}", "a")), ns=(now, now))
+        assert await disk.sources() == [f"a = {value}"]
 
 
 async def test_edits_at_the_same_time_take_turns(disk: House) -> None:

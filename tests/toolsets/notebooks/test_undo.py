@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -151,6 +152,15 @@ async def test_changes_of_a_cell_that_became_private_are_gone(home: House) -> No
     undone = await home.undoer.undo("nb.ipynb", 5, AGENT)
     assert [change.cell_id for change in undone.changes] == ["b"]
     assert (await home.sources())[2] == "c = 4"
+
+
+async def test_edits_made_at_once_are_logged_in_their_order(home: House) -> None:
+    home.notebook(code("a b c d e f", "x"))
+    wishes = [Wish(old=letter, new=letter.upper()) for letter in "abcdef"]
+    await asyncio.gather(*(home.editor.edit("nb.ipynb", "x", wish, AGENT) for wish in wishes))
+    assert await home.sources() == ["A B C D E F"]
+    await home.undoer.undo("nb.ipynb", 6, AGENT)
+    assert await home.sources() == ["a b c d e f"]
 
 
 async def test_nothing_to_undo_is_said(home: House) -> None:

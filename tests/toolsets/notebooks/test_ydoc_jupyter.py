@@ -221,6 +221,8 @@ async def test_a_room_stays_while_a_cell_runs_or_a_person_is_in_it(tmp_path: Pat
         rooms = live.ydoc.ywebsocket_server.rooms
         async with live.person():
             pass
+        (room,) = rooms.values()
+        assert room.clients, "the extension takes a room down when the last one leaves"
         await asyncio.sleep(0.4)  # longer than the delay: nothing may happen
         assert rooms
         async with live.person() as person:
