@@ -6,6 +6,7 @@ With `--check` it writes nothing and exits with 1 when a page is not what the co
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -71,9 +72,8 @@ def _arguments(tool: Tool) -> Iterator[str]:
     yield "| argument | type | default | |"
     yield "| --- | --- | --- | --- |"
     for name, schema in properties.items():
-        default = (
-            "required" if name in required else f"`{schema['default']}`" * ("default" in schema)
-        )
+        default = f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
+        default = "required" if name in required else default
         yield f"| `{name}` | {_type(schema)} | {default} | {_cell(schema.get('description', ''))} |"
 
 

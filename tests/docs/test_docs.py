@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +23,8 @@ def blocks(page: Path, language: str) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_within_the_project_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert missing == []
 
@@ -49,3 +52,20 @@ async def test_the_example_of_a_toolset_works(tmp_path: Path) -> None:
 def test_the_entry_point_of_the_example_is_toml() -> None:
     (source,) = blocks(TOP / "docs" / "how-to" / "write-a-toolset.md", "toml")
     assert "jupyter_mcp.toolsets" in tomllib.loads(source)["project"]["entry-points"]
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_the_configuration_of_each_client_is_what_the_command_prints(
+    number: int, tmp_path: Path
+) -> None:
+    page = TOP / "docs" / "how-to" / "connect-clients.md"
+    name = re.findall(r"^\| \[.*\) \| `([\w-]+)` \|$", page.read_text(), re.MULTILINE)[number]
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyter_mcp.commands", "config", name],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path)},
+    )
+    printed = re.sub(r'"command": ".*/', '"command": "', done.stdout)
+    assert json.loads(blocks(page, "json")[number]) == json.loads(printed)
