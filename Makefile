@@ -55,6 +55,10 @@ bench: $(MADE)/install ## our promises as figures
 screenshots: $(MADE)/panel $(MADE)/browser ## take the pictures of the docs anew
 	JUPYTER_MCP_SCREENSHOTS=docs/images pytest -p no:xdist -m browser tests/browser
 
+.PHONY: reference
+reference: $(MADE)/install ## write docs/reference/ from the code
+	python scripts/reference.py
+
 .PHONY: format
 format: $(MADE)/panel ## one formatter run over everything
 	ruff check --fix-only --quiet . || true
