@@ -21,6 +21,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.protocol.dumping import sendable
 from jupyter_mcp.protocol.exchange import Caller
 from jupyter_mcp.protocol.lists import Lists
 from jupyter_mcp.protocol.operations import Operations
@@ -147,7 +148,7 @@ class Binding:
     ) -> Callable[[Context, BaseModel], Awaitable[Json]]:
         async def handle(context: Context, params: BaseModel) -> Json:
             del params  # checked by the SDK; the raw ones need no second dump
-            return _complete(await operation(request_of(context), context.params or {}))
+            return sendable(_complete(await operation(request_of(context), context.params or {})))
 
         return handle
 

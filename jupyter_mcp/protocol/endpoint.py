@@ -59,7 +59,7 @@ class Endpoint:
     async def stop(self) -> None:
         """Cancel every call, end every stream and session."""
         self._binding.listen.close()
-        self._binding.audience.stop()
+        await self._binding.audience.stop()
         await self._runs.stop()
         await self._legacy.stop()
         for socket in self._sockets.values():

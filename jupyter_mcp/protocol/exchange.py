@@ -74,6 +74,11 @@ class Exchange(Protocol):
         """Whether the client has gone."""
         ...
 
+    @property
+    def is_congested(self) -> bool:
+        """Whether what was sent before still waits to go out."""
+        ...
+
     def on_close(self, listener: Callable[[], object]) -> None:
         """Call `listener` when the client goes before the answer is complete."""
         ...

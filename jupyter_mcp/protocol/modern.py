@@ -29,10 +29,11 @@ from mcp_types import LOG_LEVEL_META_KEY, SERVER_INFO_META_KEY
 from mcp_types import methods as schema
 from mcp_types.jsonrpc import INVALID_REQUEST, PARSE_ERROR
 from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.protocol.bind import HINTS, WorkbenchServer
+from jupyter_mcp.protocol.dumping import dump
 from jupyter_mcp.protocol.exchange import Caller, Exchange
 from jupyter_mcp.protocol.faults import error_body
 from jupyter_mcp.protocol.lists import Lists
@@ -116,7 +117,7 @@ class Modern:
         """Return the result of ``tools/list`` as bytes, made once for each view."""
         view = self._lists.view(caller)
         made: bytes = self._lists.remembered(
-            view, ("tools/list", caller.icons), lambda: to_json(self._tools_result(caller))
+            view, ("tools/list", caller.icons), lambda: dump(self._tools_result(caller))
         )
         return made
 

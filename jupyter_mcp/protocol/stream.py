@@ -22,10 +22,12 @@ from mcp.shared.transport_context import TransportContext
 from mcp_types import ErrorData
 from pydantic_core import to_json
 
+from jupyter_mcp.protocol.dumping import dump
 from jupyter_mcp.protocol.exchange import Exchange
 from jupyter_mcp.protocol.faults import error_body
 
 KEEP_ALIVE_SECONDS = 15.0
+PROGRESS = "notifications/progress"
 
 _STREAM_HEADERS = {
     "Content-Type": "text/event-stream",
@@ -53,16 +55,23 @@ class Stream:
         self._timer = loop.call_later(KEEP_ALIVE_SECONDS, self._keep_alive)
 
     async def notify(self, method: str, params: Mapping[str, Any] | None) -> None:
-        """Send a notification before the result."""
+        """Send a notification before the result.
+
+        Progress that cannot go out at once is dropped: a client that does not read must not hold up
+        the call, and the next one says more.
+        """
         message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
         if params is not None:
             message["params"] = params
         self._open()
-        await self._exchange.write(_event(to_json(message)))
+        if method != PROGRESS:
+            await self._exchange.write(_event(dump(message)))
+        elif not self._exchange.is_congested:
+            self._exchange.push(_event(dump(message)))
 
     def finish(self, result: dict[str, Any] | bytes) -> None:
         """Send the result and end the answer."""
-        dumped = result if isinstance(result, bytes) else to_json(result)
+        dumped = result if isinstance(result, bytes) else dump(result)
         head = b'{"jsonrpc":"2.0","id":' + to_json(self.request_id) + b',"result":'
         self._end(HTTPStatus.OK, head + dumped + b"}")
 

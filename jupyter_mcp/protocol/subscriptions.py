@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from mcp.server.session import ServerSession
@@ -49,52 +50,80 @@ class Bus:
         return self._source.subscribe(deliver)
 
 
+@dataclass(slots=True)
+class Member:
+    """A session and what it has not been told yet.
+
+    Args:
+        session: The way to it.
+        uris: The resources that it watches.
+        untold: Events to tell, each once however often it happened: they say "look again".
+        telling: The task that tells them.
+    """
+
+    session: ServerSession
+    uris: set[str] = field(default_factory=set)
+    untold: dict[ServerEvent, None] = field(default_factory=dict)
+    telling: asyncio.Task[None] | None = None
+
+
 class Audience:
     """The sessions of older revisions that want to hear of changes.
+
+    A session that does not read delays nobody: its events wait, and equal ones are one.
 
     Args:
         bus: Where the changes come from.
     """
 
     def __init__(self, bus: Bus) -> None:
-        self._members: dict[Any, tuple[ServerSession, set[str]]] = {}
-        self._sending: set[asyncio.Task[None]] = set()
+        self._members: dict[Any, Member] = {}
         self._unsubscribe = bus.subscribe(self._deliver)
 
-    def join(self, key: Any, session: ServerSession) -> None:
-        """Add a session that has completed its handshake."""
-        self._members.setdefault(key, (session, set()))
+    def join(self, key: Any, session: ServerSession) -> Member:
+        """Add a session that has completed its handshake, or return it."""
+        return self._members.setdefault(key, Member(session))
 
     def leave(self, key: Any) -> None:
         """Forget a session that ended."""
-        self._members.pop(key, None)
+        member = self._members.pop(key, None)
+        if member is not None and member.telling is not None:
+            member.telling.cancel()
 
     def watch(self, key: Any, session: ServerSession, uri: str) -> None:
         """Tell the session when the resource `uri` changes."""
-        self._members.setdefault(key, (session, set()))[1].add(uri)
+        self.join(key, session).uris.add(uri)
 
     def unwatch(self, key: Any, uri: str) -> None:
         """Tell it no longer."""
         if key in self._members:
-            self._members[key][1].discard(uri)
+            self._members[key].uris.discard(uri)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Listen no longer."""
         self._unsubscribe()
-        self._members.clear()
-        for task in self._sending:
-            task.cancel()
+        telling = [member.telling for member in self._members.values() if member.telling]
+        for key in list(self._members):
+            self.leave(key)
+        await asyncio.gather(*telling, return_exceptions=True)
 
     def _deliver(self, event: ServerEvent) -> None:
-        for session, uris in list(self._members.values()):
-            if not isinstance(event, ResourceUpdated) or event.uri in uris:
-                task = asyncio.create_task(_send(session, event))
-                self._sending.add(task)
-                task.add_done_callback(self._sending.discard)
+        for member in self._members.values():
+            if isinstance(event, ResourceUpdated) and event.uri not in member.uris:
+                continue
+            member.untold[event] = None
+            if member.telling is None:
+                member.telling = asyncio.create_task(_tell(member), name="jupyter-mcp tell")
 
 
-async def _send(session: ServerSession, event: ServerEvent) -> None:
-    await session.send_notification(event_to_notification(event, {}))
+async def _tell(member: Member) -> None:
+    try:
+        while member.untold:
+            event = next(iter(member.untold))
+            del member.untold[event]
+            await member.session.send_notification(event_to_notification(event, {}))
+    finally:
+        member.telling = None
 
 
 def _translated(event: events.Event) -> ServerEvent | None:

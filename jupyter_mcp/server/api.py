@@ -88,7 +88,7 @@ class ApiHandler(DoorHandler):
             return
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
-        self.finish(json.dumps(content))
+        self.finish(_dumped(content))
 
 
 class ToolsHandler(ApiHandler):
@@ -267,6 +267,15 @@ def _check(tool: Tool, arguments: dict[str, Any]) -> None:
         what = f"Invalid arguments for '{tool.name}': {place}: {error.message[:200]}."
         remedy = "GET openapi.json says what each tool takes."
         raise Refused(HTTPStatus.BAD_REQUEST, ToolError("invalid_arguments", what, remedy))
+
+
+def _dumped(content: Any) -> bytes:
+    try:
+        return json.dumps(content, allow_nan=False).encode()
+    except ValueError:
+        from jupyter_mcp.protocol.dumping import dump
+
+        return dump(content)
 
 
 def _state(served: Served, principal: Principal) -> dict[str, Any]:

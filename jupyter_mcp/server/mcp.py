@@ -67,6 +67,11 @@ class TornadoExchange:
         """Whether the client has gone."""
         return self._handler.is_closed
 
+    @property
+    def is_congested(self) -> bool:
+        """Whether what was sent before still waits to go out."""
+        return bool(self._handler.request.connection.stream.writing())  # type: ignore[union-attr]  # HTTP/1 has one
+
     def on_close(self, listener: Callable[[], object]) -> None:
         """Call `listener` when the client goes."""
         self._handler.on_close(listener)

@@ -12,7 +12,7 @@ from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 
 from support.clients import MODERN, connected, modern_request
-from support.server import JupyterServer
+from support.server import JupyterServer, wait_until
 
 
 async def was_cancelled(server: JupyterServer, mark: str) -> bool:
@@ -96,7 +96,31 @@ async def test_quiet_call_is_kept_alive(probed: JupyterServer) -> None:
     assert b"x-accel-buffering: no" in head.lower()
     assert b": still working" in comment
     writer.close()
+    await writer.wait_closed()
     assert await was_cancelled(probed, "q")
+
+
+async def test_client_that_does_not_read_holds_up_nothing(probed: JupyterServer) -> None:
+    arguments = {"count": 2000, "size": 20_000}
+    meta = {"progressToken": "t"}
+    params = {"name": "probe_flood", "arguments": arguments, "_meta": meta}
+    body, headers = modern_request("tools/call", params)
+    reader, writer = await asyncio.open_connection("127.0.0.1", probed.port, limit=1024)
+    content = json.dumps(body).encode()
+    sent: dict[str, Any] = {**headers, **probed.headers, "Content-Type": "application/json"}
+    sent |= {"Host": f"127.0.0.1:{probed.port}", "Content-Length": len(content)}
+    lines = [f"POST {probed.base_url}mcp?toolsets=all HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in sent.items()]
+    writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
+
+    def ended() -> bool:
+        calls = probed.request("GET", "jupyter_mcp/api/status").json()["calls"]
+        return any(call["name"] == "probe_flood" for call in calls["recent"])
+
+    await asyncio.to_thread(wait_until, ended, seconds=20, what="the call has ended")
+    writer.transport.abort()
+    await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+    del reader
 
 
 async def test_ended_session_cancels_what_it_began(probed: JupyterServer) -> None:

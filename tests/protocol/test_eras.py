@@ -191,6 +191,16 @@ async def test_errors_of_calls_are_results_with_a_remedy(probed: JupyterServer, 
 
 
 @ERAS
+async def test_what_json_cannot_carry_arrives_all_the_same(probed: JupyterServer, era: str) -> None:
+    async with connected(probed, era) as client:
+        result = await client.call_tool("probe_odd", {})
+    assert isinstance(result.content[0], types.TextContent)
+    assert result.content[0].text == "half a pair: ?"
+    answer = probed.request("POST", "jupyter_mcp/api/tools/probe_odd", {})
+    assert answer.json()["content"][0]["text"].startswith("half a pair")
+
+
+@ERAS
 async def test_unknown_tool_is_a_protocol_error_with_a_hint(
     probed: JupyterServer, era: str
 ) -> None:

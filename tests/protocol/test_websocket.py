@@ -28,6 +28,9 @@ async def socket_of(
         yield connection
     finally:
         connection.close()
+        async with asyncio.timeout(10):
+            while await connection.read_message() is not None:
+                continue
 
 
 async def ask(

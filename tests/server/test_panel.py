@@ -102,11 +102,14 @@ async def test_nonsense_is_ignored(nonsense: str) -> None:
     assert panels.connected("a.ipynb")
 
 
-async def test_real_socket_starts_no_runtime(plain_server: JupyterServer) -> None:
+async def test_real_socket_needs_credentials(plain_server: JupyterServer) -> None:
     url = f"{plain_server.url}jupyter_mcp/panel".replace("http:", "ws:")
     socket = await websocket_connect(HTTPRequest(url, headers=plain_server.headers))
     await socket.write_message(json.dumps({"open": ["a.ipynb"]}))
     socket.close()
+    async with asyncio.timeout(10):
+        while await socket.read_message() is not None:
+            continue
     with pytest.raises(HTTPClientError) as caught:
         await websocket_connect(HTTPRequest(url))
     assert caught.value.code == 401

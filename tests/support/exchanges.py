@@ -24,6 +24,7 @@ class MemoryExchange:
             **{name.replace("_", "-"): value for name, value in headers.items()},
         }
         self.closed = False
+        self.is_congested = False
         self.status = 0
         self.sent: dict[str, str] = {}
         self.pieces: list[bytes] = []

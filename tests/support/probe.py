@@ -120,6 +120,18 @@ class Probe(Toolset):
         raise RuntimeError("secret /etc/path in a message")
 
     @tool(scope="read")
+    async def probe_odd(self) -> Any:
+        """Return what JSON and UTF-8 cannot carry."""
+        return Reply(None, [Text("half a pair: \ud83d")], meta={"nan": float("nan")})
+
+    @tool(scope="read")
+    async def probe_flood(self, ctx: Context, count: int, size: int) -> str:
+        """Tell a lot of progress."""
+        for step in range(count):
+            await ctx.progress(step, count, "x" * size)
+        return "done"
+
+    @tool(scope="read")
     async def probe_touch(self, uri: str) -> str:
         """Tell that a resource and the lists changed."""
         for event in (ResourceUpdated(uri), ResourcesChanged(), ToolsChanged()):
