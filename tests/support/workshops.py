@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from support.notebooks import on_disk, server_app, write_notebook
-from support.runtimes import OWNER
-
 from jupyter_mcp.calls import Image, InputRequest, JupyterServices, Link, Result, SilentChannel
 from jupyter_mcp.config import Settings
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.runtime import Runtime
+from support.notebooks import on_disk, server_app, write_notebook
+from support.runtimes import OWNER
 
 
 class Client(SilentChannel):
@@ -27,6 +26,7 @@ class Client(SilentChannel):
         self.heard = asyncio.Event()
 
     async def progress(self, done: float, total: float | None, message: str) -> None:
+        assert total is None
         self.told.append((done, message))
         self.heard.set()
 
@@ -81,6 +81,11 @@ class Workshop:
         """Return the outputs of a cell on disk."""
         cells = on_disk(self.root / name)["cells"]
         return next(cell["outputs"] for cell in cells if cell["id"] == cell_id)
+
+
+def notebooks(shop: Workshop) -> Any:
+    """Return the notebooks toolset, for what no tool tells."""
+    return next(each for each in shop.runtime.catalog.toolsets if each.name == "notebooks")
 
 
 def texts(result: Result) -> str:

@@ -82,7 +82,8 @@ class Connection:
         self.info: Mapping[str, Any] = {}
         self.others: set[str] = set()
         """Requests of other clients that the kernel works on now."""
-        self._shell_was_free = False
+        self.knows = False
+        """Whether the kernel was ever free since we came, so that we know what it does."""
 
     async def open(self, patience: float) -> None:
         """Connect and wait until the kernel listens and our subscription stands.
@@ -139,7 +140,7 @@ class Connection:
 
         A kernel that was busy when we connected answers on the shell channel only afterwards.
         """
-        return bool(self.others) or not self._shell_was_free
+        return bool(self.others) or not self.knows
 
     @property
     def listening(self) -> int:
@@ -265,7 +266,7 @@ class Connection:
         self.info = info
         self._informed.set()
         if channel == "shell":
-            self._shell_was_free = True
+            self.knows = True
 
     def _foreign(self, kind: str, parent: str, message: Message) -> None:
         if kind == "shutdown_reply":

@@ -151,16 +151,22 @@ class Execution:
             patience: Seconds to wait for that.
         """
         line = self._line(kernel_id)
-        await self._source.interrupt(kernel_id)
+        if line.run is not None:
+            await self._interrupt(line, line.run)
+        else:
+            await self._source.interrupt(kernel_id)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                if line.connection is None:
-                    await self.language(kernel_id)
-                self._wake(line)
-                if line.connection is not None:
-                    await line.connection.settle()
-                if line.run is not None:
-                    await line.run.done.wait()
+                await self.settle(kernel_id)
+
+    async def settle(self, kernel_id: str) -> None:
+        """Wait until the kernel has done what it was asked before now."""
+        line = self._line(kernel_id)
+        await self.language(kernel_id)
+        if line.connection is not None:
+            await line.connection.settle()
+        if line.run is not None:
+            await line.run.done.wait()
 
     def state(self, kernel_id: str) -> LineState:
         """Return what is known of a kernel, without asking it."""
@@ -168,9 +174,9 @@ class Execution:
         if line is None:
             return LineState()
         connection = line.connection
-        others = connection is not None and connection.busy_with_others
+        others = connection is not None and bool(connection.others)
         running = line.run is not None and not line.run.done.is_set()
-        connected = connection is not None
+        connected = connection is not None and connection.knows
         return LineState(running, line.queue.waiting, line.interrupting, others, connected)
 
     async def drop(self, kernel_id: str, *, restarted: bool = False) -> None:

@@ -135,6 +135,8 @@ class Kernels:
             kernel_id, new = await self._source.start(name or self._source.default_name, None), True
         try:
             await self._execution.language(kernel_id)
+            if new:
+                await self._execution.settle(kernel_id)
         except ToolError:
             if new:
                 await self.stop(kernel_id)
@@ -153,7 +155,7 @@ class Kernels:
         self._execution.expect_restart(kernel_id)
         await self._source.restart(kernel_id, now=state.running or state.others)
         await self._execution.drop(kernel_id, restarted=True)
-        await self._execution.language(kernel_id)
+        await self._execution.settle(kernel_id)
         return await self.state(kernel_id)
 
     async def stop(self, kernel_id: str) -> None:

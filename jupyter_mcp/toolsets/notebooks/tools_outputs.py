@@ -74,8 +74,33 @@ def text_of(output: Output) -> tuple[str, str]:
     return without_ansi(value if isinstance(value, str) else str(value)), mime
 
 
+def readable(mime: str) -> bool:
+    """Return whether data of this type is text; all other comes as base64 from a kernel."""
+    return mime.startswith("text/") or mime.endswith(("/json", "+json", "/javascript"))
+
+
+def whole_of(output: Output) -> tuple[str | bytes, str]:
+    """Return an output in its richest form and the MIME type of that."""
+    picture = picture_of(output)
+    if picture is not None:
+        return picture
+    text, mime = text_of(output)
+    return (text if readable(mime) else decoded(text)), mime
+
+
+def decoded(text: str) -> bytes:
+    """Return what base64 stands for, or the text's own bytes where it is none (SVG)."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return text.encode("utf-8", "replace")
+
+
 def _text(host: Host, told: tuple[str, str], uri: str) -> list[Text | Image | Link]:
     text, mime = told
+    if not readable(mime):
+        size = len(decoded(text))
+        return [Link(uri, f"{mime}, {size} bytes", mime=mime, size=size)]
     size = len(text.encode("utf-8", "replace"))
     most = int(host.settings.output_bytes)
     if size <= most:

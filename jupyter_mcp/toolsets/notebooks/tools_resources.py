@@ -9,7 +9,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.service import public_cell
 from jupyter_mcp.toolsets.notebooks.tools_documents import who_asks
 from jupyter_mcp.toolsets.notebooks.tools_kernels import KernelTools
-from jupyter_mcp.toolsets.notebooks.tools_outputs import picture_of, text_of
+from jupyter_mcp.toolsets.notebooks.tools_outputs import whole_of
 from jupyter_mcp.toolsets.notebooks.uris import (
     CELL,
     CELL_OUTPUT,
@@ -63,7 +63,7 @@ class DocumentResources(KernelTools):
                 "Read the cell again, its outputs may have changed.",
             )
         output = cell.outputs[int(index)]
-        data, mime = picture_of(output) or text_of(output)
+        data, mime = whole_of(output)
         return Embedded(output_uri(place, cell.id, int(index)), data, mime)
 
     @resource(OUTPUT, name="output", title="Whole output of a run")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,7 +13,7 @@ from jupyter_mcp.toolsets.notebooks.images import scaled
 from jupyter_mcp.toolsets.notebooks.run import RunOutcome
 from jupyter_mcp.toolsets.notebooks.spooling import OutputStore
 from jupyter_mcp.toolsets.notebooks.streams import shortened, without_ansi
-from jupyter_mcp.toolsets.notebooks.tools_outputs import picture_of, text_of
+from jupyter_mcp.toolsets.notebooks.tools_outputs import decoded, picture_of, readable, text_of
 
 MOST_IMAGES = 8
 CALL_OUTPUTS = 4
@@ -143,8 +141,8 @@ class Showing:
 
     async def _text(self, output: dict[str, Any], where: str | None) -> tuple[str, list[Block]]:
         text, mime = text_of(output)
-        if not _readable(mime):
-            data = _binary(text)
+        if not readable(mime):
+            data = decoded(text)
             uri = where or await self._save(data, mime)
             name = f"{mime}, {len(data)} bytes"
             return f"[{name}]", [Link(uri, name, mime=mime, size=len(data))]
@@ -210,14 +208,3 @@ def _error_text(error: RunError | None) -> str:
 
 def _ended(text: str) -> str:
     return text if not text or text.endswith("\n") else text + "\n"
-
-
-def _readable(mime: str) -> bool:
-    return mime.startswith("text/") or mime.endswith(("/json", "+json", "/javascript"))
-
-
-def _binary(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=False)
-    except (binascii.Error, ValueError):
-        return text.encode("utf-8", "replace")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from support.kernels import Bench, bench
 from support.workshops import Workshop, workshop
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
-from support.kernels import Bench, Cell, bench, until, write_kernelspec, write_parrot
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.outputs import Limits
+from jupyter_mcp.toolsets.notebooks.run import Work
+from support.kernels import Bench, Cell, bench, until, write_kernelspec, write_parrot
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -188,14 +190,14 @@ class TestInput:
 
     async def test_a_person_who_declines_ends_the_input(self, shared: Bench) -> None:
         async def ask(prompt: str, password: bool) -> str:
-            raise ToolError("cancelled", "no")
+            raise ToolError("cancelled", f"no {prompt} {password}")
 
         outcome = await shared.run(shared.kernel_id, "input('name? ')", ask_input=ask)
         assert (outcome.status, outcome.ename) == ("error", "EOFError")
 
     async def test_a_question_that_breaks_does_not_hang_the_kernel(self, shared: Bench) -> None:
         async def ask(prompt: str, password: bool) -> str:
-            raise RuntimeError(prompt)
+            raise RuntimeError(f"{prompt} {password}")
 
         outcome = await shared.run(shared.kernel_id, "input('name? ')", ask_input=ask)
         assert outcome.ename == "EOFError"
@@ -372,7 +374,9 @@ class TestDeath:
         assert after.outputs[0]["data"]["text/plain"] == "2"
         assert after.execution_count == 1
 
-    async def test_a_kernel_that_dies_at_its_start(self, tmp_path, monkeypatch) -> None:
+    async def test_a_kernel_that_dies_at_its_start(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         write_kernelspec(tmp_path, "stillborn", ["false"])
         monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
         async with bench(tmp_path) as made:
@@ -381,7 +385,9 @@ class TestDeath:
             with pytest.raises(ToolError, match="The kernel is dead"):
                 await made.run(kernel_id, "1")
 
-    async def test_a_kernel_that_never_answers(self, tmp_path, monkeypatch) -> None:
+    async def test_a_kernel_that_never_answers(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         write_kernelspec(tmp_path, "mute", ["sleep", "60"])
         monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
         async with bench(tmp_path, start_seconds=1.0) as made:
@@ -464,7 +470,7 @@ class TestCancel:
             assert (await shared.run(shared.kernel_id, "1 + 1", 10)).status == "ok"
 
 
-async def test_another_language(tmp_path, monkeypatch) -> None:
+async def test_another_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_parrot(tmp_path)
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     async with bench(tmp_path) as made:
@@ -496,7 +502,7 @@ async def test_a_signal_from_a_person_is_an_error_of_the_cell(shared: Bench) -> 
     assert (await asyncio.wait_for(task, 10)).ename == "KeyboardInterrupt"
 
 
-async def test_limits_can_be_set(tmp_path) -> None:
+async def test_limits_can_be_set(tmp_path: Path) -> None:
     async with bench(tmp_path, limits=Limits(stream=10, rich=10)) as made:
         kernel_id = await made.start()
         outcome = await made.run(kernel_id, "print('0123456789abcdef')\n'x' * 100")
@@ -508,23 +514,20 @@ async def test_limits_can_be_set(tmp_path) -> None:
 
 def _sockets() -> int:
     """Count the sockets and event descriptors of this process."""
-    folder = "/proc/self/fd"
-    return sum("socket" in _target(folder, name) for name in os.listdir(folder))
+    return sum("socket" in _target(link) for link in Path("/proc/self/fd").iterdir())
 
 
-def _target(folder: str, name: str) -> str:
+def _target(link: Path) -> str:
     try:
-        return os.readlink(f"{folder}/{name}")
+        return str(link.readlink())
     except OSError:
         return ""
 
 
-def _work(code: str, cell: Cell | None = None):
-    from jupyter_mcp.toolsets.notebooks.run import Work
-
+def _work(code: str, cell: Cell | None = None) -> Work:
     return Work(code, writer=cell)
 
 
 async def _never(prompt: str, password: bool) -> str:
     await asyncio.Event().wait()
-    return prompt
+    return f"{prompt} {password}"

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.kernels import until, write_kernelspec
-from support.notebooks import code
-from support.workshops import Client, Workshop, workshop
 
 from jupyter_mcp.calls.events import ResourceUpdated
+from support.kernels import until, write_kernelspec
+from support.notebooks import code
+from support.workshops import Client, Workshop, notebooks, workshop
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -79,7 +79,8 @@ async def test_a_persons_code_is_seen_and_can_be_interrupted_on_purpose(shop: Wo
     person = shop.app.kernel_manager.get_kernel(kernel_id).client()
     person.start_channels()
     person.execute("import asyncio; await asyncio.sleep(25)")
-    await until(lambda: shop.app.kernel_manager.get_kernel(kernel_id).execution_state == "busy")
+    engine = notebooks(shop).engine
+    await until(lambda: engine.state(kernel_id).others)
     kernel = await _kernel(shop, kernel_id)
     assert (kernel["state"], kernel["busy_with"]) == ("busy", "others")
     client = Client()

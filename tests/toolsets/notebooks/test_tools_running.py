@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.kernels import until, write_parrot
 from support.notebooks import code, markdown, on_disk
-from support.workshops import Client, Workshop, images, links, texts, workshop
+from support.workshops import Client, Workshop, images, links, notebooks, texts, workshop
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -148,7 +149,7 @@ class TestCells:
         shop.notebook(code("import time; time.sleep(25)", "a"), name="j.ipynb")
         kernel = (await shop.do("kernel_start", path="j.ipynb"))["kernel_id"]
         begun = await shop.do("cell_run", path="j.ipynb", background=True)
-        await until(lambda: _state(shop, kernel).running)
+        await until(lambda: notebooks(shop).engine.state(kernel).running)
         await shop.do("job_cancel", job_id=begun["job_id"])
         done = await shop.do("kernel_execute", code="1 + 1", kernel_id=kernel, timeout=5)
         assert done["text"] == "2"
@@ -182,7 +183,7 @@ class TestCode:
 
     async def test_nothing_binary_is_in_the_text(self, shop: Workshop) -> None:
         kernel = (await shop.do("kernel_start"))["kernel_id"]
-        pdf = 'from IPython.display import display\ndisplay({"application/pdf": b"%PDF" * 999}, raw=True)'
+        pdf = 'display({"application/pdf": b"%PDF" * 999}, raw=True)'
         result = await shop.ask("kernel_execute", code=pdf, kernel_id=kernel)
         assert (result.structured or {})["text"] == "[application/pdf, 3996 bytes]"
         encoded = base64.b64encode(b"%PDF" * 3).decode()
@@ -279,11 +280,6 @@ async def test_without_sessions(tmp_path: Path) -> None:
         first = await shop.do("cell_run", path="nb.ipynb", cell_ids=["a"])
         second = await shop.do("cell_run", path="nb.ipynb", cell_ids=["b"])
         assert (first["kernel_id"], second["cells"][0]["text"]) == (second["kernel_id"], "2")
-
-
-def _state(shop: Workshop, kernel_id: str) -> Any:
-    toolset: Any = next(each for each in shop.runtime.catalog.toolsets if each.name == "notebooks")
-    return toolset.engine.state(kernel_id)
 
 
 def _size(data: bytes) -> tuple[int, int]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from support.workshops import Workshop
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.variables import steps
+from support.workshops import Workshop
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
