@@ -10,7 +10,7 @@ import { StatusModel } from './status';
 const COPIED_MS = 1500;
 const RECENT = 8;
 
-function CopyButton(props: { label: string; text: string; title: string }): React.JSX.Element {
+function CopyButton(props: { what: string; text: string }): React.JSX.Element {
   const [copied, setCopied] = React.useState(false);
   React.useEffect(() => {
     if (!copied) {
@@ -23,9 +23,10 @@ function CopyButton(props: { label: string; text: string; title: string }): Reac
     Clipboard.copyToSystem(props.text);
     setCopied(true);
   };
+  const title = `Copy ${props.what}`;
   return (
-    <button className="jp-mcp-button" title={props.title} onClick={copy}>
-      {copied ? 'Copied' : props.label}
+    <button className="jp-mcp-button" title={title} aria-label={title} onClick={copy}>
+      {copied ? 'Copied' : 'Copy'}
     </button>
   );
 }
@@ -71,7 +72,12 @@ function Connect(props: { model: StatusModel }): React.JSX.Element {
   return (
     <section className="jp-mcp-section" aria-label="Connect a client">
       <h2>Connect a client</h2>
-      <code className="jp-mcp-url">{api.endpoint}</code>
+      <div className="jp-mcp-row">
+        <code className="jp-mcp-url" title={api.endpoint}>
+          {api.endpoint}
+        </code>
+        <CopyButton what="the URL" text={api.endpoint} />
+      </div>
       <div className="jp-mcp-row">
         <select
           aria-label="Client"
@@ -84,16 +90,7 @@ function Connect(props: { model: StatusModel }): React.JSX.Element {
             </option>
           ))}
         </select>
-        <CopyButton
-          label="Copy configuration"
-          title={`Copy the configuration for ${client.label}`}
-          text={text}
-        />
-        <CopyButton
-          label="Copy URL"
-          title="Copy the address of the MCP endpoint"
-          text={api.endpoint}
-        />
+        <CopyButton what={`the configuration for ${client.label}`} text={text} />
       </div>
       <p className="jp-mcp-hint">{client.where}</p>
       {text.includes('Bearer') && (

@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from playwright.async_api import Locator, Page, expect
 
 from support.browser import lab_page, open_panel, picture
 from support.clients import connected
-from support.server import JupyterServer, jupyter_server
+from support.server import JupyterServer, jupyter_server, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -53,14 +54,16 @@ def notebook(watched: JupyterServer) -> str:
         nbformat.v4.new_markdown_cell("# Visitors of the museum", id="title"),
         nbformat.v4.new_code_cell("person = 'typed by the person'", id="persons"),
     ]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), watched.root / name)
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), watched.root / name)
     return name
 
 
-@pytest.fixture
-async def agent(watched: JupyterServer) -> AsyncIterator[Client]:
-    async with connected(watched) as client:
-        yield client
+@asynccontextmanager
+async def watching(server: JupyterServer, path: str) -> AsyncIterator[tuple[Page, Client]]:
+    """A person's page on the notebook, and an agent connected to the same server."""
+    async with lab_page(server, path) as page, connected(server) as agent:
+        yield page, agent
 
 
 async def call(agent: Client, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -80,17 +83,18 @@ async def opened(page: Page) -> Locator:
 
 
 async def saved(file: Path, text: str) -> dict[str, Any]:
-    async with asyncio.timeout(20):
-        while text not in file.read_text():
-            await asyncio.sleep(0.1)
-    content: dict[str, Any] = json.loads(file.read_text())
+    """Wait until the notebook on disk contains the text."""
+    await asyncio.to_thread(
+        wait_until, lambda: text in file.read_text(), seconds=20, what=f"{text!r} is saved"
+    )
+    content: dict[str, Any] = json.loads(await asyncio.to_thread(file.read_text))
     return content
 
 
 async def test_edits_and_outputs_arrive_while_the_person_watches(
-    watched: JupyterServer, notebook: str, agent: Client
+    watched: JupyterServer, notebook: str
 ) -> None:
-    async with lab_page(watched, notebook) as page:
+    async with watching(watched, notebook) as (page, agent):
         cells = await opened(page)
         await open_panel(page)
 
@@ -122,9 +126,9 @@ async def test_edits_and_outputs_arrive_while_the_person_watches(
 
 
 async def test_text_images_tables_and_errors_are_shown(
-    watched: JupyterServer, notebook: str, agent: Client
+    watched: JupyterServer, notebook: str
 ) -> None:
-    async with lab_page(watched, notebook) as page:
+    async with watching(watched, notebook) as (page, agent):
         cells = await opened(page)
         await open_panel(page)
         plot = await call(agent, "cell_insert", path=notebook, source=PLOT, after="persons")
@@ -156,10 +160,8 @@ async def test_text_images_tables_and_errors_are_shown(
             await page.screenshot(path=file)
 
 
-async def test_what_the_person_has_not_saved_stays(
-    watched: JupyterServer, notebook: str, agent: Client
-) -> None:
-    async with lab_page(watched, notebook) as page:
+async def test_what_the_person_has_not_saved_stays(watched: JupyterServer, notebook: str) -> None:
+    async with watching(watched, notebook) as (page, agent):
         cells = await opened(page)
         await cells.nth(1).locator(".cm-content").click()
         await page.keyboard.press("Control+End")
@@ -172,9 +174,9 @@ async def test_what_the_person_has_not_saved_stays(
 
 
 async def test_an_agent_does_not_type_over_the_person(
-    watched: JupyterServer, notebook: str, agent: Client
+    watched: JupyterServer, notebook: str
 ) -> None:
-    async with lab_page(watched, notebook) as page:
+    async with watching(watched, notebook) as (page, agent):
         cells = await opened(page)
         before = await call(agent, "cell_read", path=notebook, cell_id="persons")
         await cells.nth(1).locator(".cm-content").click()

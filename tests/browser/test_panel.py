@@ -23,11 +23,11 @@ async def test_the_panel_shows_the_server_and_copies_how_to_connect(lab: Jupyter
         await expect(page.locator(".jp-mcp-summary")).to_contain_text("jupyter_mcp 0.")
         await expect(page.locator(".jp-mcp-url")).to_have_text(lab.mcp_url)
 
-        await page.get_by_role("button", name="Copy URL").click()
+        await page.get_by_role("button", name="Copy the URL").click()
         assert await page.evaluate("navigator.clipboard.readText()") == lab.mcp_url
 
         await page.get_by_label("Client", exact=True).select_option("Cursor")
-        await page.get_by_role("button", name="Copy configuration").click()
+        await page.get_by_role("button", name="Copy the configuration").click()
         copied = json.loads(await page.evaluate("navigator.clipboard.readText()"))
         assert copied["mcpServers"]["jupyter"] == {"url": lab.mcp_url, "headers": lab.headers}
 
