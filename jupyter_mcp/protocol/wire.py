@@ -50,7 +50,12 @@ def tool_to_wire(tool: Tool, icons: str) -> Json:
 
 
 def _open(schema: Mapping[str, Any]) -> Json:
-    """Leave out that there are no other arguments: another one is refused in a line anyway."""
+    """Leave out that there are no other arguments: another one is refused in a line anyway.
+
+    A schema that names its dialect is a tool's own and stays as it is (SEP-1613).
+    """
+    if "$schema" in schema:
+        return dict(schema)
     return {k: v for k, v in schema.items() if (k, v) != ("additionalProperties", False)}
 
 

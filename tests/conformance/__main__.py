@@ -26,6 +26,9 @@ REVISIONS = ("2026-07-28", "2025-11-25")
 SUITE = HERE.parent / "node/node_modules/@modelcontextprotocol/conformance/dist/index.js"
 STAMP = re.compile(r"-\d{4}-\d\d-\d\dT.*$")
 """What the suite adds to a scenario's name in the name of its folder."""
+NOT_SCORED = re.compile(
+    r"^\s+[✗✓] (\S+) \((?:extension|pending|added-after-release)\)", re.MULTILINE
+)
 TOOLSETS = ("Contents", "Conversations", "Rounds")
 
 
@@ -99,15 +102,15 @@ def _checks(results: Path) -> Iterator[tuple[str, str, str]]:
 
 def _unscored(text: str) -> set[str]:
     """Return the scenarios that the suite's report says it does not score."""
-    return {
-        word for line in text.splitlines() for word in line.split() if word.startswith("tasks-")
-    }
+    return set(NOT_SCORED.findall(text))
 
 
 def main() -> int:
     """Run the suite for each revision and print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--node", default="node", help="Node.js 22 or newer")
+    own = Path(sys.prefix) / "bin" / "node"
+    node = str(own) if own.exists() else "node"
+    parser.add_argument("--node", default=node, help="Node.js 22 or newer")
     parser.add_argument("--verbose", action="store_true", help="print the suite's own report")
     parser.add_argument("revisions", nargs="*", help="protocol revisions; by default both eras")
     options = parser.parse_args()
