@@ -40,7 +40,7 @@ class Command(JupyterApp):
         except ToolError as error:
             self.tell(f"{error.code}: {error}")
             self.exit_code = 1
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             self.exit_code = INTERRUPTED
 
     def out(self, text: str) -> None:

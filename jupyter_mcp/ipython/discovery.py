@@ -130,7 +130,12 @@ def of_folder(folder: Path | None = None) -> Server | None:
 
 def running_servers() -> list[Server]:
     """Return the servers of this user that are alive, the newest first."""
-    files = sorted(runtime_dir().glob("jpserver-*.json"), key=_age)
+    return servers_in(runtime_dir())
+
+
+def servers_in(folder: Path) -> list[Server]:
+    """Return the servers that are alive among the runtime files of a folder, the newest first."""
+    files = sorted(folder.glob("jpserver-*.json"), key=_age)
     found = [server for file in files if (server := _read(file)) is not None]
     return [server for server in found if is_alive(server)]
 
