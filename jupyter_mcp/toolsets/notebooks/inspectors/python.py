@@ -63,9 +63,11 @@ def inspected(namespace: dict[Any, Any], path: list[Any]) -> dict[str, Any]:
     if missing is not None:
         return {"missing": missing}
     told = {"type": type_name(value), "summary": summary(value)}
-    kind = _kind(value)
-    told["kind"] = kind
-    told.update(_TELLERS[kind](value))
+    told["kind"] = kind = _kind(value)
+    try:
+        told.update(_TELLERS[kind](value))
+    except Exception as error:
+        told["note"] = "Not all could be read: %s" % cut(type(error).__name__, SHORT)
     return told
 
 
@@ -77,8 +79,15 @@ def type_name(value: Any) -> str:
     return name if module in ("builtins", "__main__") else "%s.%s" % (module.split(".")[0], name)
 
 
-def summary(value: Any) -> str:  # noqa: PLR0911 - a line for each kind of value
+def summary(value: Any) -> str:
     """Return one short line; code of the person's own classes is not run for it."""
+    try:
+        return _summary(value)
+    except Exception:
+        return ""
+
+
+def _summary(value: Any) -> str:  # noqa: PLR0911 - a line for each kind of value
     kind = _kind(value)
     if kind == "dataframe":
         return "%d rows x %d columns" % tuple(value.shape)
