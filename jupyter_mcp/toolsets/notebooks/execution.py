@@ -20,8 +20,8 @@ from jupyter_mcp.toolsets.notebooks.connection import Connection, Message, Spawn
 from jupyter_mcp.toolsets.notebooks.displays import Displays
 from jupyter_mcp.toolsets.notebooks.outputs import Limits, OutputArea
 from jupyter_mcp.toolsets.notebooks.queueing import Queue, Ticket
-from jupyter_mcp.toolsets.notebooks.run import Run, RunOutcome, Work
-from jupyter_mcp.toolsets.notebooks.spooling import OutputStore, TextSpool
+from jupyter_mcp.toolsets.notebooks.run import Run, RunOutcome, Status, Work
+from jupyter_mcp.toolsets.notebooks.spooling import OutputStore, Stored, TextSpool
 
 START_SECONDS = 60.0
 STOP_SECONDS = 0.25
@@ -120,16 +120,17 @@ class Execution:
         line = self._line(kernel_id)
         spools: list[TextSpool] = []
         run = Run(work, self._area(line, work, spools))
-        status = None
+        status: Status | None = None
+        full: Stored | None = None
         try:
             async with asyncio.timeout(seconds):
                 await self._in_turn(line, run)
         except TimeoutError:
             status = None if run.dead else "timeout"
-        full = await spools[0].close() if spools else None
-        if status == "timeout":
-            return run.outcome("timeout", full)
-        return run.outcome(None, full)
+        finally:
+            if spools:
+                full = await spools[0].close()
+        return run.outcome(status, full)
 
     async def language(self, kernel_id: str) -> str:
         """Return the name of the kernel's language, connecting to it if need be."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from jupyter_mcp.calls import Block, Host, Image, Link, Text
 from jupyter_mcp.toolsets.notebooks.images import scaled
 from jupyter_mcp.toolsets.notebooks.run import RunOutcome
-from jupyter_mcp.toolsets.notebooks.spooling import OutputStore
+from jupyter_mcp.toolsets.notebooks.spooling import OutputStore, Stored
 from jupyter_mcp.toolsets.notebooks.streams import shortened, without_ansi
 from jupyter_mcp.toolsets.notebooks.tools_outputs import decoded, picture_of, readable, text_of
 
@@ -113,7 +113,7 @@ class Showing:
             else:
                 text, more = await self._text(output, where)
                 texts.append(text)
-                links += more
+                links += [] if _is_in(outcome.full, output) else more
         if outcome.full is not None:
             full = outcome.full
             links.append(Link(full.uri, "all text of this run", mime=full.mime, size=full.size))
@@ -150,8 +150,8 @@ class Showing:
         self._room -= min(len(text), most)
         if len(text) <= most:
             return text, []
-        if where is None or output["output_type"] == "stream":
-            where = await self._save(text.encode("utf-8", "replace"), "text/plain")
+        if where is None:
+            where = await self._save(text.encode("utf-8", "replace"), mime)
         return shortened(text, most), [Link(where, "whole output", mime=mime, size=len(text))]
 
     async def _save(self, data: bytes, mime: str) -> str:
@@ -204,6 +204,11 @@ def _error_text(error: RunError | None) -> str:
     if error is None:
         return ""
     return error.traceback or f"{error.ename}: {error.evalue}"
+
+
+def _is_in(full: Stored | None, output: Mapping[str, Any]) -> bool:
+    """Return whether an output is part of the whole text that is linked anyway."""
+    return full is not None and output["output_type"] == "stream"
 
 
 def _ended(text: str) -> str:

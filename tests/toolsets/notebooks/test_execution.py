@@ -164,6 +164,19 @@ class TestTurns:
         assert (await shared.run(shared.kernel_id, "mine", 10)).ename == "NameError"
         await other.stop()
 
+    async def test_what_another_clients_failure_aborted_is_sent_again(self, shared: Bench) -> None:
+        await shared.run(shared.kernel_id, "1")
+        connection = shared.engine._lines[shared.kernel_id].connection
+        assert connection is not None
+        person = shared.kernels.get_kernel(shared.kernel_id).client()
+        person.start_channels()
+        person.execute("import time; time.sleep(0.5); 1 / 0", stop_on_error=True)
+        await until(lambda: shared.engine.state(shared.kernel_id).others)
+        connection.others.clear()
+        ours = await shared.run(shared.kernel_id, "'ran after all'")
+        person.stop_channels()
+        assert (ours.status, len(ours.outputs)) == ("ok", 1)
+
     async def test_a_timeout_counts_the_wait_and_interrupts_nobody(self, shared: Bench) -> None:
         cell = Cell()
         running = asyncio.create_task(
@@ -357,7 +370,7 @@ class TestDeath:
         assert outcome.status == "dead"
         manager = kernels.kernels.get_kernel(kernel_id)
         manager.stop_restarter()
-        await until(lambda: manager.ready.done())
+        await until(manager.ready.done)
 
     async def test_restarted_while_it_runs_and_used_again(self, kernels: Bench) -> None:
         kernel_id = await kernels.start()
@@ -373,6 +386,22 @@ class TestDeath:
         after = await kernels.run(kernel_id, "1 + 1")
         assert after.outputs[0]["data"]["text/plain"] == "2"
         assert after.execution_count == 1
+
+    async def test_a_person_restarts_or_stops_it(self, kernels: Bench) -> None:
+        kernel_id = await kernels.start()
+        cell = Cell()
+        task = asyncio.create_task(
+            kernels.run(kernel_id, "import time; time.sleep(60)", writer=cell)
+        )
+        await asyncio.wait_for(cell.begun.wait(), 20)
+        await kernels.kernels.restart_kernel(kernel_id)
+        outcome = await asyncio.wait_for(task, 10)
+        assert (outcome.status, outcome.restarted) == ("dead", True)
+        assert (await kernels.run(kernel_id, "1 + 1")).execution_count == 1
+        await kernels.kernels.shutdown_kernel(kernel_id)
+        await until(lambda: not kernels.tasks.names)
+        with pytest.raises(ToolError, match="There is no kernel"):
+            await kernels.run(kernel_id, "1")
 
     async def test_a_kernel_that_dies_at_its_start(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
