@@ -194,6 +194,8 @@ class HttpDoor:
             leaf = leaf.exceptions[0]
         if isinstance(leaf, ToolError):
             return leaf
+        if isinstance(leaf, MCPError) and self._status == _FORBIDDEN and (said := _told(leaf)):
+            return said
         if self._status in _REFUSALS:
             code, message, remedy = _REFUSALS[self._status]
             return CallError(code, f"{self.place} {message}", remedy)
@@ -250,14 +252,24 @@ def checked(result: CallResult) -> CallResult:
     return result
 
 
-def _from_mcp(error: Any, place: str) -> CallError:
+def _told(error: Any) -> CallError | None:
+    """Return the error of ours that a JSON-RPC error carries; None when it carries none."""
     data = error.data if isinstance(error.data, Mapping) else {}
     told = data.get("error", data)
     if isinstance(told, Mapping) and isinstance(told.get("code"), str) and "message" in told:
         return from_json(told)
+    return None
+
+
+def _from_mcp(error: Any, place: str) -> CallError:
+    if told := _told(error):
+        return told
     if error.code == _CONNECTION_CLOSED:
         return CallError("unavailable", f"{place} went away.", "Start it again, then call again.")
-    return CallError("invalid_request", error.message, str(data.get("remedy", "")))
+    return CallError("invalid_request", error.message)
+
+
+_FORBIDDEN = 403
 
 
 _CONNECTION_CLOSED = -32000

@@ -1,0 +1,75 @@
+"""The doctor on a running server: does it answer, in both eras, and only to those with a token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from jupyter_mcp.commands.checks import Check, fail, ok, warn
+from jupyter_mcp.commands.socket import open_socket
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.ipython.async_client import AsyncClient
+from jupyter_mcp.ipython.discovery import Server
+
+ERAS = {"auto": "2026-07-28", "legacy": "2025-11-25"}
+"""How each era is asked for, and the revision that then has to be agreed on."""
+
+
+async def server(found: Server | None) -> AsyncIterator[Check]:
+    """Check a server; a missing one is no failure, it may just not be started."""
+    if found is None:
+        yield warn("server", "no running Jupyter server was found", "Start one: jupyter lab")
+        return
+    about = f", files below {found.root}" if found.root else ""
+    yield ok("server", f"{found.base_url} ({found.found_by}{about})")
+    for mode, revision in ERAS.items():
+        yield await _endpoint(found, mode, revision)
+    yield await _socket(found)
+    yield await _door(found)
+
+
+async def _endpoint(found: Server, mode: str, revision: str) -> Check:
+    started = time.perf_counter()
+    try:
+        async with AsyncClient(found.url, found.token, mode=mode, embedded=False) as client:
+            count = len(await client.tools())
+            agreed = client.protocol
+    except ToolError as error:
+        return fail(f"MCP {revision}", error.message, error.remedy)
+    if agreed != revision:
+        return fail(
+            f"MCP {revision}",
+            f"the server agreed on {agreed}",
+            "Restart the server after an update of the package.",
+        )
+    return ok(f"MCP {revision}", f"{count} tools in {time.perf_counter() - started:.2f} s")
+
+
+async def _socket(found: Server) -> Check:
+    try:
+        (await open_socket(found)).close()
+    except ToolError as error:
+        return fail("WebSocket", error.message, error.remedy or "Does a proxy let it through?")
+    return ok("WebSocket", "open; 'jupyter mcp connect' and the panel use it")
+
+
+async def _door(found: Server) -> Check:
+    """Try to come in without a token."""
+    if not found.token:
+        return warn(
+            "token",
+            "this server asks for no token: everybody who reaches it may run code",
+            "Start it with a token; without one it also refuses most MCP clients.",
+        )
+    try:
+        (await open_socket(replace(found, token=""))).close()
+    except ToolError as error:
+        if error.code in {"unauthorized", "forbidden"}:
+            return ok("token", "asked for; nobody gets in without")
+        return fail("token", error.message, error.remedy)
+    return fail(
+        "token",
+        "the server let a caller without a token in",
+        "Look at its IdentityProvider: jupyter server --show-config",
+    )
