@@ -13,6 +13,7 @@ from typing import Any
 import nbformat.v4
 import pytest
 from mcp.client import Client
+from mcp.types import Implementation
 from playwright.async_api import Locator, Page, expect
 
 from support.browser import lab_page, open_panel, picture
@@ -21,6 +22,7 @@ from support.server import JupyterServer, jupyter_server, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
+AGENT = Implementation(name="an agent", version="1")
 GATED = """\
 import pathlib, time
 print("before the gate", flush=True)
@@ -34,6 +36,11 @@ plt.figure(figsize=(5, 2.2))
 plt.bar(years, [3, 4, 4, 6, 9, 12, 18, 27, 41], color="tab:orange")
 plt.title("Visitors, thousands")
 plt.show()"""
+UPDATED = """\
+first = display("first", display_id=True)
+print("between")
+display("last")
+first.update("updated")"""
 HTML = "from IPython.display import HTML\nHTML('<table><tr><td>cell of a table</td></tr></table>')"
 
 
@@ -62,7 +69,7 @@ def notebook(watched: JupyterServer) -> str:
 @asynccontextmanager
 async def watching(server: JupyterServer, path: str) -> AsyncIterator[tuple[Page, Client]]:
     """A person's page on the notebook, and an agent connected to the same server."""
-    async with lab_page(server, path) as page, connected(server) as agent:
+    async with lab_page(server, path) as page, connected(server, client_info=AGENT) as agent:
         yield page, agent
 
 
@@ -158,6 +165,15 @@ async def test_text_images_tables_and_errors_are_shown(
         if file := picture("live-notebook.png"):
             await page.evaluate("document.activeElement.blur()")
             await page.screenshot(path=file)
+
+
+async def test_an_updated_display_keeps_its_place(watched: JupyterServer, notebook: str) -> None:
+    async with watching(watched, notebook) as (page, agent):
+        cells = await opened(page)
+        made = await call(agent, "cell_insert", path=notebook, source=UPDATED, after="persons")
+        await call(agent, "cell_run", path=notebook, cell_ids=[made["cell_id"]])
+        output = cells.nth(2).locator(".jp-OutputArea-output")
+        await expect(output).to_have_text(["'updated'", "between\n", "'last'"])
 
 
 async def test_what_the_person_has_not_saved_stays(watched: JupyterServer, notebook: str) -> None:

@@ -222,6 +222,7 @@ class YdocWriter:
         self._ycell = live.ycells[index]
         self._id = self._ycell["id"]
         self._order = live.order
+        self._count: int | None = None
 
     def begin(self) -> None:
         """Clear the outputs and show the cell as running."""
@@ -244,19 +245,17 @@ class YdocWriter:
                 self._change(cell["outputs"], change)
 
     def count(self, execution_count: int) -> None:
-        """Show the number of the run."""
-        self._set("execution_count", execution_count)
+        """Keep the number of the run for its end: Lab takes a cell with a number for idle."""
+        self._count = execution_count
 
     def end(self) -> None:
-        """Show the cell as idle."""
-        self._set("execution_state", "idle")
-        self._live.release(self)
-
-    def _set(self, key: str, value: Any) -> None:
+        """Show the cell as idle, with the number of the run."""
         cell = self._cell()
         if cell is not None:
             with self._live.transaction():
-                cell[key] = value
+                cell["execution_count"] = self._count
+                cell["execution_state"] = "idle"
+        self._live.release(self)
 
     def _cell(self) -> Any:
         """Return the cell's shared map, or None when it is gone or no code cell any more."""
@@ -274,11 +273,18 @@ class YdocWriter:
             case Append(output):
                 outputs.append(self._shared(output))
             case Replace(index, output) if index < len(outputs):
-                outputs[index] = self._shared(output)
+                self._replace(outputs, index, output)
             case Extend(index, text) if index < len(outputs):
                 self._extend(outputs, index, text)
             case _:
                 pass
+
+    def _replace(self, outputs: Any, index: int, output: Mapping[str, Any]) -> None:
+        # Lab shows what is inserted at the end, wherever it was inserted (CodeCellModel of 4.6),
+        # so what follows is inserted again.
+        after = [later.to_py() for later in list(outputs)[index + 1 :]]
+        del outputs[index:]
+        outputs.extend([self._shared(each) for each in (output, *after)])
 
     def _shared(self, output: Mapping[str, Any]) -> Any:
         """Make the shared form of an output, with the text of a stream as shared text."""

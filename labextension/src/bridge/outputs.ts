@@ -9,6 +9,9 @@ import { INotebookModel } from '@jupyterlab/notebook';
 
 import { Change } from './operations';
 
+/** The number of the run that is going on in a cell. */
+const counts = new WeakMap<ICodeCellModel, number>();
+
 /** Write the changes; when the cell is gone there is nothing to show. */
 export function writeOutput(
   notebook: INotebookModel,
@@ -27,6 +30,7 @@ function write(cell: ICodeCellModel, change: Change): void {
       cell.outputs.clear();
       trust(cell, change.trusted);
       cell.executionCount = null;
+      counts.delete(cell);
       cell.sharedModel.executionState = 'running';
       break;
     case 'append':
@@ -42,9 +46,11 @@ function write(cell: ICodeCellModel, change: Change): void {
       cell.outputs.clear();
       break;
     case 'count':
-      cell.executionCount = change.execution_count;
+      // Lab takes a cell with a number for idle, so it is shown at the end.
+      counts.set(cell, change.execution_count);
       break;
     case 'end':
+      cell.executionCount = counts.get(cell) ?? null;
       cell.sharedModel.executionState = 'idle';
       break;
   }
