@@ -141,7 +141,12 @@ function RunningCall(props: { call: ICall; cancel: () => Promise<void> }): React
     <li className="jp-mcp-call">
       <div className="jp-mcp-row">
         <div className="jp-mcp-name">{call.name}</div>
-        <button className="jp-mcp-button" title={`Cancel ${call.name}`} onClick={cancel}>
+        <button
+          className="jp-mcp-button"
+          title={`Cancel ${call.name}`}
+          aria-label={`Cancel ${call.name}`}
+          onClick={cancel}
+        >
           Cancel
         </button>
       </div>

@@ -35,10 +35,10 @@ async def test_the_panel_shows_the_server_and_copies_how_to_connect(lab: Jupyter
 async def test_a_running_call_appears_and_the_person_cancels_it(lab: JupyterServer) -> None:
     async with lab_page(lab) as page:
         await open_panel(page)
+        started = lab.request("POST", "jupyter_mcp/api/tools/kernel_start", {})
+        code = {"code": WAITS, "kernel_id": started.json()["structured"]["kernel_id"]}
         call = asyncio.create_task(
-            asyncio.to_thread(
-                lab.request, "POST", "jupyter_mcp/api/tools/kernel_execute", {"code": WAITS}
-            )
+            asyncio.to_thread(lab.request, "POST", "jupyter_mcp/api/tools/kernel_execute", code)
         )
         running = page.locator(".jp-mcp-running .jp-mcp-call")
         await expect(running).to_contain_text("kernel_execute")
