@@ -13,7 +13,7 @@ from jupyter_mcp.toolsets.notebooks.images import scaled
 from jupyter_mcp.toolsets.notebooks.run import RunOutcome
 from jupyter_mcp.toolsets.notebooks.spooling import OutputStore, Stored
 from jupyter_mcp.toolsets.notebooks.streams import shortened, without_ansi
-from jupyter_mcp.toolsets.notebooks.tools_outputs import decoded, picture_of, readable, text_of
+from jupyter_mcp.toolsets.notebooks.tools.outputs import decoded, picture_of, readable, text_of
 
 MOST_IMAGES = 8
 CALL_OUTPUTS = 4

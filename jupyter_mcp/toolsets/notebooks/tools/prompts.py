@@ -8,9 +8,9 @@ from typing import Any
 from jupyter_mcp.calls import Context, Link, Text, completer, prompt
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.model import Cell
-from jupyter_mcp.toolsets.notebooks.tools_documents import who_asks
-from jupyter_mcp.toolsets.notebooks.tools_outputs import text_of
-from jupyter_mcp.toolsets.notebooks.tools_resources import NOTEBOOK_MIME, DocumentResources
+from jupyter_mcp.toolsets.notebooks.tools.documents import who_asks
+from jupyter_mcp.toolsets.notebooks.tools.outputs import text_of
+from jupyter_mcp.toolsets.notebooks.tools.resources import NOTEBOOK_MIME, DocumentResources
 from jupyter_mcp.toolsets.notebooks.uris import notebook_uri
 
 COMPLETIONS = 100

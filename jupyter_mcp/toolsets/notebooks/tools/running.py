@@ -16,8 +16,8 @@ from jupyter_mcp.toolsets.notebooks.progress import Teller
 from jupyter_mcp.toolsets.notebooks.revisions import find, visible
 from jupyter_mcp.toolsets.notebooks.run import AskInput, RunOutcome, Work
 from jupyter_mcp.toolsets.notebooks.spooling import SCHEME
-from jupyter_mcp.toolsets.notebooks.tools_kernels import KernelId, KernelTools, OfPath
-from jupyter_mcp.toolsets.notebooks.tools_runs import CellRun, CellsRun, CodeRun, Showing, Shown
+from jupyter_mcp.toolsets.notebooks.tools.kernels import KernelId, KernelTools, OfPath
+from jupyter_mcp.toolsets.notebooks.tools.runs import CellRun, CellsRun, CodeRun, Showing, Shown
 from jupyter_mcp.toolsets.notebooks.uris import OUTPUT, output_uri
 
 Seconds = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import tool
-from jupyter_mcp.toolsets.notebooks.tools_kernels import KernelId, KernelTools, OfPath
+from jupyter_mcp.toolsets.notebooks.tools.kernels import KernelId, KernelTools, OfPath
 from jupyter_mcp.toolsets.notebooks.variables import Variables
 
 LOOK_SECONDS = 10.0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jupyter_mcp.toolsets.notebooks.tools_prompts import DocumentPrompts
-from jupyter_mcp.toolsets.notebooks.tools_running import RunTools
-from jupyter_mcp.toolsets.notebooks.tools_variables import VariableTools
+from jupyter_mcp.toolsets.notebooks.tools.prompts import DocumentPrompts
+from jupyter_mcp.toolsets.notebooks.tools.running import RunTools
+from jupyter_mcp.toolsets.notebooks.tools.variables import VariableTools
 
 
 class Notebooks(RunTools, VariableTools, DocumentPrompts):

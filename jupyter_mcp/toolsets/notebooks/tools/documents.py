@@ -20,7 +20,7 @@ from jupyter_mcp.toolsets.notebooks.history import Who
 from jupyter_mcp.toolsets.notebooks.model import notebook_revision
 from jupyter_mcp.toolsets.notebooks.reading import NotebookPage
 from jupyter_mcp.toolsets.notebooks.service import NotebookService, Parts, public_metadata
-from jupyter_mcp.toolsets.notebooks.tools_outputs import cell_blocks
+from jupyter_mcp.toolsets.notebooks.tools.outputs import cell_blocks
 from jupyter_mcp.toolsets.notebooks.uris import notebook_uri
 from jupyter_mcp.toolsets.notebooks.wishes import Wish
 

@@ -7,9 +7,9 @@ import json
 from jupyter_mcp.calls import Context, Embedded, Link, resource
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.service import public_cell
-from jupyter_mcp.toolsets.notebooks.tools_documents import who_asks
-from jupyter_mcp.toolsets.notebooks.tools_kernels import KernelTools
-from jupyter_mcp.toolsets.notebooks.tools_outputs import whole_of
+from jupyter_mcp.toolsets.notebooks.tools.documents import who_asks
+from jupyter_mcp.toolsets.notebooks.tools.kernels import KernelTools
+from jupyter_mcp.toolsets.notebooks.tools.outputs import whole_of
 from jupyter_mcp.toolsets.notebooks.uris import (
     CELL,
     CELL_OUTPUT,

@@ -13,7 +13,7 @@ from jupyter_mcp.toolsets.notebooks.execution import Execution
 from jupyter_mcp.toolsets.notebooks.kernels import Kernels, KernelState
 from jupyter_mcp.toolsets.notebooks.kernels_jupyter import JupyterKernels
 from jupyter_mcp.toolsets.notebooks.spooling import OutputStore
-from jupyter_mcp.toolsets.notebooks.tools_documents import DocumentTools
+from jupyter_mcp.toolsets.notebooks.tools.documents import DocumentTools
 from jupyter_mcp.toolsets.notebooks.uris import VARIABLES
 
 KernelId = Annotated[str | None, Field(description="Or give path")]
