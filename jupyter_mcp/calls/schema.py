@@ -137,9 +137,12 @@ class _Shortener:
         if "$ref" in node and self.definitions:
             target = self.definitions[node["$ref"].rsplit("/", 1)[1]]
             return self.short({**target, **{k: v for k, v in node.items() if k != "$ref"}})
+        node = _without_null(node)
+        if all(isinstance(value, str) for value in node.get("enum", [None])):
+            node = {key: value for key, value in node.items() if key != "type"}
         return {
             key: self._named(value) if key in ("properties", "$defs") else self.short(value)
-            for key, value in _without_null(node).items()
+            for key, value in node.items()
             if (key, value) not in _NOISE and not (key == "title" and isinstance(value, str))
         }
 

@@ -104,7 +104,7 @@ class ToolsHandler(ApiHandler):
 
         served = await self.ready()
         view = served.runtime.catalog.view(principal, self.selection(served))
-        icons = f"{server_url(self)}jupyter_mcp/icons/"
+        icons = f"{server_url(self)}mcp/"
         tools = [
             {**tool_to_wire(tool, icons), "toolset": tool.toolset, "scope": tool.scope}
             for tool in view.tools.values()

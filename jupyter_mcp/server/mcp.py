@@ -217,6 +217,6 @@ def caller_of(handler: OurHandler, served: Served, principal: Principal) -> Call
         principal=principal,
         credential=principal.credential,
         selection=selection,
-        icons=f"{server_url(handler)}jupyter_mcp/icons/",
+        icons=f"{server_url(handler)}mcp/",
         may=partial(may, handler),
     )

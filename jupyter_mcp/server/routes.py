@@ -64,5 +64,5 @@ ROUTES = (
     Route(rf"{_API}/openapi\.json", OpenApiHandler, {"GET": "read"}, origins="api"),
     Route("/jupyter_mcp/panel", PanelHandler, {"GET": "execute"}, is_socket=True),
     Route(rf"/{METADATA_PATH.replace('.', chr(92) + '.')}", MetadataHandler, origins="mcp"),
-    Route(r"/jupyter_mcp/icons/([\w-]+)\.svg", IconHandler, origins="mcp"),
+    Route(r"/mcp/([\w-]+)\.svg", IconHandler, origins="mcp"),
 )

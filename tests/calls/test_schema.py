@@ -62,7 +62,7 @@ def test_the_schema_says_what_the_signature_says() -> None:
         "properties": {
             "text": {"type": "string", "description": "What to look for."},
             "limit": {"type": "integer", "minimum": 1, "maximum": 9, "default": 5},
-            "mode": {"type": "string", "enum": ["fast", "slow"], "default": "fast"},
+            "mode": {"enum": ["fast", "slow"], "default": "fast"},
             "tags": {"type": "array", "items": {"type": "string"}},
         },
     }

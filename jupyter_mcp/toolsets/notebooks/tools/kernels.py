@@ -17,7 +17,7 @@ from jupyter_mcp.toolsets.notebooks.tools.documents import DocumentTools
 from jupyter_mcp.toolsets.notebooks.uris import VARIABLES
 
 KernelId = Annotated[str | None, Field(description="Or give path")]
-OfPath = Annotated[str | None, Field(description="Notebook whose kernel is meant")]
+OfPath = Annotated[str | None, Field(description="Its notebook")]
 
 
 class Kernel(BaseModel):
@@ -47,11 +47,11 @@ class KernelStarted(BaseModel):
     new: bool
 
 
-class KernelStopped(BaseModel):
-    """A kernel that ended."""
+class KernelChanged(BaseModel):
+    """A kernel after something was done to it; `kernel_list` tells more."""
 
     kernel_id: str
-    stopped: bool = True
+    state: str
 
 
 class KernelTools(DocumentTools):
@@ -113,23 +113,24 @@ class KernelTools(DocumentTools):
         return KernelStarted(kernel_id=kernel_id, name=state.record.name, new=new)
 
     @tool(scope="execute", title="Interrupt a kernel", idempotent=True)
-    async def kernel_interrupt(self, kernel_id: str) -> Kernel:
+    async def kernel_interrupt(self, kernel_id: str) -> KernelChanged:
         """Interrupt what a kernel runs, also a person's code; variables are kept."""
-        return _kernel(await self.kernels.interrupt(kernel_id))
+        state = await self.kernels.interrupt(kernel_id)
+        return KernelChanged(kernel_id=kernel_id, state=state.state)
 
     @tool(scope="execute", title="Restart a kernel", destructive=True)
-    async def kernel_restart(self, kernel_id: str) -> Kernel:
+    async def kernel_restart(self, kernel_id: str) -> KernelChanged:
         """Restart a kernel; its variables are lost."""
         state = await self.kernels.restart(kernel_id)
         self.variables_changed(kernel_id)
-        return _kernel(state)
+        return KernelChanged(kernel_id=kernel_id, state=state.state)
 
     @tool(scope="execute", title="Stop a kernel", destructive=True)
-    async def kernel_stop(self, kernel_id: str) -> KernelStopped:
+    async def kernel_stop(self, kernel_id: str) -> KernelChanged:
         """Stop a kernel; its variables are lost."""
         await self.kernels.stop(kernel_id)
         self.variables_changed(kernel_id)
-        return KernelStopped(kernel_id=kernel_id)
+        return KernelChanged(kernel_id=kernel_id, state="stopped")
 
     def variables_changed(self, kernel_id: str) -> None:
         """Tell those who watch the variables of a kernel."""

@@ -27,7 +27,7 @@ async def test_from_start_to_stop(shop: Workshop) -> None:
     assert (kernel["state"], kernel["busy_with"], kernel["paths"]) == ("idle", "", [])
     assert await shop.do("kernel_stop", kernel_id=kernel_id) == {
         "kernel_id": kernel_id,
-        "stopped": True,
+        "state": "stopped",
     }
     listed = await shop.do("kernel_list")
     assert kernel_id not in [each["kernel_id"] for each in listed["kernels"]]
