@@ -16,8 +16,8 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython.schema import ToolInfo, choices, type_name, variants
 from jupyter_mcp.ipython.words import Word
 
-_TRUTH = {"true": True, "yes": True, "on": True, "1": True}
-_FALSEHOOD = {"false": False, "no": False, "off": False, "0": False}
+_TRUTH = {"true": True, "yes": True, "y": True, "on": True, "1": True}
+_FALSEHOOD = {"false": False, "no": False, "n": False, "off": False, "0": False}
 
 
 def arguments(info: ToolInfo, words: Iterable[Word], *, complete: bool = True) -> dict[str, Any]:

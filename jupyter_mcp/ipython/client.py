@@ -60,7 +60,11 @@ class Client:
         self._finalizer = weakref.finalize(self, _shut_down, self._portal, self._client)
 
     def __enter__(self) -> Self:
-        self.connect()
+        try:
+            self.connect()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:

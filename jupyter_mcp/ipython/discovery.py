@@ -163,7 +163,7 @@ def runtime_dir() -> Path:
 def _read(file: Path) -> Server | None:
     try:
         info: Any = json.loads(file.read_text(encoding="utf-8"))
-        parts = urlsplit(info["url"])
+        parts = urlsplit(str(info["url"]))
         address = _address(parts.hostname or "", parts.port)
         return Server(
             _endpoint(parts.scheme, address, info.get("base_url") or parts.path),

@@ -96,8 +96,11 @@ class EmbeddedDoor:
         """Stop the runtime and the kernels that it started."""
         runtime, self._runtime = self._runtime, None
         if runtime is not None:
+            from jupyter_mcp.ipython import services_jupyter
+
+            # Kernels first: at the end of the process the runtime may have no threads left to stop.
+            await services_jupyter.close(runtime.jupyter)
             await runtime.stop()
-            await runtime.jupyter.kernel_manager.shutdown_all(now=True)
 
     async def _open(self) -> Any:
         async with self._opening:

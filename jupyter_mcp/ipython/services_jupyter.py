@@ -25,3 +25,10 @@ def services(root: Path) -> JupyterServices:
         session_manager=sessions,
         root_dir=str(root),
     )
+
+
+async def close(made: JupyterServices) -> None:
+    """End the kernels of what `services` made, and close its database in that same thread."""
+    await made.kernel_manager.shutdown_all(now=True)
+    made.session_manager.close()
+    made.session_manager.connection.close()

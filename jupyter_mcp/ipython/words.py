@@ -47,8 +47,12 @@ def split(line: str) -> list[Word]:
         key, operator = "", ""
         if match := _KEY.match(line, at):
             key, operator, at = match[1], match[2], match.end()
+        is_json = operator == ":="
+        begin = at
         value, quoted, at = _value(line, at, keyed=bool(key))
-        words.append(Word(key, value, quoted, operator == ":="))
+        if is_json and line[begin : begin + 1] == '"':
+            value = line[begin:at]  # the quotes are JSON's own
+        words.append(Word(key, value, quoted, is_json))
     return words
 
 

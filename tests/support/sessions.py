@@ -74,12 +74,14 @@ class Session:
         raise TimeoutError(f"the cell did not end: {found}")
 
     def wait_for(self, request: str, text: str) -> None:
-        """Wait until a running request has printed `text`."""
+        """Wait until a running request has printed or displayed `text`."""
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             message = self.client.get_iopub_msg(timeout=SECONDS)
             mine = message["parent_header"].get("msg_id") == request
-            if mine and text in message["content"].get("text", ""):
+            content = message["content"]
+            shown = content.get("text", "") + content.get("data", {}).get("text/plain", "")
+            if mine and text in shown:
                 return
         raise TimeoutError(f"{text!r} was not printed")
 
