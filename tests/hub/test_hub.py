@@ -31,7 +31,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 def homes(hub: Hub) -> dict[str, str]:
     """Return in whose home each notebook lies."""
-    return {path.name: path.parent.name for path in hub.home.rglob("of-*.ipynb")}
+    return {path.name: path.parent.name for path in hub.home.glob("**/of-???.ipynb")}
 
 
 async def names(url: str, token: str) -> set[str]:
