@@ -7,10 +7,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-VENV := $(CURDIR)/.venv
+VENV := .venv
 MADE := $(VENV)/.made
 # The environment comes first on the path: python, node and every tool are its own.
-export PATH := $(VENV)/bin:$(PATH)
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport VIRTUAL_ENV PYTHONHOME
 
 PANEL_SOURCES := $(shell find labextension/src labextension/style -type f) \
