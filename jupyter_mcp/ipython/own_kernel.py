@@ -45,11 +45,12 @@ def kernel_id() -> str:
     if "ipykernel" not in sys.modules:
         return ""
     from ipykernel.kernelapp import IPKernelApp
+    from traitlets.config import Application
 
-    if not IPKernelApp.initialized():
+    app = Application.instance() if Application.initialized() else None
+    if not isinstance(app, IPKernelApp):  # a terminal's IPython is an application too
         return ""
-    name = Path(IPKernelApp.instance().connection_file).stem
-    return name.removeprefix("kernel-")
+    return Path(app.connection_file).stem.removeprefix("kernel-")
 
 
 def _is_own(path: Any, root: str) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 from jupyter_mcp.ipython.asking import ask_person
 from jupyter_mcp.ipython.waiting import Watcher
 
-Show = Callable[[dict[str, str], bool], None]
-"""Shows a MIME bundle; with True it replaces the one before."""
+Phase = Literal["first", "next", "last"]
+Show = Callable[[dict[str, str], Phase], None]
+"""Shows a MIME bundle, which after the first one replaces the one before."""
 
 LINE_WIDTH = 100
 
@@ -39,7 +40,7 @@ class Bar(Watcher):
     def tick(self, seconds: float) -> None:
         """Draw the line when the call has run long enough."""
         if seconds >= self._after:
-            self._draw(f"{int(seconds)} s")
+            self._draw(f"{int(seconds)} s", "next" if self._shown else "first")
 
     def ask(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask the person."""
@@ -49,9 +50,9 @@ class Bar(Watcher):
         """Leave one last line, if there ever was one."""
         if self._shown:
             self._state = (0.0, None, "")
-            self._draw(f"{seconds:.1f} s")
+            self._draw(f"{seconds:.1f} s", "last")
 
-    def _draw(self, clock: str) -> None:
+    def _draw(self, clock: str, phase: Phase) -> None:
         done, total, message = self._state
         share = f" {done:g}/{total:g}" if total else ""
         line = f"{self._title}{share} {clock} {message.strip()}".rstrip()[:LINE_WIDTH]
@@ -59,7 +60,7 @@ class Bar(Watcher):
             return
         bar = f'<progress value="{done:g}" max="{total:g}"></progress> ' if total else ""
         bundle = {"text/plain": line, "text/html": f"{bar}<code>{escape(line)}</code>"}
-        self._show(bundle, bool(self._shown))
+        self._show(bundle, phase)
         self._shown = line
 
 
@@ -67,14 +68,15 @@ def in_notebook(display_id: str) -> Show:
     """Return how a kernel shows the line: one display that is updated in place."""
     from IPython.display import display
 
-    def show(bundle: dict[str, str], update: bool) -> None:
+    def show(bundle: dict[str, str], phase: Phase) -> None:
+        update = phase != "first"
         display(bundle, raw=True, display_id=display_id, update=update)  # type: ignore[no-untyped-call]
 
     return show
 
 
-def in_terminal(bundle: dict[str, str], update: bool) -> None:
+def in_terminal(bundle: dict[str, str], phase: Phase) -> None:
     """Show the line in a terminal, over the one before."""
-    del update
-    sys.stderr.write(f"\r{bundle['text/plain']:<{LINE_WIDTH}}")
+    end = "\n" if phase == "last" else ""
+    sys.stderr.write(f"\r{bundle['text/plain']:<{LINE_WIDTH}}{end}")
     sys.stderr.flush()
