@@ -74,25 +74,28 @@ class Corridor:
                 return call.operation.shape(await work(job))
             except ToolError as error:
                 return Result.from_error(error)
-            except Exception as error:  # noqa: BLE001 - the boundary of background work
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary, as in `_answer`
                 return Result.from_error(_unexpected(call, error))
 
         return self.jobs.start_job(call, title, run)
 
     async def _answer(self, call: Call, following: Following) -> Result:
-        """Turn what the policies and the tool raise into results."""
+        """Turn what the policies and the tool raise into results.
+
+        ``sys.exit`` too: a command's code called as a library must not end everybody's server.
+        """
         try:
             return await following(call)
         except ToolError as error:
             return Result.from_error(error)
-        except Exception as error:  # noqa: BLE001 - the boundary: nothing else may leak out
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary: nothing may leak out
             return Result.from_error(_unexpected(call, error))
 
     async def _run(self, call: Call) -> Result:
         return await call.operation.run(call, Context(call, self), self._executor)
 
 
-def _unexpected(call: Call, error: Exception) -> ToolError:
+def _unexpected(call: Call, error: BaseException) -> ToolError:
     """Log an unforeseen failure under an id and return what the caller may know of it."""
     number = uuid.uuid4().hex[:8]
     _log.error("Call of '%s' failed, error id %s.", call.operation.name, number, exc_info=error)

@@ -57,7 +57,7 @@ def _load(point: EntryPoint, host: Host) -> Toolset | Problem:
     try:
         toolset = _build(point.load(), host)
         toolset.operations  # noqa: B018 - compiles every schema, so that mistakes show up here
-    except Exception as error:  # noqa: BLE001 - whatever a foreign plugin raises, the server starts
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the server starts
         return report(point, error)
     return toolset
 
@@ -69,7 +69,7 @@ def _build(factory: Any, host: Host) -> Toolset:
     return toolset
 
 
-def report(point: EntryPoint, error: Exception) -> Problem:
+def report(point: EntryPoint, error: BaseException) -> Problem:
     """Log why a plugin was left out and return it as a `Problem`."""
     package = point.dist.name if point.dist else "unknown"
     reason = f"{type(error).__name__}: {' '.join(str(error).split())}"

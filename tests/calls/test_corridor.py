@@ -47,6 +47,14 @@ class Bench(Toolset):
     async def crash(self) -> str:
         raise RuntimeError("/secret/path")
 
+    @tool(scope="read")
+    async def leave(self) -> str:
+        raise SystemExit(2)
+
+    @tool(scope="read")
+    def leave_in_thread(self) -> str:
+        raise SystemExit(2)
+
     @tool(scope="read", timeout=0.01)
     async def slow(self) -> str:
         await asyncio.Event().wait()
@@ -116,6 +124,15 @@ async def test_an_unexpected_error_gets_an_id_and_leaks_nothing(
     number = result.error.message.split("error id ")[1][:8]
     assert number in caplog.text
     assert "/secret/path" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["leave", "leave_in_thread"])
+async def test_a_tool_that_exits_ends_its_call_and_not_the_server(
+    tmp_path: Path, name: str
+) -> None:
+    async with running(tmp_path, Bench) as runtime:
+        result = await call(runtime, name)
+    assert result.error.code == "internal"
 
 
 async def test_a_call_past_its_deadline_is_cancelled(tmp_path: Path) -> None:

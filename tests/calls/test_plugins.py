@@ -23,6 +23,7 @@ class Weather(Toolset):
 '''
 BROKEN = {
     "breaks_on_import": "raise RuntimeError('no libfoo')",
+    "exits_on_import": "import sys; sys.exit('no libfoo')",
     "breaks_in_schema": """
 from jupyter_mcp import Toolset, tool
 
@@ -42,6 +43,15 @@ class Weather(Toolset):
 
     async def start(self):
         raise OSError("no network")
+""",
+    "exits_in_start": """
+from jupyter_mcp import Toolset
+
+class Weather(Toolset):
+    name = "exit"
+
+    async def start(self):
+        raise SystemExit(3)
 """,
     "breaks_by_shape": "Weather = lambda host: 7",
     "breaks_by_name": """
