@@ -74,8 +74,12 @@ class Runtime:
                 await self._add(loaded)
 
     async def stop(self) -> None:
-        """End everything in the reverse order: toolsets, tasks, database, threads."""
-        for toolset in reversed(self.catalog.toolsets):
+        """End everything in the reverse order: toolsets, tasks, database, threads.
+
+        Jobs go first: what they run has to be interrupted while its toolset is still there.
+        """
+        toolsets = reversed(self.catalog.toolsets)
+        for toolset in sorted(toolsets, key=lambda each: not isinstance(each, JobStarter)):
             try:
                 await toolset.stop()
             except Exception:  # noqa: BLE001 - all the rest has to be stopped too
@@ -144,7 +148,7 @@ class Runtime:
         try:
             await toolset.start()
             self.catalog.add(toolset)
-        except Exception as error:  # noqa: BLE001 - a broken toolset is left out, the server starts
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is left out, the server starts
             _log.warning("Toolset '%s' was left out: %s", toolset.name, error)
             reason = f"{type(error).__name__}: {error}"
             self.problems.append(Problem(toolset.name, type(toolset).__module__, reason))

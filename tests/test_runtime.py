@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mcp.calls import Toolset, tool
+from jupyter_mcp.calls import Context, JobContext, Toolset, tool
 from jupyter_mcp.errors import ToolError
 from support.runtimes import OWNER, call, running
 
@@ -38,6 +38,34 @@ async def test_a_toolset_that_will_not_stop_does_not_hold_the_others(
         assert (await call(runtime, "hello")).content[0].text == "hello"
     assert "'broken' failed to stop" in caplog.text
     assert set(threading.enumerate()) <= threads
+
+
+async def test_jobs_are_cancelled_while_their_toolset_is_still_there(tmp_path: Path) -> None:
+    told: list[str] = []
+    began = asyncio.Event()
+
+    class Workshop(Toolset):
+        name = "workshop"
+
+        @tool(scope="execute")
+        async def work(self, ctx: Context) -> str:
+            async def wait(_job: JobContext) -> str:
+                began.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    told.append("job cancelled")
+                return ""
+
+            return ctx.job("wait", wait)
+
+        async def stop(self) -> None:
+            told.append("toolset stopped")
+
+    async with running(tmp_path, Workshop) as runtime:
+        await call(runtime, "work")
+        await began.wait()
+    assert told == ["job cancelled", "toolset stopped"]
 
 
 async def test_an_unknown_tool_is_an_error_of_the_request(tmp_path: Path) -> None:
