@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_mcp.calls.call import Call
+from jupyter_mcp.calls.call import Call, SilentChannel
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.calls.events import CallsChanged, Events
@@ -121,7 +121,7 @@ class CallLog:
     def _ended(self, entry: Entry) -> None:
         entry.ended = time.time()
         entry.cancelled = entry.result is None
-        entry.call.task = None
+        _let_go(entry.call)
         self.total += 1
         self.failed += entry.status == "failed"
         del self.running[entry.call.id]
@@ -129,3 +129,14 @@ class CallLog:
         while len(self.recent) > self.kept:
             self.recent.popitem(last=False)
         self.events.publish(CallsChanged(entry.call.id))
+
+
+def _let_go(call: Call) -> None:
+    """Forget what only a running call needs.
+
+    Arguments may hold what is private, and the channel holds the request with its whole body. What
+    still runs for the call, such as a job it began, has nobody to talk to any more.
+    """
+    call.task = None
+    call.arguments, call.values, call.meta = {}, {}, {}
+    call.channel = SilentChannel()

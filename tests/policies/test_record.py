@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from jupyter_mcp.calls import Call, Result, Text
+from jupyter_mcp.calls import Call, Result, SilentChannel, Text
 from jupyter_mcp.calls.events import CallsChanged, Event, Events
 from jupyter_mcp.calls.tool import Tool
 from jupyter_mcp.errors import ToolError
@@ -47,6 +47,19 @@ async def test_a_call_is_its_principals_own() -> None:
     with pytest.raises(ToolError, match="no call"):
         log.find(made.id, READER.id)
     assert "hidden" not in str(log.find(made.id, OWNER.id).to_json())
+
+
+async def test_an_ended_call_keeps_neither_arguments_nor_its_client() -> None:
+    class Door(SilentChannel):
+        can_ask = True
+
+    log = CallLog(Events())
+    made = a_call()
+    made.channel = Door()
+    await log(made, done)
+    kept = log.find(made.id, None).call
+    assert "hidden" not in repr(kept)
+    assert not kept.channel.can_ask
 
 
 async def test_start_and_end_are_told() -> None:
