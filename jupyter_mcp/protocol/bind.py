@@ -104,7 +104,7 @@ class Binding:
             title="Jupyter",
             instructions=INSTRUCTIONS,
             cache_hints=HINTS,
-            on_subscriptions_listen=self.listen,
+            on_subscriptions_listen=self._listen,
         )
         paged = types.PaginatedRequestParams
         handlers: list[tuple[str, type[BaseModel], Callable[[Context, Any], Awaitable[Json]]]] = [
@@ -159,7 +159,21 @@ class Binding:
         _connection(context).state["log_level"] = params.level
         return {}
 
+    async def _listen(
+        self, context: Context, params: types.SubscriptionsListenRequestParams
+    ) -> types.SubscriptionsListenResult:
+        """Listen to what the caller may read; the acknowledgement says what that is."""
+        wanted = params.notifications
+        watched = wanted.resource_subscriptions or []
+        caller = caller_of(context)
+        visible = [uri for uri in watched if self._lists.has_resource(caller, uri)]
+        if len(visible) < len(watched):
+            wanted = wanted.model_copy(update={"resource_subscriptions": visible})
+            params = params.model_copy(update={"notifications": wanted})
+        return await self.listen(context, params)
+
     async def _subscribe(self, context: Context, params: types.SubscribeRequestParams) -> Json:
+        self._lists.resource(caller_of(context), str(params.uri))
         self.audience.watch(_connection(context), context.session, str(params.uri))
         return {}
 

@@ -119,6 +119,14 @@ class Lists:
         message = f"There is no resource '{uri}'. resources/list and its templates say what is."
         raise MCPError(INVALID_PARAMS, message, {"uri": uri})
 
+    def has_resource(self, caller: Caller, uri: str) -> bool:
+        """Return whether `caller` sees a resource behind `uri`."""
+        try:
+            self.resource(caller, uri)
+        except MCPError:
+            return False
+        return True
+
     def completer(self, caller: Caller, ref: Mapping[str, Any], argument: str) -> Completer | None:
         """Return what completes `argument` of the prompt or template in `ref`, if anything.
 

@@ -202,6 +202,7 @@ class CancelHandler(ApiHandler):
 
         async def serve(principal: Principal) -> None:
             entry = self.find_call(call_id, principal)
+            _check_may_cancel(principal, entry)
             if entry.ended is None and entry.call.task is not None:
                 entry.call.task.cancel()
             self.answer(entry.to_json())
@@ -301,6 +302,15 @@ def _state(served: Served, principal: Principal) -> dict[str, Any]:
             "failed": runtime.calls.failed,
         },
     }
+
+
+def _check_may_cancel(principal: Principal, entry: Entry) -> None:
+    """Refuse a token that may not do what it would end: a person may hold several tokens."""
+    operation = entry.call.operation
+    if operation.scope not in principal.scopes:
+        what = f"Cancelling '{operation.name}' needs the scope '{operation.scope}'."
+        error = ToolError("forbidden", what, "Use a token with that scope.")
+        raise Refused(HTTPStatus.FORBIDDEN, error)
 
 
 def _told(entry: Entry) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.shared.exceptions import MCPError
 
 from support.clients import connected, modern_request
 from support.handshakes import open_session, post
 from support.server import Answer, JupyterServer
 
 READ_ONLY = {"Authorization": "Bearer ann-token-read"}
+EDIT_ONLY = {"Authorization": "Bearer ann-token-edit"}
 BOB = {"Authorization": "Bearer bob-token"}
 
 
@@ -88,6 +91,50 @@ def test_calls_of_somebody_else_are_not_shown(crowded: JupyterServer) -> None:
     other = crowded.request("GET", f"jupyter_mcp/api/calls/{made['id']}", headers=READ_ONLY)
     assert own.json()["result"]["structured"] == {"result": "mine"}
     assert other.status == 404
+
+
+def test_narrow_token_cannot_cancel_what_it_could_not_begin(crowded: JupyterServer) -> None:
+    made = crowded.request("POST", "jupyter_mcp/api/tools/probe_edit?toolsets=all", {}).json()
+    path = f"jupyter_mcp/api/calls/{made['id']}/cancel"
+    refused = crowded.request("POST", path, {}, READ_ONLY)
+    assert (refused.status, refused.json()["error"]["code"]) == (403, "forbidden")
+    assert crowded.request("POST", path, {}, EDIT_ONLY).status == 200
+
+
+@pytest.mark.filterwarnings("ignore:resources/:mcp.shared.exceptions.MCPDeprecationWarning")
+async def test_only_who_may_read_hears_of_changes(crowded: JupyterServer) -> None:
+    uri = "probe://note/a"
+    for headers, honored in ((READ_ONLY, [uri]), (EDIT_ONLY, [])):
+        async with connected(crowded, headers=headers) as client:
+            listening = client.listen(tools_list_changed=True, resource_subscriptions=[uri])
+            async with listening as events:
+                assert (events.honored.resource_subscriptions or []) == honored
+    async with connected(crowded, "legacy", headers=READ_ONLY) as client:
+        await client.subscribe_resource(uri)
+    async with connected(crowded, "legacy", headers=EDIT_ONLY) as client:
+        with pytest.raises(MCPError, match="There is no resource"):
+            await client.subscribe_resource(uri)
+
+
+@pytest.mark.parametrize("origin", ["http://[", "null", "", "file://"])
+def test_odd_origins_are_refused(probed: JupyterServer, origin: str) -> None:
+    body, headers = modern_request("tools/list")
+    answer = probed.request("POST", "mcp", body, {**headers, "Origin": origin})
+    assert answer.status == 403
+
+
+def test_server_without_a_token_takes_clients_and_no_foreign_pages(tmp_path: Path) -> None:
+    body, headers = modern_request("tools/list")
+    open_to_all = {"IdentityProvider": {"token": ""}}
+    with JupyterServer(tmp_path, collaboration=False, config=open_to_all) as server:
+
+        def status(path: str, sent: Any, **more: str) -> int:
+            return server.request("POST", path, sent, {**headers, **more}, token=False).status
+
+        assert status("mcp", body) == 200
+        assert status("jupyter_mcp/api/tools/kernel_list", {}) == 200
+        assert status("mcp", body, Origin="https://evil.test") == 403
+        assert status("mcp", body, Cookie="_xsrf=1") == 403
 
 
 def test_resource_metadata_is_public_and_inside_the_prefix(probed: JupyterServer) -> None:

@@ -26,7 +26,7 @@ class HubUser(User):
 
 
 class Crowd(IdentityProvider):
-    """Knows three tokens: ann's, bob's, and one of ann's that may only read."""
+    """Knows ann's and bob's tokens, and such with one scope only, as ``ann-token-read``."""
 
     def get_user(self, handler: Any) -> User | None:
         """Return whose token it is."""
@@ -35,8 +35,8 @@ class Crowd(IdentityProvider):
             return None
         handler._token_authenticated = True
         scopes = ["access:servers!server"]
-        if kind == "-read":
-            scopes.append(f"custom:mcp:read!user={name}")
+        if kind:
+            scopes.append(f"custom:mcp:{kind.removeprefix('-')}!user={name}")
         return HubUser(username=name, hub_user={"name": name, "scopes": scopes})
 
 
