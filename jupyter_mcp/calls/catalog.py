@@ -18,6 +18,9 @@ Kind = TypeVar("Kind", bound=Operation)
 CORE = ("notebooks", "jobs")
 """The toolsets of the default view: about twenty tools, small enough for any model's context."""
 
+NAME_LIMIT = 128
+"""The most characters of a tool's name (MCP: tools, tool names)."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -133,6 +136,7 @@ class Catalog:
         found = self._tools.get(name)
         if found is not None and found.toolset in selection:
             return found
+        name = name[:NAME_LIMIT]  # to look for what is like a name of megabytes takes seconds
         known = [tool.name for tool in self._tools.values() if tool.toolset in selection]
         near = difflib.get_close_matches(name, known, n=3)
         raise ToolError(

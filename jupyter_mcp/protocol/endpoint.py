@@ -74,7 +74,10 @@ class Endpoint:
     async def serve(self, exchange: Exchange) -> None:
         """Answer one HTTP request of either era."""
         version = exchange.headers.get("mcp-protocol-version")
-        unnamed = version is None and _ENVELOPE not in exchange.body
+        # 2025-03-26 and earlier have no version header but a session; what their arguments hold
+        # says nothing.
+        in_session = exchange.headers.get("mcp-session-id") is not None
+        unnamed = version is None and (in_session or _ENVELOPE not in exchange.body)
         if unnamed or version in HANDSHAKE_PROTOCOL_VERSIONS:
             await self._legacy.serve(exchange)
         else:

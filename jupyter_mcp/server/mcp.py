@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jupyter_mcp.server.starter import Served
 
 INVALID_REQUEST = -32600
+INTERNAL_ERROR = -32603
 """JSON-RPC 2.0, section 5.1."""
 
 SUBPROTOCOL = "mcp"
@@ -134,7 +135,8 @@ class McpHandler(DoorHandler):
 
     def error_form(self, error: ToolError) -> dict[str, Any]:
         """Return a JSON-RPC error without an id."""
-        told = {"code": INVALID_REQUEST, "message": str(error), "data": error.to_json()}
+        code = INTERNAL_ERROR if error.code == "internal" else INVALID_REQUEST
+        told = {"code": code, "message": str(error), "data": error.to_json()}
         return {"jsonrpc": "2.0", "id": None, "error": told}
 
     async def _serve(self, principal: Principal) -> None:

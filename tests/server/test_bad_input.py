@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.clients import modern_request
-from support.handshakes import ACCEPT, open_session, post
+from support.handshakes import ACCEPT, events, open_session, post
 from support.server import JupyterServer
 
 MODERN_HEADERS = modern_request("tools/list")[1]
@@ -170,6 +171,27 @@ def test_malformed_legacy_message(probed: JupyterServer) -> None:
     assert (answer.status, answer.json()["error"]["code"]) == (400, -32700)
 
 
+def test_session_without_version_header_is_no_modern_request(probed: JupyterServer) -> None:
+    """2025-03-26 has no such header; an argument that quotes the newer revision changes nothing."""
+    session, _ = open_session(probed)
+    params = {
+        "name": "probe_echo",
+        "arguments": {"text": "io.modelcontextprotocol/protocolVersion"},
+    }
+    answer = post(probed, "tools/call", params, **{"Mcp-Session-Id": session})
+    assert answer.status == 200
+    assert events(answer)[-1][1]["result"]["structuredContent"]["result"].startswith("io.model")
+
+
+def test_endless_name_of_a_tool(probed: JupyterServer) -> None:
+    session, _ = open_session(probed)
+    params = {"name": "probe_ech" + "o" * 90_000, "arguments": {}}
+    answer = post(probed, "tools/call", params, **{"Mcp-Session-Id": session})
+    assert "Did you mean" not in answer.body.decode()
+    assert "There is no tool 'probe_echoo" in answer.body.decode()
+    assert len(answer.body) < 2_000
+
+
 def test_notification_is_acknowledged(probed: JupyterServer) -> None:
     note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
     answer = probed.request("POST", "mcp", note, MODERN_HEADERS)
@@ -182,3 +204,14 @@ def test_errors_carry_the_id(probed: JupyterServer) -> None:
         "POST", "mcp", json.dumps(body).encode(), {**headers, "Content-Type": "application/json"}
     )
     assert answer.json()["id"] == "seven"
+
+
+def test_failure_of_our_own_is_an_internal_error(tmp_path: Path) -> None:
+    blocked = tmp_path / "a file where the folder should be"
+    blocked.touch()
+    body, headers = modern_request("tools/list")
+    config = {"JupyterMCP": {"state_dir": str(blocked)}}
+    with JupyterServer(tmp_path, collaboration=False, config=config) as server:
+        answer = server.request("POST", "mcp", body, headers)
+    assert (answer.status, answer.json()["error"]["code"]) == (500, -32603)
+    assert str(tmp_path) not in answer.body.decode()
