@@ -8,7 +8,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.server.refusal import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,13 +50,22 @@ class Starter:
         self._services = services
         self._version = version
         self._starting: asyncio.Task[Served] | None = None
+        self._is_stopping = False
         self.served: Served | None = None
 
     async def ready(self) -> Served:
         """Return the runtime, started by whoever asks first.
 
         A start that fails is tried again by the next request.
+
+        Raises:
+            Refused: 503 once the server stops: a kept connection may bring requests until its end.
         """
+        if self._is_stopping:
+            error = ToolError(
+                "unavailable", "This server is stopping.", "Try again when it is back."
+            )
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, error)
         if self.served is not None:
             return self.served
         if self._starting is None or (self._starting.done() and not self._starting.cancelled()):
@@ -60,7 +73,8 @@ class Starter:
         return await asyncio.shield(self._starting)
 
     async def stop(self) -> None:
-        """End the runtime, if it was ever started."""
+        """End the runtime, if it was ever started, and start none from now on."""
+        self._is_stopping = True
         if self._starting is not None:
             await asyncio.gather(self._starting, return_exceptions=True)
             self._starting = None

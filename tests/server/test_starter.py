@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from jupyter_mcp.config import Settings
 from jupyter_mcp.protocol.exchange import Caller
 from jupyter_mcp.security.principal import Principal
+from jupyter_mcp.server.refusal import Refused
 from jupyter_mcp.server.starter import Starter
 from support.clients import META
 from support.exchanges import MemoryExchange
@@ -100,3 +102,14 @@ async def test_nothing_is_left_after_stop(tmp_path: Path) -> None:
     assert set(threading.enumerate()) - threads == set()
     assert set(process.children()) - children == set()
     assert process.num_fds() <= files + 1, "more than what the libraries keep open for themselves"
+
+
+async def test_nothing_starts_once_the_server_stops(tmp_path: Path) -> None:
+    built: list[str] = []
+    starter = starter_in(tmp_path, built)
+    await starter.ready()
+    await starter.stop()
+    with pytest.raises(Refused, match="stopping") as refused:
+        await starter.ready()
+    assert refused.value.status == 503
+    assert len(built) == 1
