@@ -84,6 +84,7 @@ class Run:
         self._early = early
         self._answers: asyncio.Future[Answers] | None = None
         self._turn: asyncio.Future[None] | None = None
+        self._asking = asyncio.Lock()
         self.task = asyncio.create_task(work(self.channel))
 
     async def turn(self) -> Result | None:
@@ -121,14 +122,15 @@ class Run:
         self.task.remove_done_callback(self._wake)
 
     async def _ask(self, requests: Mapping[str, InputRequest]) -> Answers:
-        early, self._early = self._early, {}
-        if fits(requests, early):
-            return {key: early[key] for key in requests}
-        self.question = requests
-        self.round += 1
-        self._answers = asyncio.get_running_loop().create_future()
-        self._wake()
-        return await self._answers
+        async with self._asking:  # a tool may ask from several tasks; one question is out at a time
+            early, self._early = self._early, {}
+            if fits(requests, early):
+                return {key: early[key] for key in requests}
+            self.question = requests
+            self.round += 1
+            self._answers = asyncio.get_running_loop().create_future()
+            self._wake()
+            return await self._answers
 
     def _wake(self, _: object = None) -> None:
         if self._turn is not None and not self._turn.done():

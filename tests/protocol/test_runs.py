@@ -114,3 +114,22 @@ async def test_client_that_goes_while_its_call_runs_cancels_it() -> None:
             await cancelled.wait()
         began.clear()
         cancelled.clear()
+
+
+async def test_questions_from_several_tasks_are_asked_one_after_the_other() -> None:
+    async def work(channel: WireChannel) -> Result:
+        found = await asyncio.gather(*(channel.ask({key: FORM}) for key in ("first", "second")))
+        return Result((Text(" ".join(key for answers in found for key in answers)),))
+
+    runs = Runs()
+    state: str | None = None
+    async with asyncio.timeout(5):
+        for key in ("first", "second"):
+            answers = {} if state is None else {"first": YES["key"]}
+            asked = await runs.serve(REQUEST, BINDING, work, state=state, answers=answers)
+            assert isinstance(asked, Question)
+            assert list(asked.requests) == [key]
+            state = asked.state
+        done = await runs.serve(REQUEST, BINDING, work, state=state, answers={"second": YES["key"]})
+    assert done == Result((Text("first second"),))
+    await runs.stop()
