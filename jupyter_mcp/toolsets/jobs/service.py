@@ -130,7 +130,8 @@ class JobService:
         if live is None:
             record = await self._stored(job_id)
         else:
-            await self._wait(live, wait)
+            if owner in (None, live.owner):
+                await self._wait(live, wait)
             record = live.row(self._server)
         if record is None or (owner is not None and record["owner"] != owner):
             raise ToolError(

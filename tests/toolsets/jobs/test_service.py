@@ -102,3 +102,19 @@ async def test_a_job_that_is_cancelled_before_its_first_step_is_cancelled(tmp_pa
     await service.stop()
     assert (await service.get(job_id, None))["status"] == "cancelled"
     storage.stop()
+
+
+async def test_somebody_elses_job_is_not_waited_for(tmp_path: Path) -> None:
+    storage, tasks = Storage(tmp_path), Supervisor()
+    service = JobService(storage, tasks, DAY)
+
+    async def work(_job: Job) -> Result:
+        await asyncio.Event().wait()
+        return Result()
+
+    job_id = service.begin("ann", "t", "wait", work)
+    async with asyncio.timeout(5):
+        with pytest.raises(ToolError, match="no job"):
+            await service.get(job_id, "bob", wait=60)
+    await service.stop()
+    storage.stop()
