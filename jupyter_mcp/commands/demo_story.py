@@ -172,7 +172,11 @@ class Story:
 
     def _missing(self) -> str:
         """Return what is not yet as it should be in the file; empty when all is."""
-        cells = {cell["id"]: cell for cell in json.loads(self._file.read_text())["cells"]}
+        try:
+            notebook = json.loads(self._file.read_text())
+        except ValueError:  # Jupyter writes in place, so a reader may come in the middle of it
+            return "the file is being written"
+        cells = {cell["id"]: cell for cell in notebook["cells"]}
         sources = {name: "".join(cell["source"]) for name, cell in cells.items()}
         outputs = {name: cell.get("outputs", []) for name, cell in cells.items()}
         if FIXED not in sources["weekdays"] or sources["bootstrap"] != FAST:

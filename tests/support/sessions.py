@@ -87,18 +87,24 @@ class Session:
 
     def complete(self, code: str) -> list[str]:
         """Return what Tab at the end of `code` makes of the last line."""
-        self.client.complete(code, len(code))
-        content = self.client.get_shell_msg(timeout=SECONDS)["content"]
+        content = self._completed(code)
         start = content["cursor_start"]
         line = code.rfind("\n") + 1
         return [code[line:start] + match for match in content["matches"]]
 
     def completion_types(self, code: str) -> set[str]:
         """Return the types that the front end would show beside the completions."""
-        self.client.complete(code, len(code))
-        content = self.client.get_shell_msg(timeout=SECONDS)["content"]
+        content = self._completed(code)
         experimental = content["metadata"].get("_jupyter_types_experimental", [])
         return {entry["type"] for entry in experimental}
+
+    def _completed(self, code: str) -> dict[str, Any]:
+        request = self.client.complete(code, len(code))
+        while True:
+            message = self.client.get_shell_msg(timeout=SECONDS)
+            if message["parent_header"].get("msg_id") == request:
+                content: dict[str, Any] = message["content"]
+                return content
 
     def interrupt(self) -> None:
         """Press stop."""

@@ -370,11 +370,11 @@ class TestDeath:
         code = (
             "import os, time\nif os.fork() == 0:\n    time.sleep(60)\n    os._exit(0)\nos._exit(1)"
         )
+        dead = kernels.kernels.get_kernel(kernel_id).provisioner.pid
         outcome = await asyncio.wait_for(kernels.run(kernel_id, code), 20)
         assert outcome.status == "dead"
         manager = kernels.kernels.get_kernel(kernel_id)
-        manager.stop_restarter()
-        await until(manager.ready.done)
+        await until(lambda: manager.provisioner.pid != dead and manager.ready.done())
 
     async def test_restarted_while_it_runs_and_used_again(self, kernels: Bench) -> None:
         kernel_id = await kernels.start()
