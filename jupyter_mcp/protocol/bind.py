@@ -26,7 +26,7 @@ from jupyter_mcp.protocol.exchange import Caller
 from jupyter_mcp.protocol.lists import Lists
 from jupyter_mcp.protocol.operations import Operations
 from jupyter_mcp.protocol.request import Ask, Notify, Request, client_name
-from jupyter_mcp.protocol.subscriptions import Audience, Bus
+from jupyter_mcp.protocol.subscriptions import Audience, Bus, Member
 
 Context = ServerRequestContext[Any, Any]
 Json = dict[str, Any]
@@ -174,7 +174,7 @@ class Binding:
 
     async def _subscribe(self, context: Context, params: types.SubscribeRequestParams) -> Json:
         self._lists.resource(caller_of(context), str(params.uri))
-        self.audience.watch(_connection(context), context.session, str(params.uri))
+        self._join(context).uris.add(str(params.uri))
         return {}
 
     async def _unsubscribe(self, context: Context, params: types.UnsubscribeRequestParams) -> Json:
@@ -183,9 +183,14 @@ class Binding:
 
     async def _initialized(self, context: Context, params: types.NotificationParams) -> None:
         del params
+        self._join(context)
+
+    def _join(self, context: Context) -> Member:
+        """Add the session to the audience until its end: not every client says `initialized`."""
         connection = _connection(context)
-        self.audience.join(connection, context.session)
-        connection.exit_stack.callback(self.audience.leave, connection)
+        if connection not in self.audience:
+            connection.exit_stack.callback(self.audience.leave, connection)
+        return self.audience.join(connection, context.session)
 
 
 def _complete(result: Json) -> Json:

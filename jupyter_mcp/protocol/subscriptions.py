@@ -80,6 +80,9 @@ class Audience:
         self._members: dict[Any, Member] = {}
         self._unsubscribe = bus.subscribe(self._deliver)
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._members
+
     def join(self, key: Any, session: ServerSession) -> Member:
         """Add a session that has completed its handshake, or return it."""
         return self._members.setdefault(key, Member(session))
@@ -89,10 +92,6 @@ class Audience:
         member = self._members.pop(key, None)
         if member is not None and member.telling is not None:
             member.telling.cancel()
-
-    def watch(self, key: Any, session: ServerSession, uri: str) -> None:
-        """Tell the session when the resource `uri` changes."""
-        self.join(key, session).uris.add(uri)
 
     def unwatch(self, key: Any, uri: str) -> None:
         """Tell it no longer."""

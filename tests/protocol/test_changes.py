@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import types
+from mcp.server.session import ServerSession
 from mcp.shared.subscriptions import ResourceUpdated, ToolsListChanged
 
+from jupyter_mcp.config import Settings
+from jupyter_mcp.protocol.exchange import Caller
+from jupyter_mcp.security.principal import Principal
+from jupyter_mcp.server.starter import Starter
 from support.clients import connected
-from support.server import JupyterServer
+from support.server import JupyterServer, wait_until
+
+CLIENT = {"name": "raw", "version": "1"}
 
 
 async def test_modern_listens(probed: JupyterServer) -> None:
@@ -73,3 +83,36 @@ async def test_legacy_says_that_lists_change(probed: JupyterServer) -> None:
     assert capabilities.tools.list_changed
     assert capabilities.resources is not None
     assert capabilities.resources.subscribe
+
+
+def sessions() -> int:
+    """Count the sessions that somebody still holds."""
+    gc.collect()
+    return sum(isinstance(each, ServerSession) for each in gc.get_objects())
+
+
+async def test_connection_that_ended_is_forgotten(tmp_path: Path) -> None:
+    """Also one that never said `initialized`: it would be told of changes for ever."""
+    starter = Starter(lambda: Settings(state_dir=str(tmp_path)), lambda: None, "0")  # type: ignore[arg-type, return-value]  # no server here
+    served = await starter.ready()
+    before = sessions()
+    answers: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def send(frame: str) -> None:
+        await answers.put(json.loads(frame))
+
+    owner = Principal(id="user:owner", name="owner")
+    socket = served.endpoint.connect(Caller(principal=owner), send)
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": CLIENT}
+    for number, (method, params) in enumerate(
+        [("initialize", hello), ("resources/subscribe", {"uri": "notebook://a.ipynb"})]
+    ):
+        request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        await socket.receive(json.dumps(request))
+        async with asyncio.timeout(10):
+            assert "result" in await answers.get()
+    assert sessions() > before
+    socket.close()
+    forgotten = "the session is forgotten"
+    await asyncio.to_thread(wait_until, lambda: sessions() <= before, seconds=10, what=forgotten)
+    await starter.stop()
