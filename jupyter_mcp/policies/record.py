@@ -138,5 +138,5 @@ def _let_go(call: Call) -> None:
     still runs for the call, such as a job it began, has nobody to talk to any more.
     """
     call.task = None
-    call.arguments, call.values, call.meta = {}, {}, {}
+    call.arguments, call.values = {}, {}
     call.channel = SilentChannel()
