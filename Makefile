@@ -94,7 +94,7 @@ $(MADE)/panel: $(PANEL_SOURCES) $(MADE)/install
 	@touch $@
 
 $(MADE)/node: tests/node/package.json tests/node/package-lock.json $(MADE)/install
-	cd tests/node && npm ci --ignore-scripts --no-audit --no-fund
+	cd tests/node && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 $(MADE)/browser: | $(VENV)/bin/python
