@@ -1,5 +1,5 @@
 /**
- * Ready-made configuration for each client, the same as `jupyter mcp config CLIENT` prints.
+ * Ready-made configuration for the clients of `jupyter mcp config`, with the token filled in.
  * Clients that only start programs get the bridge, which finds the running server by itself.
  */
 export interface IClient {
