@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from jupyter_mcp.errors import ToolError
 
 if TYPE_CHECKING:
-    from jupyter_mcp.calls.tool import Operation
+    from jupyter_mcp.calls.content import Result
+    from jupyter_mcp.calls.executor import Executor
 
 Scope = Literal["read", "edit", "execute", "admin"]
 InputKind = Literal["elicitation/create", "sampling/createMessage", "roots/list"]
@@ -35,6 +36,40 @@ class Principal(Protocol):
     @property
     def scopes(self) -> frozenset[str]:
         """What it may do: any of ``read``, ``edit``, ``execute``, ``admin``."""
+        ...
+
+
+class Asked(Protocol):
+    """What a call asks for, as policies see it; `jupyter_mcp.calls.tool` makes them."""
+
+    kind: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        """The operation's name among its kind."""
+        ...
+
+    @property
+    def scope(self) -> Scope:
+        """What a caller must be allowed."""
+        ...
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds after which a call is cancelled."""
+        ...
+
+    @property
+    def parse(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """Checks raw arguments and returns keyword arguments."""
+        ...
+
+    async def run(self, call: Call, context: Any, executor: Executor) -> Result:
+        """Call the function behind it with the validated values."""
+        ...
+
+    def shape(self, returned: Any) -> Result:
+        """Turn what the function returned into a result."""
         ...
 
 
@@ -107,7 +142,7 @@ class Call:
         meta: The request's ``_meta``: trace context, idempotency key.
     """
 
-    operation: Operation
+    operation: Asked
     arguments: Mapping[str, Any]
     principal: Principal
     door: str

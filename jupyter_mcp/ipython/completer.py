@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
 from jupyter_mcp.ipython.schema import ToolInfo, choices
-
-if TYPE_CHECKING:
-    from jupyter_mcp.ipython.magics import McpMagics
 
 SECONDS = 1.0
 """How long a completion may wait for the server."""
@@ -30,6 +27,15 @@ _LAST = re.compile(r"(?:^|\s)(?P<name>[A-Za-z_]\w*)(?P<operator>:?=)(?P<prefix>[
 _COMMANDS = ("tools", "help", "connect", "disconnect")
 
 
+class HasClient(Protocol):
+    """Whoever holds the client that knows the tools."""
+
+    @property
+    def client(self) -> Any:
+        """The client, connected when it is first asked for."""
+        ...
+
+
 class Completer:
     """The matcher of one shell.
 
@@ -37,7 +43,7 @@ class Completer:
         magics: Whose client knows the tools.
     """
 
-    def __init__(self, magics: McpMagics) -> None:
+    def __init__(self, magics: HasClient) -> None:
         self._magics = magics
 
         @context_matcher(identifier="jupyter_mcp")  # type: ignore[untyped-decorator]

@@ -11,10 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from jupyter_mcp.ipython.result import CallResult
+from typing import Any, Protocol
 
 MAX_ROWS = 200
 """Rows of a table that are shown; the structured value has all."""
@@ -23,6 +20,35 @@ _IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "imag
 _MARKDOWN = re.compile(r"^(#{1,6} |```|\| ?:?-{3,}|[*-] |\d+\. )", re.MULTILINE)
 _PRE = 'style="white-space:pre-wrap;margin:0"'
 _ERROR = 'style="color:var(--jp-error-color1,#b00020);white-space:pre-wrap;margin:0"'
+
+
+class Shown(Protocol):
+    """A result, as far as it is shown."""
+
+    @property
+    def text(self) -> str:
+        """The text of all blocks."""
+        ...
+
+    @property
+    def images(self) -> Sequence[Any]:
+        """The images."""
+        ...
+
+    @property
+    def content(self) -> Sequence[Mapping[str, Any]]:
+        """MCP content blocks."""
+        ...
+
+    @property
+    def structured(self) -> Mapping[str, Any] | None:
+        """The structured content."""
+        ...
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the outcome is a failure."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +110,7 @@ class Markdown:
         return {"text/plain": self.text, "text/markdown": self.text}
 
 
-def bundle(result: CallResult) -> dict[str, Any]:
+def bundle(result: Shown) -> dict[str, Any]:
     """Return the MIME bundle of a result."""
     text = result.text
     if not result.is_error and not result.images and not _is_dump(text, result.structured):
@@ -104,7 +130,7 @@ def tables(structured: Mapping[str, Any]) -> list[Table]:
     return shown + [_records(key, value) for key, value in lists.items()]
 
 
-def _parts(result: CallResult, text: str) -> Iterable[str]:
+def _parts(result: Shown, text: str) -> Iterable[str]:
     if not result.is_error and _is_dump(text, result.structured):
         yield from (table.to_html() for table in tables(result.structured or {}))
         text = ""

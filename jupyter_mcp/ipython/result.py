@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jupyter_mcp.ipython.display import bundle
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -75,8 +77,6 @@ class CallResult:
         return self.text or f"<{self.tool}: {len(self.content)} blocks>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from jupyter_mcp.ipython.display import bundle
-
         del include, exclude
         return bundle(self)
 
