@@ -61,16 +61,14 @@ class Starter:
         Raises:
             Refused: 503 once the server stops: a kept connection may bring requests until its end.
         """
-        if self._is_stopping:
-            error = ToolError(
-                "unavailable", "This server is stopping.", "Try again when it is back."
-            )
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, error)
+        self._check_goes_on()
         if self.served is not None:
             return self.served
         if self._starting is None or (self._starting.done() and not self._starting.cancelled()):
             self._starting = asyncio.create_task(self._start(), name="jupyter-mcp start")
-        return await asyncio.shield(self._starting)
+        served = await asyncio.shield(self._starting)
+        self._check_goes_on()
+        return served
 
     async def stop(self) -> None:
         """End the runtime, if it was ever started, and start none from now on."""
@@ -82,6 +80,13 @@ class Starter:
         if served is not None:
             await served.endpoint.stop()
             await served.runtime.stop()
+
+    def _check_goes_on(self) -> None:
+        if self._is_stopping:
+            error = ToolError(
+                "unavailable", "This server is stopping.", "Try again when it is back."
+            )
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, error)
 
     async def _start(self) -> Served:
         with _collector_paused():

@@ -113,3 +113,12 @@ async def test_nothing_starts_once_the_server_stops(tmp_path: Path) -> None:
         await starter.ready()
     assert refused.value.status == 503
     assert len(built) == 1
+
+
+async def test_who_waits_for_the_start_of_a_server_that_stops_is_told_so(tmp_path: Path) -> None:
+    starter = starter_in(tmp_path, [])
+    waiting = asyncio.create_task(starter.ready())
+    await asyncio.sleep(0)
+    await starter.stop()
+    with pytest.raises(Refused, match="stopping"):
+        await waiting
