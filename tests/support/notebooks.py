@@ -152,7 +152,7 @@ class House:
         self.executor.stop()
 
     def _documents(self, *, trust: bool) -> Documents:
-        backend: Any = ContentsBackend(self.store, trust=trust)
+        backend: Any = ContentsBackend(self.store, self.tasks.spawn, trust=trust)
         if self.live:
             rooms = Rooms(self.ydoc, self.tasks.spawn, self.changed.append)
             backend = YdocBackend(rooms, self.store, trust=trust)

@@ -62,6 +62,16 @@ def addresses(cells: Sequence[Mapping[str, Any]], minor: int) -> list[str]:
     return result
 
 
+def give_ids(content: Raw) -> None:
+    """Write the cells' addresses into them as ids and raise the format to the first with ids."""
+    cells = content["cells"]
+    for cell, address in zip(
+        cells, addresses(cells, int(content.get("nbformat_minor", 0))), strict=True
+    ):
+        cell["id"] = address
+    content["nbformat_minor"] = max(ID_MINOR, int(content.get("nbformat_minor", 0)))
+
+
 def _derived(cell: Mapping[str, Any]) -> str:
     """Derive an id from the content: a cell that was changed by others is then simply gone."""
     text = f"{cell.get('cell_type')}\0{joined(cell.get('source', ''))}"

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
+import logging
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,24 +24,27 @@ from tornado.web import HTTPError
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.cells import (
-    ID_MINOR,
     Raw,
-    addresses,
-    change_outputs,
     edit_cells,
+    give_ids,
     index_of,
     read_cells,
 )
-from jupyter_mcp.toolsets.notebooks.model import (
-    Cell,
-    Clear,
-    Edit,
-    OutputChange,
-    StaleError,
-)
+from jupyter_mcp.toolsets.notebooks.contents_writer import ContentsWriter
+from jupyter_mcp.toolsets.notebooks.model import Cell, Edit, StaleError
+
+_log = logging.getLogger(__name__)
+
+Spawn = Callable[[str, Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 ATTEMPTS = 5
 """How often a write is computed anew when the file keeps changing under it."""
+
+HALF_WRITTEN_SECONDS = (0.02, 0.1)
+"""How long to wait for somebody who may be writing a file that cannot be read."""
+
+LATE_SECONDS = 0.2
+"""How long changes of outputs are gathered that come after their run."""
 
 CACHED_NOTEBOOKS = 8
 CACHED_BYTES = 8 * 1024 * 1024
@@ -109,10 +113,18 @@ class ContentsStore:
         Raises:
             ToolError: As `about`, and ``invalid_notebook`` for a broken file.
         """
-        known = self._cache.get(path)
-        if known is not None and known.stamp == _stamp(await self.about(path)):
+        known = await self._known(path)
+        if known is not None:
             return known
-        model = await self._get(path, content=True, digest=self._hashes)
+        async with self.lock(path):  # not while one of us writes: a save is no single step
+            return await self._read(path)
+
+    async def _known(self, path: str) -> Snapshot | None:
+        known = self._cache.get(path)
+        return known if known and known.stamp == _stamp(await self.about(path)) else None
+
+    async def _read(self, path: str) -> Snapshot:
+        model = await self._whole(path)
         content = model["content"]
         cells = tuple(read_cells(content["cells"], int(content.get("nbformat_minor", 0))))
         snapshot = Snapshot(content, cells, _stamp(model), model.get("hash"))
@@ -145,7 +157,7 @@ class ContentsStore:
         """
         async with self.lock(path):
             for _ in range(ATTEMPTS):
-                snapshot = await self.read(path)
+                snapshot = await self._known(path) or await self._read(path)
                 content = _copied(snapshot.content)
                 change(content, snapshot.cells)
                 if await self.unchanged(path, snapshot):
@@ -157,6 +169,17 @@ class ContentsStore:
             f"'{path}' is being changed by somebody else all the time.",
             "Try again in a moment.",
         )
+
+    async def _whole(self, path: str) -> Raw:
+        """Read the file, again where another program may be in the middle of writing it."""
+        for seconds in HALF_WRITTEN_SECONDS:
+            try:
+                return await self._get(path, content=True, digest=self._hashes)
+            except ToolError as error:
+                if error.code != "invalid_notebook":
+                    raise
+            await asyncio.sleep(seconds)
+        return await self._get(path, content=True, digest=self._hashes)
 
     async def _get(self, path: str, *, content: bool, digest: bool = False) -> Raw:
         extra = {"require_hash": True} if digest else {}
@@ -236,12 +259,21 @@ class ContentsDocument:
         path: Its path below the server's root.
         store: What reads and writes it.
         trust: Whether outputs of agents' runs are trusted as the person's own are.
+        late: Called with the document when outputs changed after their run.
     """
 
-    def __init__(self, path: str, store: ContentsStore, *, trust: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        store: ContentsStore,
+        *,
+        trust: bool = False,
+        late: Callable[[ContentsDocument], None] | None = None,
+    ) -> None:
         self.path = path
         self._store = store
         self._trust = trust
+        self._late = late
         self._writers: list[ContentsWriter] = []
 
     async def cells(self) -> list[Cell]:
@@ -270,7 +302,7 @@ class ContentsDocument:
     async def writer(self, cell_id: str) -> ContentsWriter:
         """Return a writer that keeps the outputs until `save`."""
         index_of([cell.id for cell in await self.cells()], cell_id)
-        writer = ContentsWriter(cell_id)
+        writer = ContentsWriter(cell_id, self._changed_late)
         self._writers.append(writer)
         return writer
 
@@ -285,50 +317,19 @@ class ContentsDocument:
             give_ids(content)
             by_id = {cell["id"]: cell for cell in content["cells"]}
             for writer in pending:
+                writer.dirty = False  # before the file is written: what comes then is new
                 writer.write_to(by_id.get(writer.cell_id), trusted=self._trust)
 
-        await self._store.change(self.path, change)
-        for writer in pending:
-            writer.dirty = False
+        try:
+            await self._store.change(self.path, change)
+        except BaseException:
+            for writer in pending:
+                writer.dirty = True
+            raise
 
-
-class ContentsWriter:
-    """Gathers the outputs of one run until the document is saved."""
-
-    def __init__(self, cell_id: str) -> None:
-        self.cell_id = cell_id
-        self.dirty = False
-        self._outputs: list[Raw] = []
-        self._count: int | None = None
-
-    def begin(self) -> None:
-        """Forget the outputs of the run before."""
-        self._outputs, self._count = [], None
-        self.dirty = True
-
-    def change(self, change: OutputChange) -> None:
-        """Keep one change."""
-        if isinstance(change, Clear):
-            self._outputs = []
-        else:
-            change_outputs(self._outputs, change)
-        self.dirty = True
-
-    def count(self, execution_count: int) -> None:
-        """Keep the number of the run."""
-        self._count = execution_count
-        self.dirty = True
-
-    def end(self) -> None:
-        """Do nothing: a file shows no running cells."""
-
-    def write_to(self, cell: Raw | None, *, trusted: bool) -> None:
-        """Put the outputs into `cell`; one that was deleted or turned to text gets none."""
-        if cell is None or cell["cell_type"] != "code":
-            return
-        cell["outputs"] = copy.deepcopy(self._outputs)
-        cell["execution_count"] = self._count
-        cell["metadata"]["trusted"] = trusted
+    def _changed_late(self) -> None:
+        if self._late is not None:
+            self._late(self)
 
 
 class ContentsBackend:
@@ -336,19 +337,47 @@ class ContentsBackend:
 
     Args:
         store: What reads and writes them.
+        spawn: Starts a background task under a name; without it late changes are not saved.
         trust: Whether outputs of agents' runs are trusted as the person's own are.
     """
 
-    def __init__(self, store: ContentsStore, *, trust: bool = False) -> None:
+    def __init__(
+        self, store: ContentsStore, spawn: Spawn | None = None, *, trust: bool = False
+    ) -> None:
         self._store = store
+        self._spawn = spawn
         self._trust = trust
+        self._late: set[ContentsDocument] = set()
 
     async def open(self, path: str) -> ContentsDocument:
-        """Return the notebook on disk."""
-        return ContentsDocument(path, self._store, trust=self._trust)
+        """Return the notebook on disk.
+
+        Raises:
+            ToolError: As `ContentsStore.about`.
+        """
+        await self._store.about(path)
+        return ContentsDocument(path, self._store, trust=self._trust, late=self._later)
 
     async def stop(self) -> None:
-        """Nothing is kept open."""
+        """Save what changed late."""
+        for document in list(self._late):
+            await self._save(document)
+
+    def _later(self, document: ContentsDocument) -> None:
+        if self._spawn is not None and document not in self._late:
+            self._late.add(document)
+            self._spawn(f"late outputs of {document.path}", self._save_soon(document))
+
+    async def _save_soon(self, document: ContentsDocument) -> None:
+        await asyncio.sleep(LATE_SECONDS)
+        await self._save(document)
+
+    async def _save(self, document: ContentsDocument) -> None:
+        self._late.discard(document)
+        try:
+            await document.save()
+        except ToolError as error:
+            _log.warning("A display that changed after its run was not saved: %s", error)
 
 
 def check_expected(cells: Sequence[Cell], expect: Mapping[str, str]) -> None:
@@ -363,13 +392,3 @@ def check_expected(cells: Sequence[Cell], expect: Mapping[str, str]) -> None:
     for cell_id, revision in expect.items():
         if cell_id not in now or now[cell_id].revision != revision:
             raise StaleError(cell_id)
-
-
-def give_ids(content: Raw) -> None:
-    """Write the cells' addresses into them as ids and raise the format to the first with ids."""
-    cells = content["cells"]
-    for cell, address in zip(
-        cells, addresses(cells, int(content.get("nbformat_minor", 0))), strict=True
-    ):
-        cell["id"] = address
-    content["nbformat_minor"] = max(ID_MINOR, int(content.get("nbformat_minor", 0)))

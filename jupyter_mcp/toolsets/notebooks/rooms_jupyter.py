@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Coroutine
@@ -20,7 +21,10 @@ from tornado.web import HTTPError
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.cells import read_cells
+from jupyter_mcp.toolsets.notebooks.contents_jupyter import not_found, refused
 from jupyter_mcp.toolsets.notebooks.model import Cell
+
+_log = logging.getLogger(__name__)
 
 ORIGIN = "jupyter_mcp"
 """The origin of our transactions; everybody else's count as a person's."""
@@ -120,12 +124,54 @@ class LiveNotebook:
         async with self.room._update_lock:  # noqa: SLF001 - the room offers no other way
             return
 
+    async def catch_up(self, modified: Any) -> None:
+        """Load the file anew where it is newer than what the room holds.
+
+        The extension looks once a second, and throws away what was edited before it looked.
+
+        Args:
+            modified: When the file was last changed.
+        """
+        loader = self.room._file  # noqa: SLF001 - the room offers no other way
+        if modified and loader.last_modified and loader.last_modified < modified:
+            await loader.maybe_notify()
+
     async def save(self) -> None:
-        """Write the document to disk now."""
+        """Write the document to disk now.
+
+        Not by the room's own way, which gives up in silence when somebody types meanwhile.
+
+        Raises:
+            ToolError: When the file cannot be written; ``conflict`` when another program changed
+                it, so that the extension takes the file and drops the document.
+        """
+        from jupyter_server_ydoc.utils import (  # type: ignore[import-untyped]  # it has no types
+            OutOfBandChanges,
+        )
+
         await self.settled()
-        task = self.room._save_to_disc()  # noqa: SLF001 - as the extension's own handler does
-        if task is not None:
-            await task
+        room, path, pending = self.room, self.notebook.path, self.room._saving_document  # noqa: SLF001 - no public way
+        model = {"format": room.file_format, "type": room.file_type}
+        try:
+            content = await self.notebook.aget()
+            saved = await room._file.maybe_save_content({**model, "content": content})  # noqa: SLF001 - as the room does
+        except OutOfBandChanges:
+            await room._on_outofband_change()  # noqa: SLF001 - as the room does
+            raise _changed_on_disk(path) from None
+        except HTTPError as error:
+            raise refused(path, error) from None
+        except RuntimeError:  # "No path found for file ID"
+            raise not_found(path) from None
+        if saved is None:  # it takes a cancellation for an answer
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
+            raise _read_only(path)
+        async with room._update_lock:  # noqa: SLF001 - as the room does
+            self.notebook.dirty = False
+            self.notebook.hash = saved["hash"]
+        if pending is not None and room._saving_document is pending:  # noqa: SLF001 - as above
+            pending.cancel()
 
     def hold(self, holder: object) -> None:
         """Keep the room while `holder` writes into it."""
@@ -163,6 +209,18 @@ class LiveNotebook:
         for index in _sources(event):
             if index < len(self.ycells):
                 self._touched[str(self.ycells[index].get("id"))] = now
+
+
+def _changed_on_disk(path: str) -> ToolError:
+    return ToolError(
+        "conflict",
+        f"Another program changed '{path}' on disk meanwhile, and the file was loaded anew.",
+        "Read the notebook again; run the cells again whose outputs are missing.",
+    )
+
+
+def _read_only(path: str) -> ToolError:
+    return ToolError("forbidden", f"'{path}' could not be written.", "Check its permissions.")
 
 
 def _sources(event: Any) -> list[int]:
@@ -238,7 +296,7 @@ class Rooms:
         for live in list(self._live.values()):
             pending = live.room._saving_document  # noqa: SLF001 - no public way to know
             if pending is not None and not pending.done():
-                await live.save()
+                await _save_last(live)
             live.leave()
         self._live.clear()
 
@@ -300,8 +358,15 @@ class Rooms:
                 return
             pending = room._saving_document  # noqa: SLF001 - no public way to know
             if pending is not None and not pending.done():
-                await live.save()
+                await _save_last(live)
             await extension.ywebsocket_server.delete_room(room=room)
             file_id = room.room_id.split(":", 2)[2]
             if extension.file_loaders[file_id].number_of_subscriptions == 0:
                 await extension.file_loaders.remove(file_id)
+
+
+async def _save_last(live: LiveNotebook) -> None:
+    try:
+        await live.save()
+    except ToolError as error:
+        _log.warning("A notebook could not be saved before its room was left: %s", error)

@@ -173,7 +173,7 @@ class NotebookService:
             backends.append(YdocBackend(self._rooms, store, trust=parts.trust))
         if self._panel is not None:
             backends.append(PanelBackend(self._panel, parts.spawn, trust=parts.trust))
-        return [*backends, ContentsBackend(store, trust=parts.trust)]
+        return [*backends, ContentsBackend(store, parts.spawn, trust=parts.trust)]
 
     def _need_folders(self) -> Folders:
         if self._folders is None:

@@ -67,9 +67,10 @@ class YdocBackend:
         Raises:
             ToolError: As `ContentsStore.about` and for a notebook that cannot be read.
         """
-        await self._store.about(path)
+        about = await self._store.about(path)
         try:
             live = await self._rooms.open(path)
+            await live.catch_up(about.get("last_modified"))
         except HTTPError as error:
             raise refused(path, error) from None
         return YdocDocument(path, live, trust=self._trust)

@@ -20,11 +20,21 @@ from jupyter_mcp.toolsets.notebooks.model import (
     Append,
     Delete,
     Extend,
+    Replace,
     SetMetadata,
     SetSource,
     StaleError,
 )
-from support.notebooks import House, big_notebook, code, house, markdown, on_disk, sources_on_disk
+from support.notebooks import (
+    House,
+    big_notebook,
+    code,
+    house,
+    markdown,
+    on_disk,
+    sources_on_disk,
+    until,
+)
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The synchronous ContentsManager:DeprecationWarning"  # still supported, so still tested
@@ -210,3 +220,75 @@ async def test_a_big_notebook_is_read_once(disk: House) -> None:
     store = ContentsStore(disk.app.contents_manager)
     document = ContentsDocument("nb.ipynb", store)
     assert (await document.cells())[0] is (await document.cells())[0]
+
+
+async def test_a_notebook_can_be_read_while_it_is_written(disk: House) -> None:
+    disk.notebook(*big_notebook(100))
+    document = await disk.documents.open("nb.ipynb")
+
+    async def write() -> None:
+        for number in range(20):
+            await document.apply([SetSource("cell-1", f"a = {number}")])
+
+    async def read() -> None:
+        for _ in range(60):
+            assert len(await document.cells()) == 100
+            await asyncio.sleep(0.002)
+
+    await asyncio.gather(write(), read())
+
+
+async def test_a_file_in_the_middle_of_being_written_is_read_again(disk: House) -> None:
+    file = disk.notebook(code("a = 1", "a"))
+    whole = file.read_text()
+    file.write_text(whole[:40])
+    document = await disk.documents.open("nb.ipynb")
+    asyncio.get_running_loop().call_later(0.01, file.write_text, whole)
+    assert [cell.source for cell in await document.cells()] == ["a = 1"]
+
+
+async def test_a_display_that_changes_after_its_run_is_saved(disk: House) -> None:
+    file = disk.notebook(code("a", "a"))
+    document = await disk.documents.open("nb.ipynb")
+    writer = await document.writer("a")
+    writer.begin()
+    writer.change(Append(HTML))
+    writer.count(3)
+    writer.end()
+    await document.save()
+    writer.change(Replace(0, {**HTML, "data": {"text/html": "<i>"}}))
+    await until(lambda: "<i>" in file.read_text())
+
+
+async def test_a_late_change_leaves_the_outputs_of_a_newer_run_alone(disk: House) -> None:
+    file = disk.notebook(code("a", "a"))
+    document = await disk.documents.open("nb.ipynb")
+    writer = await document.writer("a")
+    writer.begin()
+    writer.change(Append(HTML))
+    writer.count(3)
+    writer.end()
+    await document.save()
+    newer = code("a", "a")
+    newer.execution_count, newer.outputs = 4, [from_dict(STREAM)]
+    disk.notebook(newer)
+    writer.change(Replace(0, {**HTML, "data": {"text/html": "<i>"}}))
+    await document.save()
+    assert on_disk(file)["cells"][0]["outputs"][0]["output_type"] == "stream"
+
+
+async def test_what_changed_late_is_saved_at_the_end(tmp_path: Path) -> None:
+    async with house(tmp_path) as opened:
+        file = opened.notebook(code("a", "a"))
+        document = await opened.documents.open("nb.ipynb")
+        writer = await document.writer("a")
+        writer.begin()
+        writer.end()
+        await document.save()
+        writer.change(Append(HTML))
+    assert "<b>" in file.read_text()
+
+
+async def test_a_missing_notebook_is_not_opened(disk: House) -> None:
+    with pytest.raises(ToolError, match="no notebook"):
+        await disk.documents.open("none.ipynb")

@@ -23,7 +23,17 @@ from jupyter_mcp.toolsets.notebooks.model import (
     SetType,
     StaleError,
 )
-from support.notebooks import House, code, house, markdown, on_disk, sources_on_disk, until
+from jupyter_mcp.toolsets.notebooks.wishes import Wish
+from support.notebooks import (
+    AGENT,
+    House,
+    code,
+    house,
+    markdown,
+    on_disk,
+    sources_on_disk,
+    until,
+)
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Unclosed <MemoryObject:ResourceWarning",  # jupyter_server_ydoc leaves them in a room
@@ -261,3 +271,47 @@ async def test_what_is_no_notebook_is_refused(live: House, path: str, code: str)
     assert error.value.code.startswith(code)
     assert str(live.root) not in str(error.value)
     assert not live.ydoc.ywebsocket_server.rooms
+
+
+async def test_a_save_is_on_disk_although_others_edit_meanwhile(live: House) -> None:
+    file = live.notebook(code("a = 0", "a"), code("b = 0", "b"))
+    document = await live.documents.open("nb.ipynb")
+
+    async def edit() -> None:
+        for number in range(200):
+            await document.apply([SetSource("b", f"b = {number}")])
+            await asyncio.sleep(0.001)
+
+    editing = asyncio.ensure_future(edit())
+    for number in range(1, 6):
+        await document.apply([SetSource("a", f"a = {number}")])
+        await document.save()
+        assert sources_on_disk(file)[0] == f"a = {number}"
+    await editing
+
+
+async def test_an_edit_right_after_the_file_changed_is_made_on_the_new_content(
+    live: House,
+) -> None:
+    file = live.notebook(code("a = 1", "a"), code("b = 1", "b"))
+    await live.see()
+    file = live.notebook(code("a = 1", "a"), code("b = 'other'", "b"), code("c", "c"))
+    await live.editor.edit("nb.ipynb", "a", Wish(source="a = 2"), AGENT)
+    assert await live.sources() == ["a = 2", "b = 'other'", "c"]
+    with pytest.raises(ToolError, match="changed since you read it"):
+        await live.editor.edit("nb.ipynb", "b", Wish(source="b = 2"), AGENT)
+    await until(lambda: sources_on_disk(file) == ["a = 2", "b = 'other'", "c"])
+
+
+async def test_a_save_that_cannot_be_is_told(live: House) -> None:
+    file = live.notebook(code("a = 1", "a"))
+    document = await live.documents.open("nb.ipynb")
+    await document.apply([SetSource("a", "a = 2")])
+    live.notebook(code("a = 'other'", "a"))
+    with pytest.raises(ToolError, match="changed 'nb.ipynb' on disk"):
+        await document.save()
+    assert await live.sources() == ["a = 'other'"]
+    file.unlink()
+    with pytest.raises(ToolError, match="no notebook"):
+        await document.save()
+    assert not file.exists()
