@@ -11,7 +11,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_mcp.config import SettingsTraits
 from jupyter_mcp.server.auth import Door
 from jupyter_mcp.server.handler import HEADERS_SETTING
-from jupyter_mcp.server.panel import Panels
+from jupyter_mcp.server.panels import Panels
 from jupyter_mcp.server.routes import ROUTES
 from jupyter_mcp.server.starter import Starter
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_server import CallContext
 from jupyter_server._tz import utcnow
@@ -24,11 +24,38 @@ from jupyter_mcp.server.refusal import Refused
 
 if TYPE_CHECKING:
     from jupyter_mcp.security.principal import Principal
-    from jupyter_mcp.server.extension import JupyterMCP
-    from jupyter_mcp.server.routes import Route
+    from jupyter_mcp.server.panels import Panels
+    from jupyter_mcp.server.route import Route
+    from jupyter_mcp.server.starter import Starter
 
 HEADERS_SETTING = "jupyter_mcp_headers"
 """Where the extension leaves the headers of every answer of ours."""
+
+
+class Extension(Protocol):
+    """What handlers use of the server extension."""
+
+    max_body_bytes: int
+
+    @property
+    def doors(self) -> dict[str, Door]:
+        """The doors by whose pages may call."""
+        ...
+
+    @property
+    def panels(self) -> Panels:
+        """The JupyterLab pages that are connected."""
+        ...
+
+    @property
+    def starter(self) -> Starter:
+        """Starts the runtime when it is first needed."""
+        ...
+
+    @property
+    def version_of_ours(self) -> str:
+        """Our version."""
+        ...
 
 
 class OurHandler(JupyterHandler):
@@ -38,12 +65,12 @@ class OurHandler(JupyterHandler):
     itself: a test asks each route without credentials.
     """
 
-    extension: JupyterMCP
+    extension: Extension
     route: Route
     door: Door
     tracks_activity = True
 
-    def initialize(self, extension: JupyterMCP, route: Route) -> None:
+    def initialize(self, extension: Extension, route: Route) -> None:
         """Take what the table of routes says of this route."""
         self.extension = extension
         self.route = route
@@ -114,7 +141,7 @@ class OurHandler(JupyterHandler):
 class DoorHandler(OurHandler):
     """A handler of plain HTTP requests."""
 
-    def initialize(self, extension: JupyterMCP, route: Route) -> None:
+    def initialize(self, extension: Extension, route: Route) -> None:
         """Take what the table of routes says of this route."""
         super().initialize(extension, route)
         self._pieces: list[bytes] = []

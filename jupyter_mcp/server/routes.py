@@ -5,10 +5,6 @@ For each: which methods, what Jupyter's authorizer is asked for each, and which 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
 from jupyter_mcp.server.api import (
     CallHandler,
     CancelHandler,
@@ -17,38 +13,11 @@ from jupyter_mcp.server.api import (
     ToolHandler,
     ToolsHandler,
 )
-from jupyter_mcp.server.auth import METADATA_PATH, Action
+from jupyter_mcp.server.auth import METADATA_PATH
 from jupyter_mcp.server.mcp import McpHandler, McpSocketHandler
 from jupyter_mcp.server.panel import PanelHandler
 from jupyter_mcp.server.public import IconHandler, MetadataHandler
-
-Origins = Literal["mcp", "api", "own"]
-"""Whose pages may call: those of ``allow_origins``, of ``cors_origins``, or the server's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One route.
-
-    Args:
-        pattern: Regular expression of the path below the base URL.
-        handler: The Tornado handler.
-        actions: What the authorizer is asked for each method; empty for a public route.
-        origins: Whose pages may call.
-        is_socket: Whether it is a WebSocket.
-    """
-
-    pattern: str
-    handler: type[Any]
-    actions: Mapping[str, Action] = field(default_factory=dict)
-    origins: Origins = "own"
-    is_socket: bool = False
-
-    @property
-    def is_public(self) -> bool:
-        """Whether it answers without credentials."""
-        return not self.actions
-
+from jupyter_mcp.server.route import Route
 
 _API = r"/jupyter_mcp/api"
 

@@ -11,7 +11,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.server.panel import Page, Panels
+from jupyter_mcp.server.panels import Page, Panels
 from support.server import JupyterServer
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mcp.server.routes import ROUTES, Route
+from jupyter_mcp.server.route import Route
+from jupyter_mcp.server.routes import ROUTES
 from support.identities import DENY
 from support.server import Answer, JupyterServer
 

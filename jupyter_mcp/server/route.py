@@ -1,0 +1,36 @@
+"""What the table of routes says of one route."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from jupyter_mcp.server.auth import Action
+
+Origins = Literal["mcp", "api", "own"]
+"""Whose pages may call: those of ``allow_origins``, of ``cors_origins``, or the server's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route.
+
+    Args:
+        pattern: Regular expression of the path below the base URL.
+        handler: The Tornado handler.
+        actions: What the authorizer is asked for each method; empty for a public route.
+        origins: Whose pages may call.
+        is_socket: Whether it is a WebSocket.
+    """
+
+    pattern: str
+    handler: type[Any]
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    origins: Origins = "own"
+    is_socket: bool = False
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it answers without credentials."""
+        return not self.actions
