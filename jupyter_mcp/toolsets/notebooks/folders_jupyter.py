@@ -95,7 +95,10 @@ class Folders:
                     f"'{path}' is there already.",
                     "Choose another name, or edit it with cell_insert and cell_edit.",
                 )
-            await self._store.write(path, await self._content(cells))
+            try:
+                await self._store.write(path, await self._content(cells))
+            except ToolError as error:
+                raise _hidden(path) if error.code == "not_found" else error from None
 
     async def _content(self, cells: Iterable[Cell]) -> Raw:
         return {
@@ -188,6 +191,13 @@ class FolderEvents:
         place = str(data.get("source_path") or data.get("path") or "")
         if data.get("action") in ("delete", "rename") and place.endswith(SUFFIX):
             self._gone()
+
+
+def _hidden(path: str) -> ToolError:
+    """Return what a contents manager means that finds no place for a new file."""
+    return ToolError(
+        "forbidden", f"The server keeps no hidden notebook '{path}'.", "Begin no name with a dot."
+    )
 
 
 def _no_folder(path: str, error: HTTPError) -> ToolError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +16,15 @@ from jupyter_mcp.toolsets.notebooks.images import scaled
 from jupyter_mcp.toolsets.notebooks.model import Cell, Output
 from jupyter_mcp.toolsets.notebooks.reading import output_line
 from jupyter_mcp.toolsets.notebooks.streams import shortened, without_ansi
-from jupyter_mcp.toolsets.notebooks.uris import output_uri
+from jupyter_mcp.toolsets.notebooks.uris import cell_uri, output_uri
+
+MOST_IMAGES = 8
+MOST_OUTPUTS = 50
+"""Outputs of one cell that are shown; the cell's resource has all."""
+CALL_OUTPUTS = 4
+"""All text of a call together is at most this many times that of one output."""
+
+_REPR = re.compile(r"<IPython\.core\.display\.\w+ object>")
 
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 TEXTS = ("text/markdown", "text/latex", "text/plain", "text/html", "application/json")
@@ -37,14 +47,23 @@ class Shown:
 async def cell_blocks(host: Host, path: str, cell: Cell) -> Shown:
     """Return what a model gets to see of a cell's outputs."""
     shown = Shown()
-    for index, output in enumerate(cell.outputs):
+    images, room = 0, CALL_OUTPUTS * int(host.settings.output_bytes)
+    for index, output in enumerate(cell.outputs[:MOST_OUTPUTS]):
         shown.lines.append(output_line(output))
         uri = output_uri(path, cell.id, index)
         picture = picture_of(output)
         if picture is not None:
-            shown.blocks += await _picture(host, picture, uri)
+            images += 1
+            shown.blocks += await _picture(host, picture, uri, small=images <= MOST_IMAGES)
         else:
-            shown.blocks += _text(host, text_of(output), uri)
+            most = max(200, min(int(host.settings.output_bytes), room))
+            blocks = _text(most, text_of(output), uri)
+            room -= sum(len(block.text) for block in blocks if isinstance(block, Text))
+            shown.blocks += blocks
+    more = len(cell.outputs) - MOST_OUTPUTS
+    if more > 0:
+        shown.lines.append(f"{more} more outputs")
+        shown.blocks.append(Link(cell_uri(path, cell.id), f"{more} more outputs"))
     return shown
 
 
@@ -69,9 +88,15 @@ def text_of(output: Output) -> tuple[str, str]:
         lines = output.get("traceback") or [f"{output.get('ename')}: {output.get('evalue')}"]
         return without_ansi("\n".join(str(line) for line in lines)), "text/plain"
     data: Mapping[str, Any] = output.get("data") or {}
-    mime = next((mime for mime in TEXTS if mime in data), next(iter(data), "text/plain"))
+    mime = _best(data)
     value = data.get(mime, "")
-    return without_ansi(value if isinstance(value, str) else str(value)), mime
+    return without_ansi(value if isinstance(value, str) else json.dumps(value)), mime
+
+
+def _best(data: Mapping[str, Any]) -> str:
+    """Return the MIME type that tells most; IPython's own repr of a display tells nothing."""
+    told = [mime for mime in data if mime != "text/plain" or not _REPR.fullmatch(str(data[mime]))]
+    return next((mime for mime in TEXTS if mime in told), next(iter(told or data), "text/plain"))
 
 
 def readable(mime: str) -> bool:
@@ -96,23 +121,27 @@ def decoded(text: str) -> bytes:
         return text.encode("utf-8", "replace")
 
 
-def _text(host: Host, told: tuple[str, str], uri: str) -> list[Text | Image | Link]:
+def _text(most: int, told: tuple[str, str], uri: str) -> list[Text | Image | Link]:
     text, mime = told
     if not readable(mime):
         size = len(decoded(text))
         return [Link(uri, f"{mime}, {size} bytes", mime=mime, size=size)]
     size = len(text.encode("utf-8", "replace"))
-    most = int(host.settings.output_bytes)
     if size <= most:
         return [Text(text)] if text else []
     link = Link(uri, f"whole output, {size} bytes", mime=mime, size=size)
     return [Text(shortened(text, most)), link]
 
 
-async def _picture(host: Host, picture: tuple[bytes, str], uri: str) -> list[Text | Image | Link]:
+async def _picture(
+    host: Host, picture: tuple[bytes, str], uri: str, *, small: bool
+) -> list[Text | Image | Link]:
+    """Return a picture that a model can see and a link to the whole; the link alone if not."""
     data, mime = picture
-    small = await host.executor.run(scaled, data, mime, int(host.settings.image_pixels))
     link = Link(uri, f"whole image, {len(data)} bytes", mime=mime, size=len(data))
-    if small is None:
+    if not small:
+        return [link]
+    made = await host.executor.run(scaled, data, mime, int(host.settings.image_pixels))
+    if made is None:
         return [Text(f"[an {mime} that cannot be shown]"), link]
-    return [Image(small.data, small.mime)] if small.whole else [Image(small.data, small.mime), link]
+    return [Image(made.data, made.mime)] if made.whole else [Image(made.data, made.mime), link]

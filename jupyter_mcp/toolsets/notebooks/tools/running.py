@@ -17,7 +17,14 @@ from jupyter_mcp.toolsets.notebooks.revisions import find, visible
 from jupyter_mcp.toolsets.notebooks.run import AskInput, RunOutcome, Work
 from jupyter_mcp.toolsets.notebooks.spooling import SCHEME
 from jupyter_mcp.toolsets.notebooks.tools.kernels import KernelId, KernelTools, OfPath
-from jupyter_mcp.toolsets.notebooks.tools.runs import CellRun, CellsRun, CodeRun, Showing, Shown
+from jupyter_mcp.toolsets.notebooks.tools.runs import (
+    CellRun,
+    CellsRun,
+    CodeRun,
+    RunError,
+    Showing,
+    Shown,
+)
 from jupyter_mcp.toolsets.notebooks.uris import OUTPUT, output_uri
 
 Seconds = Annotated[
@@ -136,20 +143,28 @@ class RunTools(KernelTools):
                     if len(cells) > 1:
                         teller.say(f"Cell {number} of {len(cells)} ({cell.id})\n")
                     left = None if end is None else max(0.0, end - clock())
-                    work = await _work(document, cell, teller, caller.ask)
-                    outcome = await self.engine.run(kernel_id, work, left)
-                    names = _names(document, cell)
-                    shown = await showing.show(outcome, caller.seconds, names)
-                    _add(value, content, cell, outcome, shown)
-                    if outcome.status != "ok":
+                    try:
+                        work = await _work(document, cell, teller, caller.ask)
+                        outcome = await self.engine.run(kernel_id, work, left)
+                    except ToolError as error:
+                        if number == 1:
+                            raise
+                        _add_refused(value, content, cell, error)
+                    else:
+                        names = _names(document, cell)
+                        shown = await showing.show(outcome, caller.seconds, names)
+                        _add(value, content, cell, outcome, shown)
+                    if value.status != "ok":
                         value.not_run = [each.id for each in cells[number:]]
                         break
         finally:
-            await document.save()
+            unsaved = await _save(document)
             self.variables_changed(kernel_id)
         if value.not_run:
             content.append(Text(f"Not run: {', '.join(value.not_run)}"))
-        return Reply(value, content, is_error=value.status != "ok")
+        if unsaved is not None:
+            _add_unsaved(value, content, unsaved)
+        return Reply(value, content, is_error=value.status != "ok" or unsaved is not None)
 
 
 def chosen(cells: Sequence[Cell], cell_ids: Sequence[str] | None, start: str | None) -> list[Cell]:
@@ -197,6 +212,31 @@ def _add(
     )
     content.append(Text(f"Cell {cell.id} [{outcome.execution_count or ' '}] {outcome.status}"))
     content.extend(shown.blocks)
+
+
+def _add_refused(value: CellsRun, content: list[Block], cell: Cell, error: ToolError) -> None:
+    """Tell why a cell could not run, beside what those before it gave."""
+    value.status = "aborted"
+    told = RunError(ename=error.code, evalue=str(error), traceback="")
+    value.cells.append(CellRun(cell_id=cell.id, status="aborted", error=told))
+    content.append(Text(f"Cell {cell.id} [ ] aborted"))
+    content.append(Text(str(error)))
+
+
+def _add_unsaved(value: CellsRun, content: list[Block], error: ToolError) -> None:
+    told = f"The outputs are not saved: {error}"
+    content.append(Text(told))
+    last = value.cells[-1]
+    last.error = last.error or RunError(ename="NotSaved", evalue=told, traceback="")
+
+
+async def _save(document: Document) -> ToolError | None:
+    """Save, and return what was in the way: it must not hide what the run gave."""
+    try:
+        await document.save()
+    except ToolError as error:
+        return error
+    return None
 
 
 async def _work(document: Document, cell: Cell, teller: Teller, ask: AskInput | None) -> Work:

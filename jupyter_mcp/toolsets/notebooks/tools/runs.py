@@ -13,11 +13,19 @@ from jupyter_mcp.toolsets.notebooks.images import scaled
 from jupyter_mcp.toolsets.notebooks.run import RunOutcome
 from jupyter_mcp.toolsets.notebooks.spooling import OutputStore, Stored
 from jupyter_mcp.toolsets.notebooks.streams import shortened, without_ansi
-from jupyter_mcp.toolsets.notebooks.tools.outputs import decoded, picture_of, readable, text_of
+from jupyter_mcp.toolsets.notebooks.tools.outputs import (
+    CALL_OUTPUTS,
+    MOST_IMAGES,
+    decoded,
+    picture_of,
+    readable,
+    text_of,
+)
 
-MOST_IMAGES = 8
-CALL_OUTPUTS = 4
-"""All text of a call together is at most this many times that of one output."""
+NOBODY_TO_ASK = (
+    "The code asks for input, and this client cannot be asked, nor can a run in the background. "
+    "Give the value in the code, or call from a client with elicitation."
+)
 
 RunStatus = Literal["ok", "error", "timeout", "dead", "cancelled", "aborted", "running"]
 
@@ -163,13 +171,10 @@ class Showing:
         told = _unhappy_end(outcome, seconds)
         if told is not None:
             return RunError(ename=told[0], evalue=told[1], traceback="")
+        if outcome.ename == "StdinNotImplementedError":  # its traceback is the kernel's own
+            return RunError(ename=outcome.ename, evalue=NOBODY_TO_ASK, traceback="")
         trace = without_ansi("\n".join(outcome.traceback))
         evalue = without_ansi(outcome.evalue)
-        if outcome.ename == "StdinNotImplementedError":
-            evalue = (
-                "The code asks for input, and this client cannot be asked. "
-                "Give the value in the code, or call from a client with elicitation."
-            )
         return RunError(
             ename=outcome.ename,
             evalue=shortened(evalue, self._most // 2),

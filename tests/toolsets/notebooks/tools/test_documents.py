@@ -151,6 +151,7 @@ async def test_a_session_from_an_empty_folder_to_a_mended_notebook(desk: Desk) -
         ("there.ipynb", "exists"),
         ("missing/new.ipynb", "not_found"),
         ("../new.ipynb", "forbidden"),
+        (".hidden.ipynb", "forbidden"),
         ("new.txt", "invalid_arguments"),
     ],
 )
@@ -258,6 +259,21 @@ async def test_a_cell_is_read_with_its_outputs_made_small(desk: Desk) -> None:
     assert whole["outputs"][2]["ename"] == "ValueError"
     with pytest.raises(Exception, match="no output 9"):
         await desk.read(uri, cell_id="a", index="9", path="nb.ipynb")
+
+
+async def test_a_cell_with_very_many_outputs_is_read_in_part(desk: Desk) -> None:
+    cell = code("show()", "a")
+    cell.outputs = [new_output("display_data", {"image/png": png(50)}) for _ in range(20)]
+    cell.outputs += [new_output("display_data", {"text/plain": "x" * 9_000}) for _ in range(500)]
+    desk.notebook(cell)
+    result = await desk.ask("cell_read", path="nb.ipynb", cell_id="a")
+    assert sum(isinstance(block, Image) for block in result.content) == 8
+    assert sum(len(getattr(block, "text", "")) for block in result.content) < 60_000
+    assert result.structured is not None
+    assert result.structured["outputs"][-1] == "470 more outputs"
+    last = result.content[-1]
+    assert isinstance(last, Link)
+    assert last.uri == "cell://a/nb.ipynb"
 
 
 async def test_a_big_notebook_is_read_in_small_pages(desk: Desk) -> None:

@@ -26,6 +26,10 @@ display({{"image/png": buffer.getvalue()}}, raw=True)
 """
 
 
+def _id(started: dict[str, Any]) -> dict[str, str]:
+    return {"kernel_id": started["kernel_id"]}
+
+
 class TestCells:
     async def test_all_cells_run_and_are_saved(self, shop: Workshop) -> None:
         file = shop.notebook(
@@ -154,6 +158,48 @@ class TestCells:
         done = await shop.do("kernel_execute", code="1 + 1", kernel_id=kernel, timeout=5)
         assert done["text"] == "2"
 
+    async def test_a_cell_that_goes_meanwhile_hides_nothing(self, shop: Workshop) -> None:
+        shop.notebook(
+            code("print('kept'); import time; time.sleep(1)", "a"),
+            code("2", "b"),
+            code("3", "c"),
+            name="gone.ipynb",
+        )
+        client = Client()
+        running = asyncio.ensure_future(shop.ask("cell_run", client, path="gone.ipynb"))
+        await until(lambda: "kept" in client.text)
+        await shop.do("cell_delete", path="gone.ipynb", cell_id="b")
+        result = await running
+        value = result.structured or {}
+        assert (result.is_error, value["status"], value["not_run"]) == (True, "aborted", ["c"])
+        assert [cell["status"] for cell in value["cells"]] == ["ok", "aborted"]
+        assert "kept" in texts(result)
+        assert "no cell 'b'" in texts(result)
+
+    async def test_a_notebook_that_goes_meanwhile_hides_nothing(self, shop: Workshop) -> None:
+        file = shop.notebook(
+            code("print('kept'); import time; time.sleep(1)", "a"), name="gone2.ipynb"
+        )
+        client = Client()
+        running = asyncio.ensure_future(shop.ask("cell_run", client, path="gone2.ipynb"))
+        await until(lambda: "kept" in client.text)
+        file.unlink()
+        result = await running
+        value = result.structured or {}
+        assert (result.is_error, value["cells"][0]["text"]) == (True, "kept")
+        assert "not saved" in value["cells"][0]["error"]["evalue"]
+        assert "not saved" in texts(result)
+        assert not file.exists()
+
+    async def test_a_display_that_another_call_updates(self, shop: Workshop) -> None:
+        file = shop.notebook(
+            code("shown = display('one', display_id=True)", "a"), name="display.ipynb"
+        )
+        ran = await shop.do("cell_run", path="display.ipynb")
+        code_ = "shown.update('two')"
+        await shop.do("kernel_execute", code=code_, kernel_id=ran["kernel_id"])
+        await until(lambda: "'two'" in file.read_text())
+
     async def test_a_kernel_that_dies(self, shop: Workshop) -> None:
         shop.notebook(code("import os; os._exit(1)", "a"), code("2", "b"), name="d.ipynb")
         result = await shop.ask("cell_run", path="d.ipynb")
@@ -235,6 +281,28 @@ class TestCode:
         assert (refused.structured or {})["error"]["ename"] == "EOFError"
         assert seen == []
         await shop.do("kernel_stop", kernel_id=kernel)
+
+    async def test_where_nobody_can_be_asked_the_remedy_is_told(self, shop: Workshop) -> None:
+        shop.notebook(code("input('Name? ')", "a"), name="stdin.ipynb")
+        result = await shop.ask("cell_run", path="stdin.ipynb")
+        assert result.is_error
+        assert "Give the value in the code" in texts(result)
+        assert "self._input_request" not in texts(result)
+
+    async def test_a_display_without_text_of_its_own(self, shop: Workshop) -> None:
+        started = await shop.do("kernel_start")
+        source = "from IPython.display import HTML, JSON, SVG\ndisplay(%s)"
+        for made, shown in [
+            ("HTML('<b>bold</b>')", "<b>bold</b>"),
+            ("JSON({'a': [1, None]})", '{"a": [1, null]}'),
+        ]:
+            ran = await shop.do("kernel_execute", code=source % made, **_id(started))
+            assert ran["text"] == shown
+        svg = "SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"/>')"
+        result = await shop.ask("kernel_execute", code=source % svg, **_id(started))
+        (link,) = links(result)
+        assert link.mime == "image/svg+xml"
+        await shop.do("kernel_stop", **_id(started))
 
     async def test_which_kernel_has_to_be_said(self, shop: Workshop) -> None:
         assert (await shop.refused("kernel_execute", code="1")).code == "invalid_arguments"
