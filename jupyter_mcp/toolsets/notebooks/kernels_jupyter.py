@@ -20,7 +20,8 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.execution import no_kernel
 
 RESTART_SECONDS = 60.0
-_DRIVE = re.compile(r"^[A-Za-z][\w-]*:")
+_DRIVE = re.compile(r"^RTC:")
+"""The drive of jupyter-collaboration; a colon in any other name belongs to the name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from jupyter_mcp.toolsets.notebooks.model import Cell, notebook_revision
 TYPING_SECONDS = 3.0
 """A person who changed a cell less than this ago is taken to be still at it."""
 
+DIGITS_OF_AN_ID = 8
+"""A number this long is the id of a cell that is gone, not a position."""
+
 REMEMBERED = 4_000
 REMEMBERED_SOURCE = 20_000
 DIFF_LINES = 40
@@ -43,7 +46,8 @@ def find(cells: Sequence[Cell], reference: str, revision: str | None = None) -> 
     for cell in cells:
         if cell.id == reference:
             return cell
-    if not (reference.isascii() and reference.isdigit()):
+    position = reference.isascii() and reference.isdigit() and len(reference) < DIGITS_OF_AN_ID
+    if not position or int(reference) >= len(cells):
         raise no_cell(reference)
     if revision is None:
         raise ToolError(
@@ -51,8 +55,6 @@ def find(cells: Sequence[Cell], reference: str, revision: str | None = None) -> 
             f"Position {reference} names no cell for certain, for cells come and go.",
             "Give the cell's id, or the revision that was read as well.",
         )
-    if int(reference) >= len(cells):
-        raise no_cell(reference)
     cell = cells[int(reference)]
     if revision not in (cell.revision, notebook_revision(cells)):
         raise conflict(cell, f"Position {reference} may hold another cell by now.", None)

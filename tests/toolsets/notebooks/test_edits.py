@@ -248,3 +248,11 @@ async def test_a_person_and_an_agent_in_different_cells_do_not_meet(live: House)
             person.type("a", f"{i}")
             await live.editor.edit("nb.ipynb", "b", Wish(source=f"b = {i}"), AGENT)
         await until(lambda: person.sources == ["9876543210a = 1", "b = 9"])
+
+
+async def test_an_id_of_digits_that_is_gone_is_no_position(home: House) -> None:
+    home.notebook(code("a = 1", "12345678"), code("b = 2", "b"))
+    await home.see()
+    await home.editor.delete("nb.ipynb", "12345678", AGENT)
+    error = await refusal(home.editor.delete("nb.ipynb", "12345678", AGENT))
+    assert (error.code, "no cell '12345678'" in str(error)) == ("not_found", True)

@@ -48,6 +48,23 @@ async def test_a_notebook_keeps_the_kernel_it_has(shop: Workshop) -> None:
     assert await shop.app.session_manager.list_sessions() == []
 
 
+async def test_a_colon_in_a_name_is_no_drive(shop: Workshop) -> None:
+    shop.notebook(code("1", "a"), name="Week1:intro.ipynb")
+    shop.notebook(code("1", "a"), name="intro.ipynb")
+    week = (await shop.do("kernel_start", path="Week1:intro.ipynb"))["kernel_id"]
+    intro = await shop.do("kernel_start", path="intro.ipynb")
+    assert intro["new"]
+    listed = {each["kernel_id"]: each["paths"] for each in (await shop.do("kernel_list"))["kernels"]}
+    assert listed[week] == ["Week1:intro.ipynb"]
+    for kernel_id in (week, intro["kernel_id"]):
+        await shop.do("kernel_stop", kernel_id=kernel_id)
+
+
+async def test_no_kernel_is_bound_to_a_notebook_that_is_missing(shop: Workshop) -> None:
+    error = await shop.refused("kernel_start", path="missing.ipynb", name="python3")
+    assert error.code == "not_found"
+
+
 async def test_an_unknown_name_tells_the_known_ones(shop: Workshop) -> None:
     error = await shop.refused("kernel_start", name="fortran")
     assert error.code == "not_found"
