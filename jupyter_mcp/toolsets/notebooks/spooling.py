@@ -8,6 +8,7 @@ the event loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import mimetypes
 import secrets
 from collections.abc import Awaitable, Callable
@@ -61,7 +62,7 @@ class OutputStore:
 
     def open_text(self) -> TextSpool:
         """Begin a text whose length nobody knows yet."""
-        return TextSpool(self._folder, self._run)
+        return TextSpool(self._folder, self._run, self.tidy)
 
     async def save(self, data: bytes, mime: str) -> Stored:
         """Write `data` and return where it can be read."""
@@ -100,7 +101,10 @@ class OutputStore:
     def _tidy(self) -> None:
         if not self._folder.is_dir():
             return
-        files = [(path.stat(), path) for path in self._folder.iterdir()]
+        files = []
+        for path in self._folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # another thread tidies as well
+                files.append((path.stat(), path))
         total = sum(status.st_size for status, _ in files)
         for status, path in sorted(files, key=lambda each: each[0].st_mtime_ns):
             if total <= self._most:
@@ -115,11 +119,13 @@ class TextSpool:
     Args:
         folder: Where to put it.
         run: Runs blocking work on a thread.
+        tidy: Makes room for it among the others, once it is whole.
     """
 
-    def __init__(self, folder: Path, run: Run) -> None:
+    def __init__(self, folder: Path, run: Run, tidy: Callable[[], Awaitable[None]]) -> None:
         self._folder = folder
         self._run = run
+        self._tidy = tidy
         self._id = new_id("text/plain")
         self._pending: list[str] = []
         self._pending_size = 0
@@ -141,6 +147,7 @@ class TextSpool:
         if self._writing is not None:
             await self._writing
         size = await self._write()
+        await self._tidy()
         return Stored(self._id, "text/plain", size)
 
     async def _write(self) -> int:

@@ -73,3 +73,13 @@ async def test_the_oldest_make_room(tmp_path: Path, executor: Executor) -> None:
         os.utime(tmp_path / saved[-1].id, (number, number))
     await store.tidy()
     assert sorted(os.listdir(tmp_path)) == sorted(stored.id for stored in saved[-2:])
+
+
+async def test_a_text_makes_room_too(tmp_path: Path, executor: Executor) -> None:
+    store = OutputStore(tmp_path, executor.run, most=25)
+    old = await store.save(b"1" * 20, "text/plain")
+    os.utime(tmp_path / old.id, (1, 1))
+    spool = store.open_text()
+    spool.write("2" * 20)
+    stored = await spool.close()
+    assert os.listdir(tmp_path) == [stored.id]
