@@ -121,7 +121,7 @@ class House:
     async def see(self, name: str = "nb.ipynb", who: Who = AGENT) -> list[Cell]:
         """Read the notebook as an agent does, so that it counts as seen."""
         cells = await self.cells(name)
-        self.seen.note(who.id, name, cells)
+        self.seen.note(who.reader, name, cells)
         return cells
 
     @asynccontextmanager

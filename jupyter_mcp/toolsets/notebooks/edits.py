@@ -207,7 +207,7 @@ class Editor:
         document = await self._documents.open(path)
         async with self._lock(document.path):
             edited = await self._apply(document, plan)
-            self._seen.note(who.id, document.path, [edited.cell])
+            self._seen.note(who.reader, document.path, [edited.cell])
             if edited.change is not None:
                 await self._log.add(document.path, edited.change, who, undoes)
         return edited
@@ -243,7 +243,7 @@ class Editor:
         cell: Cell,
         revision: str | None,
     ) -> None:
-        last = self._seen.revision(who.id, document.path, cell.id)
+        last = self._seen.revision(who.reader, document.path, cell.id)
         known = revision or last
         base = self._seen.source(document.path, cell.id, known) if known else None
         guard(cells, cell, revision, (last, document.idle_seconds(cell.id)), base)

@@ -42,6 +42,11 @@ class Who:
     client: str = ""
     call_id: str = ""
 
+    @property
+    def reader(self) -> str:
+        """Who remembers what was read: two programs of one person do not read for each other."""
+        return f"{self.id}\0{self.client}"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

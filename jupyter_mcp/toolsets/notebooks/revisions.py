@@ -98,16 +98,16 @@ class Seen:
         self._revisions: OrderedDict[tuple[str, str, str], str] = OrderedDict()
         self._sources: OrderedDict[tuple[str, str, str], str] = OrderedDict()
 
-    def note(self, principal: str, path: str, cells: Iterable[Cell]) -> None:
-        """Remember that `principal` was shown `cells` of the notebook `path`."""
+    def note(self, reader: str, path: str, cells: Iterable[Cell]) -> None:
+        """Remember that `reader` (see `Who.reader`) was shown `cells` of the notebook `path`."""
         for cell in cells:
-            _put(self._revisions, (principal, path, cell.id), cell.revision)
+            _put(self._revisions, (reader, path, cell.id), cell.revision)
             if len(cell.source) <= REMEMBERED_SOURCE:
                 _put(self._sources, (path, cell.id, cell.revision), cell.source)
 
-    def revision(self, principal: str, path: str, cell_id: str) -> str | None:
-        """Return the revision that `principal` last saw, if that is remembered."""
-        return self._revisions.get((principal, path, cell_id))
+    def revision(self, reader: str, path: str, cell_id: str) -> str | None:
+        """Return the revision that `reader` last saw, if that is remembered."""
+        return self._revisions.get((reader, path, cell_id))
 
     def source(self, path: str, cell_id: str, revision: str) -> str | None:
         """Return the source of a revision that somebody was shown, if that is remembered."""

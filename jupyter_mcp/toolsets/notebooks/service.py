@@ -110,7 +110,7 @@ class NotebookService:
             taken = {cell.id for cell in made}
             made.append(Cell(id=new_id(taken), cell_type=cell_type, source=clean(source)))
         await self._need_folders().create(path, made)
-        self.seen.note(who.id, path, made)
+        self.seen.note(who.reader, path, made)
         await self.log.add(path, Change("create", "", None, None), who)
         return made
 
@@ -124,7 +124,7 @@ class NotebookService:
         path, cells = await self.cells(path)
         read = page(path, cells, detail, cursor)
         shown = {summary.id for summary in read.cells}
-        self.seen.note(who.id, path, (cell for cell in cells if cell.id in shown))
+        self.seen.note(who.reader, path, (cell for cell in cells if cell.id in shown))
         return read
 
     async def cell(
@@ -137,7 +137,7 @@ class NotebookService:
         """
         path, cells = await self.cells(path)
         cell = find(cells, cell_id, revision)
-        self.seen.note(who.id, path, [cell])
+        self.seen.note(who.reader, path, [cell])
         return path, cell
 
     async def content(self, path: str) -> Raw:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +257,14 @@ async def test_an_id_of_digits_that_is_gone_is_no_position(home: House) -> None:
     await home.editor.delete("nb.ipynb", "12345678", AGENT)
     error = await refusal(home.editor.delete("nb.ipynb", "12345678", AGENT))
     assert (error.code, "no cell '12345678'" in str(error)) == ("not_found", True)
+
+
+async def test_two_programs_of_one_person_do_not_overwrite_each_other(home: House) -> None:
+    home.notebook(code("a = 1", "a"))
+    second = replace(AGENT, client="another program")
+    await home.see()
+    await home.see(who=second)
+    await home.editor.edit("nb.ipynb", "a", Wish(source="a = 2"), second)
+    error = await refusal(home.editor.edit("nb.ipynb", "a", Wish(source="a = 3"), AGENT))
+    assert error.code == "conflict"
+    assert await home.sources() == ["a = 2"]
