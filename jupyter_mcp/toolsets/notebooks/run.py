@@ -75,6 +75,7 @@ class RunOutcome:
         began: Whether the kernel began it.
         interrupting: Whether the kernel still works on it although it was interrupted.
         restarted: Whether the kernel was restarted on purpose under it.
+        unasked: Why the code's last question got no answer; empty if it got one.
     """
 
     status: Status
@@ -88,6 +89,7 @@ class RunOutcome:
     began: bool = True
     interrupting: bool = False
     restarted: bool = False
+    unasked: str = ""
 
 
 class Run:
@@ -107,6 +109,7 @@ class Run:
         self.abandoned = False
         self.dead = False
         self.restarted = False
+        self.unasked = ""
         self.count: int | None = None
         self._inputs: asyncio.Queue[Message] = asyncio.Queue()
         self._connection: Connection | None = None
@@ -192,6 +195,7 @@ class Run:
             began=self.begun.is_set(),
             interrupting=self.sent and not self.done.is_set(),
             restarted=self.restarted,
+            unasked=self.unasked,
         )
 
     def _status(self) -> Status:
@@ -206,9 +210,11 @@ class Run:
     async def _ask(self, prompt: str, password: bool) -> str:
         if self.work.ask_input is None:
             return END_OF_INPUT
+        self.unasked = ""
         try:
             return await self.work.ask_input(prompt, password)
-        except ToolError:
+        except ToolError as error:
+            self.unasked = str(error)
             return END_OF_INPUT
         except Exception:  # noqa: BLE001 - a kernel that waits for ever would be worse
             _log.exception("Nobody could be asked for the input of a cell.")

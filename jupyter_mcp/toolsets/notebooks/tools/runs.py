@@ -175,6 +175,8 @@ class Showing:
             return RunError(ename=outcome.ename, evalue=NOBODY_TO_ASK, traceback="")
         trace = without_ansi("\n".join(outcome.traceback))
         evalue = without_ansi(outcome.evalue)
+        if outcome.unasked and outcome.ename == "EOFError":
+            trace, evalue = f"{trace}: {outcome.unasked}", outcome.unasked
         return RunError(
             ename=outcome.ename,
             evalue=shortened(evalue, self._most // 2),
@@ -192,7 +194,10 @@ def _unhappy_end(outcome: RunOutcome, seconds: float | None) -> tuple[str, str] 
                 "Call kernel_restart if it does not come back by itself, and run the cells anew."
             )
         case "timeout" if not outcome.began:
-            return "Timeout", f"The kernel was busy for {seconds:g} seconds; this was not begun."
+            return "Timeout", (
+                f"The kernel was busy for {seconds:g} seconds; this was not begun. "
+                "Wait for it (kernel_list), or end what runs with kernel_interrupt."
+            )
         case "timeout" if outcome.interrupting:
             return "Timeout", (
                 f"Interrupted after {seconds:g} seconds, still interrupting: the code does not "

@@ -272,6 +272,7 @@ class TestCode:
             "kernel_execute", Client(lambda _: {"action": "decline"}), code=name, kernel_id=kernel
         )
         assert (declined.structured or {})["error"]["ename"] == "EOFError"
+        assert "The person gave no input." in texts(declined)
         mute = await shop.ask("kernel_execute", code=name, kernel_id=kernel)
         assert (mute.structured or {})["error"]["ename"] == "StdinNotImplementedError"
         assert "this client cannot be asked" in (mute.structured or {})["error"]["evalue"]
@@ -279,6 +280,7 @@ class TestCode:
         secret = "import getpass; getpass.getpass('word? ')"
         refused = await shop.ask("kernel_execute", Client(answer), code=secret, kernel_id=kernel)
         assert (refused.structured or {})["error"]["ename"] == "EOFError"
+        assert "Run it in JupyterLab." in texts(refused)
         assert seen == []
         await shop.do("kernel_stop", kernel_id=kernel)
 
@@ -303,6 +305,19 @@ class TestCode:
         (link,) = links(result)
         assert link.mime == "image/svg+xml"
         await shop.do("kernel_stop", **_id(started))
+
+    async def test_a_kernel_that_stays_busy(self, shop: Workshop) -> None:
+        started = await shop.do("kernel_start")
+        client = Client()
+        slow = "print('begun', flush=True); import time; time.sleep(25)"
+        running = asyncio.ensure_future(
+            shop.ask("kernel_execute", client, code=slow, **_id(started))
+        )
+        await until(lambda: "begun" in client.text)
+        late = await shop.ask("kernel_execute", code="1", timeout=0.3, **_id(started))
+        assert "end what runs with kernel_interrupt" in texts(late)
+        await shop.do("kernel_stop", **_id(started))
+        assert (await running).is_error
 
     async def test_which_kernel_has_to_be_said(self, shop: Workshop) -> None:
         assert (await shop.refused("kernel_execute", code="1")).code == "invalid_arguments"
