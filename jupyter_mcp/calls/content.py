@@ -120,9 +120,13 @@ class Result:
 
     @classmethod
     def from_error(cls, error: ToolError) -> Result:
-        """Make the failed result that tells `error` to people and programs."""
+        """Make the failed result that tells `error` to people and programs.
+
+        A diff among the error's data is a block of its own, for clients that show text only.
+        """
+        diff = error.data.get("diff")
         return cls(
-            content=(Text(str(error)),),
+            content=(Text(str(error)), *((Text(diff),) if isinstance(diff, str) else ())),
             structured={"error": error.to_json()},
             is_error=True,
             error=error,

@@ -41,6 +41,11 @@ def test_an_error_is_told_in_text_and_in_structure() -> None:
     }
 
 
+def test_the_diff_of_a_conflict_is_shown_as_text_too() -> None:
+    result = Result.from_error(ToolError("conflict", "It changed.", data={"diff": "- a\n+ b"}))
+    assert result.content == (Text("It changed."), Text("- a\n+ b"))
+
+
 def test_a_result_survives_its_json() -> None:
     result = Result((Text("a"), Image(b"\x00", "image/png")), {"x": 1}, is_error=True)
     assert Result.from_json(result.to_json()) == result

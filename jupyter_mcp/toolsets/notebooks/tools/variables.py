@@ -11,6 +11,8 @@ from jupyter_mcp.toolsets.notebooks.tools.kernels import KernelId, KernelTools, 
 from jupyter_mcp.toolsets.notebooks.variables import Variables
 
 LOOK_SECONDS = 10.0
+LISTED = 300
+"""How many variables one list names; more would flood a model's context."""
 
 Wait = Annotated[float, Field(gt=0, le=600, description="Seconds to wait for a busy kernel")]
 
@@ -54,7 +56,11 @@ class VariableTools(KernelTools):
         """Name, type and summary of a Python kernel's variables, without running a cell."""
         kernel = await self.kernels.find(kernel_id, path)
         found = await Variables(self.engine).listed(kernel, timeout)
-        return VariableList(kernel_id=kernel, variables=[Variable(**each) for each in found])
+        variables = [Variable(**each) for each in found[:LISTED]]
+        if more := len(found) - len(variables):
+            summary = f"{more} more; variable_inspect shows one by its name"
+            variables.append(Variable(name="…", type="", summary=summary))
+        return VariableList(kernel_id=kernel, variables=variables)
 
     @tool(scope="read", title="Inspect a variable")
     async def variable_inspect(

@@ -126,7 +126,8 @@ class TestCells:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert shop.outputs("a", "c.ipynb")[0]["text"] in ("begun\n", ["begun\n"])
-        assert shop.outputs("a", "c.ipynb")[1]["ename"] == "KeyboardInterrupt"
+        # A second signal may hit IPython while it prints the traceback of the first.
+        assert shop.outputs("a", "c.ipynb")[-1]["ename"] == "KeyboardInterrupt"
         done = await shop.do("kernel_execute", code="1 + 1", kernel_id=kernel, timeout=5)
         assert done["text"] == "2"
 

@@ -166,3 +166,13 @@ async def test_paths(name: str, path: list[Any]) -> None:
 async def test_no_paths(name: str) -> None:
     with pytest.raises(ToolError):
         steps(name)
+
+
+async def test_a_crowd_of_variables_is_cut_and_said_to_be(shop: Workshop) -> None:
+    kernel_id = (await shop.do("kernel_start"))["kernel_id"]
+    code = "for n in range(1000): globals()[f'v{n:04}'] = n"
+    await shop.do("kernel_execute", kernel_id=kernel_id, code=code)
+    variables = (await shop.do("variables_list", kernel_id=kernel_id))["variables"]
+    assert len(variables) == 301
+    assert "701 more" in variables[-1]["summary"]
+    await shop.do("kernel_stop", kernel_id=kernel_id)
