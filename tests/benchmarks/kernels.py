@@ -28,8 +28,9 @@ async def measure(home: Path, smoke: bool) -> list[Row]:
     """Measure execution through the door on one server."""
     with measured_server(home) as server:
         rows = [await _round_trip(server, 10 if smoke else 200)]
-        rows += await _interleaved(server, 40 if smoke else 1000)
         await late_p99(server)
+        rows += await _interleaved(server, 40 if smoke else 1000)
+        rows.append(Row("event-loop lag p99 during those runs", await late_p99(server), "ms", 20))
         for kind in ("sleep",) if smoke else LONG_CELLS:
             rows.append(await _after_cancel(server, kind, 0.5 if smoke else 2.0))
         rows.append(Row("event-loop lag p99 during the cancels", await late_p99(server), "ms", 20))

@@ -98,7 +98,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = subprocess.run(listed, cwd=PROJECT, capture_output=True, text=True, check=True)
     for name in filter(None, names.stdout.split("\0")):
         source = PROJECT / name
-        if source.is_file() and not name.startswith(("tests/", "docs/", "notebooks/")):
+        if source.is_file() and not name.startswith(("tests/", "docs/")):
             copy = target / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(source.read_bytes())
@@ -139,7 +139,7 @@ def test_a_wheel_carries_the_panel_and_what_jupyter_looks_for(built: Path) -> No
     assert f"{PANEL}/install.json" in names
     assert any(name.startswith(f"{PANEL}/static/remoteEntry.") for name in names)
     assert "etc/jupyter/jupyter_server_config.d/jupyter_mcp.json" in names
-    assert "jupyter_mcp/py.typed" in names
+    assert {"jupyter_mcp/py.typed", "jupyter_mcp/notebooks/demo.ipynb"} <= set(names)
     assert not [name for name in names if name.endswith((".ts", ".tsx"))]
 
 
