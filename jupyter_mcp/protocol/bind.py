@@ -222,7 +222,6 @@ def request_of(context: Context) -> Request:
         notify=_notifier(context),
         ask=None if modern else _asker(context),
         log_level=level,
-        close_stream=context.close_sse_stream,
     )
 
 

@@ -32,7 +32,6 @@ class Request:
         ask: Sends a request to the client and returns its result; None where the protocol has no
             such thing (2026-07-28), so that questions go by multi-round-trip results.
         log_level: The lowest severity that the client wants to see; None for no log at all.
-        close_stream: Ends this request's stream so that the client has to come back for the rest.
     """
 
     caller: Caller
@@ -42,7 +41,6 @@ class Request:
     notify: Notify = _nowhere
     ask: Ask | None = None
     log_level: str | None = None
-    close_stream: Callable[[], Awaitable[None]] | None = None
 
     @property
     def is_modern(self) -> bool:

@@ -33,7 +33,9 @@ def starter_in(folder: Path, built: list[str]) -> Starter:
 
 
 async def test_stop_without_start(tmp_path: Path) -> None:
-    await starter_in(tmp_path, []).stop()
+    built: list[str] = []
+    await starter_in(tmp_path, built).stop()
+    assert built == []
 
 
 async def test_first_requests_share_one_start(tmp_path: Path) -> None:

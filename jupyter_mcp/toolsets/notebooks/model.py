@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 REVISION_DIGITS = 12
-CELL_TYPES = ("code", "markdown", "raw")
 
 Output: TypeAlias = Mapping[str, Any]
 """An output in nbformat 4: ``output_type`` and its fields, text joined to one string."""

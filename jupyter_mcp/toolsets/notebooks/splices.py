@@ -45,13 +45,6 @@ def splices(old: str, new: str) -> list[Splice]:
     return found[::-1]
 
 
-def spliced(text: str, changes: list[Splice]) -> str:
-    """Apply `changes`, given last one first, to `text`."""
-    for change in changes:
-        text = text[: change.start] + change.inserted + text[change.start + change.deleted :]
-    return text
-
-
 def _starts(lines: list[str]) -> list[int]:
     starts = [0]
     for line in lines:

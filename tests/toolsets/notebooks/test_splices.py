@@ -6,10 +6,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jupyter_mcp.toolsets.notebooks.panel_jupyter import utf16_splices
-from jupyter_mcp.toolsets.notebooks.splices import MAX_LINES, Splice, spliced, splices
+from jupyter_mcp.toolsets.notebooks.splices import MAX_LINES, Splice, splices
 from jupyter_mcp.toolsets.notebooks.ydoc_jupyter import splice_text
 
 TEXT = st.text(alphabet="ab é😀\n\r\u2028", max_size=60)
+
+
+def spliced(text: str, changes: list[Splice]) -> str:
+    """Apply `changes`, given last one first, to `text`."""
+    for change in changes:
+        text = text[: change.start] + change.inserted + text[change.start + change.deleted :]
+    return text
 
 
 @given(TEXT, TEXT)
