@@ -142,6 +142,11 @@ class Connection:
         """
         return bool(self.others) or not self.knows
 
+    @property
+    def listening(self) -> int:
+        """How many requests are followed, for tests and diagnostics."""
+        return len(self._listeners)
+
     async def settle(self) -> None:
         """Wait until the kernel has done what other clients asked before now.
 

@@ -96,6 +96,11 @@ class OutputArea:
         self._flushed_at = 0.0
         self._ended = False
 
+    @property
+    def spooled(self) -> bool:
+        """Whether text was left out, so that the whole is in the spool."""
+        return self._spool is not None
+
     def begin(self) -> None:
         """Show the cell as running, its old outputs gone."""
         self._displays.forget_place(self.place)

@@ -18,7 +18,6 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.contents_jupyter import ContentsDocument, ContentsStore
 from jupyter_mcp.toolsets.notebooks.model import (
     Append,
-    CellWriter,
     Delete,
     Extend,
     Replace,
@@ -248,8 +247,7 @@ async def test_a_file_in_the_middle_of_being_written_is_read_again(disk: House) 
     assert [cell.source for cell in await document.cells()] == ["a = 1"]
 
 
-async def shown(disk: House) -> tuple[Path, CellWriter]:
-    """Return the file and the writer of a cell that was run and saved with a display."""
+async def test_a_display_that_changes_after_its_run_is_saved(disk: House) -> None:
     file = disk.notebook(code("a", "a"))
     document = await disk.documents.open("nb.ipynb")
     writer = await document.writer("a")
@@ -258,17 +256,19 @@ async def shown(disk: House) -> tuple[Path, CellWriter]:
     writer.count(3)
     writer.end()
     await document.save()
-    return file, writer
-
-
-async def test_a_display_that_changes_after_its_run_is_saved(disk: House) -> None:
-    file, writer = await shown(disk)
     writer.change(Replace(0, {**HTML, "data": {"text/html": "<i>"}}))
     await until(lambda: "<i>" in file.read_text())
 
 
 async def test_a_late_change_leaves_the_outputs_of_a_newer_run_alone(disk: House) -> None:
-    file, writer = await shown(disk)
+    file = disk.notebook(code("a", "a"))
+    document = await disk.documents.open("nb.ipynb")
+    writer = await document.writer("a")
+    writer.begin()
+    writer.change(Append(HTML))
+    writer.count(3)
+    writer.end()
+    await document.save()
     newer = code("a", "a")
     newer.execution_count, newer.outputs = 4, [from_dict(STREAM)]
     disk.notebook(newer)
