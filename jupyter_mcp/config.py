@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
-from traitlets import Bool, Float, HasTraits, Integer, List, Unicode
+from traitlets import Bool, Dict, Enum, Float, HasTraits, Integer, List, Unicode
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,23 @@ class Settings:
         job_days: For how many days ended jobs are kept.
         database_url: SQLAlchemy URL; empty for SQLite in the state folder.
         state_dir: Folder of the state; empty for one below Jupyter's data folder.
+        policy_file: YAML file with roles and rules; empty for the shipped roles alone.
+        approval_seconds: For how many seconds a call waits for a person's yes; then it is denied.
+        access_token_seconds: For how many seconds an access token of ours is good.
+        rate_limits: Pairs of a glob of tool names and a limit, such as ``100/minute``, for tokens
+            of ours and for people who do not own the server.
+        owner_rate_limits: The same for the owner.
+        max_running: How many calls of one principal run at once.
+        max_waiting: How many more of them may wait for their turn.
+        retry_attempts: How often a call that changes nothing is tried when it fails in passing.
+        breaker_failures: After how many failures in a row a tool is left alone for a while.
+        breaker_seconds: For how many seconds.
+        redis_url: Redis for what several servers share; empty for this server alone.
+        audit_days: For how many days the audit is kept; 0 for ever.
+        audit_seconds: After how many seconds at most a record of the audit is on disk.
+        audit_required: Whether writes are refused while the audit cannot be written.
+        change_days: For how many days agents' changes can be looked at and undone; 0 for ever.
+        secret_store: Where secrets lie: ``auto``, ``keyring`` or ``file``.
     """
 
     toolsets: tuple[str, ...] = ()
@@ -46,6 +63,22 @@ class Settings:
     job_days: float = 7.0
     database_url: str = ""
     state_dir: str = ""
+    policy_file: str = ""
+    approval_seconds: float = 300.0
+    access_token_seconds: float = 600.0
+    rate_limits: tuple[tuple[str, str], ...] = (("*", "6000/minute"),)
+    owner_rate_limits: tuple[tuple[str, str], ...] = ()
+    max_running: int = 64
+    max_waiting: int = 256
+    retry_attempts: int = 3
+    breaker_failures: int = 5
+    breaker_seconds: float = 30.0
+    redis_url: str = ""
+    audit_days: float = 365.0
+    audit_seconds: float = 0.5
+    audit_required: bool = True
+    change_days: float = 90.0
+    secret_store: str = "auto"  # noqa: S105 - no password, a choice
 
     def state_folder(self, root: str) -> Path:
         """Return the private folder of a server with the root folder `root`, made if need be."""
@@ -101,8 +134,67 @@ class SettingsTraits(HasTraits):
         "", help="Folder for state; empty for one below Jupyter's data folder."
     ).tag(config=True)
 
+    policy_file = Unicode(
+        "", help="YAML file with roles and rules. Empty: the shipped roles, the owner as operator."
+    ).tag(config=True)
+    approval_seconds = Float(
+        300.0, min=1.0, help="Seconds that a call waits for a person's approval; then it is denied."
+    ).tag(config=True)
+    access_token_seconds = Float(
+        600.0, min=10.0, help="Seconds for which an access token is good; clients refresh it."
+    ).tag(config=True)
+    rate_limits = Dict(
+        Unicode(),
+        {"*": "6000/minute"},
+        help="Limits by glob of tool names, such as {'kernel_*': '100/minute'}, for each token and "
+        "each person who does not own the server.",
+    ).tag(config=True)
+    owner_rate_limits = Dict(Unicode(), help="The same for the owner. Default: none.").tag(
+        config=True
+    )
+    max_running = Integer(
+        64, min=1, help="Calls of one principal that run at once; more wait for their turn."
+    ).tag(config=True)
+    max_waiting = Integer(
+        256, min=0, help="Calls of one principal that may wait; more are refused."
+    ).tag(config=True)
+    retry_attempts = Integer(
+        3, min=1, help="Tries of a call that can be repeated, when it fails in passing."
+    ).tag(config=True)
+    breaker_failures = Integer(
+        5, min=1, help="Failures in a row after which a tool is left alone for a while."
+    ).tag(config=True)
+    breaker_seconds = Float(30.0, min=0.1, help="Seconds for which it is left alone.").tag(
+        config=True
+    )
+    redis_url = Unicode(
+        "", help="Redis for limits and cached results that several servers share."
+    ).tag(config=True)
+    audit_days = Float(365.0, min=0.0, help="Days for which the audit is kept; 0 for ever.").tag(
+        config=True
+    )
+    audit_seconds = Float(
+        0.5, min=0.05, help="Seconds after which a record of the audit is on disk at the latest."
+    ).tag(config=True)
+    audit_required = Bool(
+        default_value=True,
+        help="Refuse edits and runs while the audit cannot be written, as on a full disk.",
+    ).tag(config=True)
+    change_days = Float(
+        90.0, min=0.0, help="Days for which agents' changes can be undone; 0 for ever."
+    ).tag(config=True)
+    secret_store = Enum(
+        ("auto", "keyring", "file"),
+        "auto",
+        help="Where secrets lie: the system's keyring, an encrypted file, or whichever works.",
+    ).tag(config=True)
+
     def to_settings(self) -> Settings:
         """Return the traits' values as frozen settings."""
-        values: dict[str, Any] = {name: getattr(self, name) for name in Settings.__slots__}
-        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-        return Settings(**values | lists)
+        return Settings(**{name: _frozen(getattr(self, name)) for name in Settings.__slots__})
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(value.items())
+    return tuple(value) if isinstance(value, list) else value

@@ -24,6 +24,7 @@ from jupyter_mcp.calls.tool import Operation
 from jupyter_mcp.calls.toolset import Host, JupyterServices, Toolset
 from jupyter_mcp.config import Settings
 from jupyter_mcp.policies import CallLog, Deadline, authorize, validate
+from jupyter_mcp.security.trust import Ground, Trust
 from jupyter_mcp.storage import Storage
 
 _log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Runtime:
         self.executor = Executor(settings.threads)
         state = settings.state_folder(jupyter.root_dir if jupyter else "")
         self.storage = Storage(state, settings.database_url)
+        self.trust = Trust(Ground(settings, state, self.storage, self.tasks, self.executor))
         self.host = Host(
             settings=settings,
             state=state,
@@ -54,6 +56,7 @@ class Runtime:
             tasks=self.tasks,
             storage=self.storage,
             jupyter=jupyter,
+            trust=self.trust,
         )
         self.catalog = Catalog(self.events, settings.toolsets)
         self.calls = CallLog(self.events)
@@ -67,6 +70,7 @@ class Runtime:
 
     async def start(self) -> None:
         """Load the toolsets, heavy imports in a thread, and start them."""
+        await self.trust.start()
         for loaded in await self.executor.run(lambda: list(load_toolsets(self.host))):
             if isinstance(loaded, Problem):
                 self.problems.append(loaded)
@@ -84,6 +88,7 @@ class Runtime:
                 await toolset.stop()
             except Exception:  # noqa: BLE001 - all the rest has to be stopped too
                 _log.exception("Toolset '%s' failed to stop; the others go on.", toolset.name)
+        await self.trust.stop()
         await self.tasks.stop()
         self.storage.stop()
         self.executor.stop()

@@ -50,8 +50,43 @@ class Asked(Protocol):
         ...
 
     @property
+    def toolset(self) -> str:
+        """The toolset that offers it."""
+        ...
+
+    @property
     def scope(self) -> Scope:
         """What a caller must be allowed."""
+        ...
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it changes nothing."""
+        ...
+
+    @property
+    def destructive(self) -> bool:
+        """Whether it can destroy what cannot be brought back."""
+        ...
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether a second call with the same arguments changes nothing more."""
+        ...
+
+    @property
+    def open_world(self) -> bool:
+        """Whether it reaches things outside of the server."""
+        ...
+
+    @property
+    def cacheable_for(self) -> float | None:
+        """Seconds for which a result may be served again; None for never."""
+        ...
+
+    @property
+    def input_schema(self) -> Mapping[str, Any]:
+        """JSON Schema of the arguments; empty where there is none."""
         ...
 
     @property
@@ -156,5 +191,7 @@ class Call:
     """The validated arguments, filled by the validating policy."""
     progress: tuple[float, float | None, str] | None = None
     """The last progress told."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What policies found out and the audit keeps, such as the rule that decided."""
     task: asyncio.Task[Any] | None = None
     """The task that runs the call, so that a person can cancel it from outside."""

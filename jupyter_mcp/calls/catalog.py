@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from jupyter_mcp.calls.call import Principal
 from jupyter_mcp.calls.events import Events, PromptsChanged, ResourcesChanged, ToolsChanged
@@ -18,13 +18,40 @@ Kind = TypeVar("Kind", bound=Operation)
 CORE = ("notebooks", "jobs")
 """The toolsets of the default view: about twenty tools, small enough for any model's context."""
 
+VIEWS_LIMIT = 256
+"""How many views are kept: a token may narrow what it sees to anything."""
+
 NAME_LIMIT = 128
 """The most characters of a tool's name (MCP: tools, tool names)."""
 
 
+class Sight(Protocol):
+    """Decides what a principal sees; the same policy decides what it may do."""
+
+    def key(self, principal: Principal) -> Hashable:
+        """Return what stands for all principals that see the same."""
+        ...
+
+    def sees(self, principal: Principal, operation: Operation) -> bool:
+        """Return whether there are arguments with which `principal` may use `operation`."""
+        ...
+
+
+class SightByScope:
+    """Everybody sees what their scopes allow."""
+
+    def key(self, principal: Principal) -> Hashable:
+        """Return the scopes."""
+        return principal.scopes
+
+    def sees(self, principal: Principal, operation: Operation) -> bool:
+        """Return whether the principal holds the operation's scope."""
+        return operation.scope in principal.scopes
+
+
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one kind of caller sees: the same for all principals with the same scopes.
+    """What one kind of caller sees: the same for all principals with the same key of `Sight`.
 
     Args:
         key: Identifies the view together with the catalog's version.
@@ -34,7 +61,7 @@ class View:
         memo: Where a door keeps bytes that it made from this view.
     """
 
-    key: tuple[frozenset[str], frozenset[str]]
+    key: tuple[Hashable, frozenset[str]]
     version: int
     toolsets: tuple[Toolset, ...]
     tools: dict[str, Tool]
@@ -50,14 +77,18 @@ class Catalog:
     Args:
         events: Where changes of the catalog are published.
         allowed: The toolsets that an administrator named; empty for no restriction.
+        sight: Decides who sees what.
     """
 
-    def __init__(self, events: Events, allowed: Iterable[str] = ()) -> None:
+    def __init__(
+        self, events: Events, allowed: Iterable[str] = (), sight: Sight | None = None
+    ) -> None:
         self._events = events
+        self._sight = sight or SightByScope()
         self._allowed = frozenset(allowed)
         self._toolsets: dict[str, Toolset] = {}
         self._tools: dict[str, Tool] = {}
-        self._views: dict[tuple[frozenset[str], frozenset[str]], View] = {}
+        self._views: dict[tuple[Hashable, frozenset[str]], View] = {}
         self.version = 0
 
     @property
@@ -119,10 +150,12 @@ class Catalog:
     def view(self, principal: Principal, selection: frozenset[str] | None = None) -> View:
         """Return what `principal` sees of the toolsets in `selection`."""
         chosen = self.selection() if selection is None else selection
-        key = (principal.scopes, chosen)
+        key = (self._sight.key(principal), chosen)
         view = self._views.get(key)
         if view is None:
-            view = self._views[key] = self._make_view(key)
+            while len(self._views) >= VIEWS_LIMIT:
+                self._views.pop(next(iter(self._views)))
+            view = self._views[key] = self._make_view(key, principal)
         return view
 
     def tool(self, name: str, selection: frozenset[str]) -> Tool:
@@ -145,10 +178,10 @@ class Catalog:
             f"Did you mean {' or '.join(near)}?" if near else "The list of tools says what is.",
         )
 
-    def _make_view(self, key: tuple[frozenset[str], frozenset[str]]) -> View:
-        scopes, chosen = key
-        toolsets = tuple(toolset for toolset in self.toolsets if toolset.name in chosen)
-        seen = [op for ts in toolsets for op in ts.operations if op.scope in scopes]
+    def _make_view(self, key: tuple[Hashable, frozenset[str]], principal: Principal) -> View:
+        toolsets = tuple(toolset for toolset in self.toolsets if toolset.name in key[1])
+        sees = self._sight.sees
+        seen = [op for ts in toolsets for op in ts.operations if sees(principal, op)]
         return View(
             key=key,
             version=self.version,

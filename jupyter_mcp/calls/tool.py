@@ -183,6 +183,12 @@ class Operation:
         description: What it does, for people and models.
         context: The parameter that gets the `Context`.
         timeout: Seconds after which a call is cancelled.
+        read_only: Whether it changes nothing.
+        destructive: Whether it can destroy what cannot be brought back.
+        idempotent: Whether a second call with the same arguments changes nothing more.
+        open_world: Whether it reaches things outside of the server.
+        cacheable_for: Seconds for which a result may be served again.
+        input_schema: JSON Schema 2020-12 of the arguments.
     """
 
     kind: ClassVar[str] = "operation"
@@ -195,6 +201,12 @@ class Operation:
     description: str = ""
     context: str | None = None
     timeout: float | None = None
+    read_only: bool = True
+    destructive: bool = False
+    idempotent: bool = False
+    open_world: bool = False
+    cacheable_for: float | None = None
+    input_schema: Mapping[str, Any] = field(default_factory=dict)
 
     async def run(self, call: Call, context: Context, executor: Executor) -> Result:
         """Call the function with the validated values and shape what it returns."""
@@ -217,14 +229,9 @@ class Tool(Operation):
     """A tool of the catalog."""
 
     kind: ClassVar[str] = "tool"
-    input_schema: Mapping[str, Any]
     output_schema: Mapping[str, Any] | None = None
     dump: Callable[[Any], Any] = text_of
     read_only: bool = False
-    destructive: bool = False
-    idempotent: bool = False
-    open_world: bool = False
-    cacheable_for: float | None = None
     long_running: bool = False
     icon: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)

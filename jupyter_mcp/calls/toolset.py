@@ -52,6 +52,7 @@ class JupyterServices:
         ydoc: The ``jupyter_server_ydoc`` extension app; None without collaboration.
         panel: The connected panels; None without a server.
         root_dir: The server's root folder.
+        event_logger: Jupyter's event logger; None without a server.
     """
 
     contents_manager: Any
@@ -61,6 +62,7 @@ class JupyterServices:
     ydoc: Any = None
     panel: Panel | None = None
     root_dir: str = ""
+    event_logger: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Host:
         tasks: The owner of background tasks.
         storage: The database (`jupyter_mcp.storage.Storage`), opened at first use.
         jupyter: The Jupyter server's parts; None where there is no server.
+        trust: The services of trust (`jupyter_mcp.security.trust.Trust`).
     """
 
     settings: Any
@@ -84,6 +87,7 @@ class Host:
     tasks: Supervisor
     storage: Any
     jupyter: JupyterServices | None = None
+    trust: Any = None
 
     @property
     def root(self) -> Path | None:

@@ -11,7 +11,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
@@ -35,6 +35,7 @@ class Server:
         found_by: How it was found, for people.
         root: The server's root folder, where known.
         pid: Its process, where known.
+        key: What shows that the person at this machine asks, and not an agent with the token.
     """
 
     url: str
@@ -42,6 +43,7 @@ class Server:
     found_by: str = "given"
     root: str = ""
     pid: int = 0
+    key: str = field(default="", repr=False)
 
     @property
     def base_url(self) -> str:
@@ -60,6 +62,12 @@ class Server:
     def is_local(self) -> bool:
         """Whether it listens on this machine's loopback."""
         return urlsplit(self.url).hostname in {"localhost", "127.0.0.1", "::1"}
+
+    def as_person(self) -> Server:
+        """Return this server with the key of the person at this machine, where there is one."""
+        same = (server for server in running_servers() if _same(self, server))
+        key = self.key or next((server.key for server in same if server.key), "")
+        return replace(self, token=key) if key else self
 
     def with_toolsets(self, toolsets: str) -> Server:
         """Return the server with the toolsets that a client asks for in the URL."""
@@ -171,9 +179,17 @@ def _read(file: Path) -> Server | None:
             found_by="running server",
             root=info.get("root_dir") or "",
             pid=int(info.get("pid") or 0),
+            key=_key(file.with_name(file.name.replace("jpserver-", "jupyter-mcp-"))),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _key(file: Path) -> str:
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _endpoint(scheme: str, address: str, path: str) -> str:

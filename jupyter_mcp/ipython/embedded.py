@@ -21,7 +21,7 @@ from jupyter_mcp.ipython.door import OnAsk, OnProgress
 from jupyter_mcp.ipython.failure import CallError, from_json
 from jupyter_mcp.ipython.result import CallResult
 from jupyter_mcp.ipython.schema import ToolInfo
-from jupyter_mcp.security.principal import Principal
+from jupyter_mcp.security.principal import Kind, Principal
 
 NOTICE = (
     "No Jupyter server with the extension here, so the tools run inside this process, on files "
@@ -36,17 +36,30 @@ class EmbeddedDoor:
     Args:
         root: The folder whose files the tools see; the current one by default.
         ask: Answers what a running tool asks; None when nobody can.
+        settings: The settings of the runtime.
+        kind: Who calls: the ``owner`` of these files, or the ``person`` who decides about trust.
+        toolsets: The toolsets to use, joined by commas, or ``all``; empty for the core.
     """
 
     protocol = "none, in this process"
 
-    def __init__(self, root: Path | None = None, ask: OnAsk | None = None) -> None:
+    def __init__(
+        self,
+        root: Path | None = None,
+        ask: OnAsk | None = None,
+        *,
+        settings: Settings | None = None,
+        kind: Kind = "owner",
+        toolsets: str = "",
+    ) -> None:
+        self._settings = settings or Settings()
+        self._toolsets = toolsets
         self.root = (root or Path.cwd()).resolve()
         self._ask = ask
         self._runtime: Any = None
         self._opening = asyncio.Lock()
         name = _user()
-        self._principal = Principal(id=f"user:{name}", name=name)
+        self._principal = Principal(id=f"user:{name}", name=name, kind=kind)
 
     @property
     def place(self) -> str:
@@ -58,7 +71,9 @@ class EmbeddedDoor:
         runtime = await self._open()
         return [
             ToolInfo(tool.name, tool.description, tool.title or "", tool.input_schema)
-            for tool in runtime.catalog.view(self._principal).tools.values()
+            for tool in runtime.catalog.view(
+                self._principal, self._selection(runtime)
+            ).tools.values()
         ]
 
     async def call(
@@ -68,7 +83,12 @@ class EmbeddedDoor:
         runtime = await self._open()
         started = time.perf_counter()
         result = await runtime.call_tool(
-            name, arguments, self._principal, "embedded", channel=_Channel(on_progress, self._ask)
+            name,
+            arguments,
+            self._principal,
+            "embedded",
+            selection=self._selection(runtime),
+            channel=_Channel(on_progress, self._ask),
         )
         if result.error is not None:
             raise from_json(result.error.to_json())
@@ -108,9 +128,13 @@ class EmbeddedDoor:
                 self._runtime = await self._start()
         return self._runtime
 
+    def _selection(self, runtime: Any) -> frozenset[str]:
+        chosen: frozenset[str] = runtime.catalog.selection(self._toolsets or None)
+        return chosen
+
     async def _start(self) -> Any:
         make = await asyncio.to_thread(_load)
-        runtime = make(self.root)
+        runtime = make(self._settings, self.root)
         await runtime.start()
         return runtime
 
@@ -151,8 +175,8 @@ def _load() -> Any:
     from jupyter_mcp.ipython.services_jupyter import services
     from jupyter_mcp.runtime import Runtime
 
-    def make(root: Path) -> Runtime:
-        return Runtime(Settings(), services(root))
+    def make(settings: Settings, root: Path) -> Runtime:
+        return Runtime(settings, services(root))
 
     return make
 

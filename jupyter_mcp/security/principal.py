@@ -9,6 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["person", "owner", "user", "client"]
+"""What was shown: proof that the owner sits at this machine, the owner's token, somebody else's
+login, or a token of ours."""
 
 ALL_SCOPES = frozenset({"read", "edit", "execute", "admin"})
 """Everything that a caller can be allowed; the owner of a single-user server holds all."""
@@ -26,12 +31,29 @@ class Principal:
         name: The name to show.
         scopes: What it may do.
         credential: Hash of the credential that was shown, to which sessions are bound.
+        kind: What was shown. A ``person`` is the owner by a browser's login or by the key file
+            that only the owner's account can read: the one who may approve what an agent asks.
+        groups: The groups that Jupyter or JupyterHub put the caller in.
+        roles: Roles that come with the credential; a policy may name others.
+        token: Identifier of the token of ours that was shown; empty for all else.
+        maker: Who made that token: it can never do more.
+        toolsets: The toolsets that the token is limited to; None for all.
+        notebooks: Globs of the paths that the token is limited to; empty for all.
+        expires: Unix time at which the credential ends; None when it has no end.
     """
 
     id: str
     name: str
     scopes: frozenset[str] = ALL_SCOPES
     credential: str = ""
+    kind: Kind = "owner"
+    groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    token: str = ""
+    maker: Principal | None = None
+    toolsets: frozenset[str] | None = None
+    notebooks: tuple[str, ...] = ()
+    expires: float | None = None
 
 
 def fingerprint(credential: str) -> str:
@@ -47,7 +69,11 @@ def scopes_from_hub(hub_scopes: Iterable[str]) -> frozenset[str]:
     do in JupyterLab, that is everything. JupyterHub expands sub-scopes itself and may add a filter
     (``custom:mcp:read!user=ann``).
     """
-    ours = {s.removeprefix(HUB_SCOPE_PREFIX) for s in hub_scopes if s.startswith(HUB_SCOPE_PREFIX)}
-    if not ours:
-        return ALL_SCOPES
-    return ALL_SCOPES & {scope.split("!", 1)[0] for scope in ours}
+    ours = scopes_named(hub_scopes)
+    return ALL_SCOPES & ours if ours else ALL_SCOPES
+
+
+def scopes_named(hub_scopes: Iterable[str]) -> frozenset[str]:
+    """Return those of our scopes that a JupyterHub token carries by name."""
+    ours = (s.removeprefix(HUB_SCOPE_PREFIX) for s in hub_scopes if s.startswith(HUB_SCOPE_PREFIX))
+    return frozenset(scope.split("!", 1)[0] for scope in ours)

@@ -9,6 +9,8 @@ the resource's metadata, and because it lets a token pass with a foreign Origin.
 from __future__ import annotations
 
 import hmac
+import os
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
@@ -18,7 +20,15 @@ from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.principal import Principal, fingerprint, scopes_from_hub
+from jupyter_mcp.security.principal import (
+    ALL_SCOPES,
+    Kind,
+    Principal,
+    fingerprint,
+    scopes_from_hub,
+    scopes_named,
+)
+from jupyter_mcp.server.person import PREFIX, PersonKey
 from jupyter_mcp.server.refusal import Refused
 
 if TYPE_CHECKING:
@@ -48,9 +58,11 @@ class Door:
 
     Args:
         origins: Origins of web pages that may call, besides the server's own.
+        person: The key of whoever sits at this machine.
     """
 
-    def __init__(self, origins: tuple[str, ...]) -> None:
+    def __init__(self, origins: tuple[str, ...], person: PersonKey) -> None:
+        self._person = person
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._hosts: set[str] = set()
         self._stock: dict[type, bool] = {}
@@ -131,7 +143,7 @@ class Door:
 
     async def _identify(self, handler: JupyterHandler) -> Principal:
         provider = handler.identity_provider
-        principal = self._owner_by_token(handler, provider)
+        principal = self._by_key(handler) or self._owner_by_token(handler, provider)
         if principal is not None:
             return principal
         user = cast("User | None", await ensure_async(provider.get_user(handler)))
@@ -147,6 +159,15 @@ class Door:
                 {"WWW-Authenticate": f'Bearer resource_metadata="{metadata_url(handler)}"'},
             )
         return self._principal(handler, provider, user)
+
+    def _by_key(self, handler: JupyterHandler) -> Principal | None:
+        """Recognise the person at this machine by the key that their account can read."""
+        shown = bearer(handler)
+        if not shown.startswith(PREFIX) or not self._person.matches(shown):
+            return None
+        principal = self._person.principal
+        _enter_as(handler, User(username=principal.name, name=principal.name))
+        return principal
 
     def _owner_by_token(
         self, handler: JupyterHandler, provider: IdentityProvider
@@ -166,8 +187,7 @@ class Door:
             mark = fingerprint(shown)
             user = User(username=f"token-{mark}", name="token", display_name="Token")
             self._owner = (shown, Principal(f"token:{mark}", "token", credential=mark), user)
-        handler.current_user = handler._jupyter_current_user = self._owner[2]  # noqa: SLF001 - as above
-        handler._token_authenticated = True  # type: ignore[attr-defined]  # noqa: SLF001 - as the provider does
+        _enter_as(handler, self._owner[2])
         return self._owner[1]
 
     def _principal(
@@ -176,15 +196,15 @@ class Door:
         token = provider.get_token(handler) if handler.token_authenticated else None
         hub_user: dict[str, Any] | None = getattr(user, "hub_user", None)
         if hub_user is not None:
-            name = str(hub_user["name"])
-            scopes = scopes_from_hub(hub_user.get("scopes", ()))
-            mark = fingerprint(token or f"cookie of {name}")
-            return Principal(f"user:{name}", name, scopes, mark)
+            return _hub_principal(hub_user, token)
         if not provider.auth_enabled:
             return Principal("user:anonymous", "anonymous", credential=fingerprint("anonymous"))
         shown = user.display_name or user.name or user.username
         mark = fingerprint(token or f"cookie of {user.username}")
-        return Principal(f"user:{user.username}", shown, credential=mark)
+        name = f"user:{user.username}"
+        if not self._is_stock(type(provider)):
+            return Principal(name, shown, ALL_SCOPES - {"admin"}, mark, kind="user")
+        return Principal(name, shown, credential=mark, kind="owner" if token else "person")
 
     def _is_stock(self, provider: type[IdentityProvider]) -> bool:
         known = self._stock.get(provider)
@@ -209,6 +229,45 @@ class Door:
                     "Send the value of the _xsrf cookie in it, or use a token.",
                 ),
             ) from None
+
+
+def bearer(handler: JupyterHandler) -> str:
+    """Return the token in the Authorization header; empty where there is none."""
+    scheme, _, token = handler.request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() in ("bearer", "token") else ""
+
+
+def _enter_as(handler: JupyterHandler, user: User) -> None:
+    """Tell Jupyter's own checks whose request this is, and that no cookie brought it."""
+    handler.current_user = handler._jupyter_current_user = user  # noqa: SLF001 - Jupyter's own checks look there
+    handler._token_authenticated = True  # type: ignore[attr-defined]  # noqa: SLF001 - as the provider does
+
+
+def _hub_principal(hub_user: Mapping[str, Any], token: str | None) -> Principal:
+    """Return who a user of JupyterHub is on this server.
+
+    The one whose server it is owns it. Others came because it was shared with them; what the Hub
+    granted by our custom scopes they have, and no more than a policy says without.
+    """
+    name = str(hub_user["name"])
+    granted = hub_user.get("scopes", ())
+    scopes = scopes_from_hub(granted)
+    is_owner = name == os.environ.get("JUPYTERHUB_USER", name)
+    is_narrowed = scopes_named(granted)
+    groups = tuple(str(group) for group in hub_user.get("groups") or ())
+    mark = fingerprint(token or f"cookie of {name}")
+    if is_owner:
+        kind: Kind = "owner" if token else "person"
+        return Principal(f"user:{name}", name, scopes, mark, kind=kind, groups=groups)
+    return Principal(
+        f"user:{name}",
+        name,
+        scopes if is_narrowed else scopes - {"admin"},
+        mark,
+        kind="user",
+        groups=groups,
+        roles=("operator",) if is_narrowed else (),
+    )
 
 
 def _has_nothing_to_abuse(handler: JupyterHandler) -> bool:

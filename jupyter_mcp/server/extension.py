@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
@@ -12,6 +13,7 @@ from jupyter_mcp.config import SettingsTraits
 from jupyter_mcp.server.auth import Door
 from jupyter_mcp.server.handler import HEADERS_SETTING
 from jupyter_mcp.server.panels import Panels
+from jupyter_mcp.server.person import PersonKey
 from jupyter_mcp.server.routes import ROUTES
 from jupyter_mcp.server.starter import Starter
 
@@ -41,12 +43,14 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Add our routes to the server's."""
+        self.person.write()
         self.handlers.extend(
             (route.pattern, route.handler, {"extension": self, "route": route}) for route in ROUTES
         )
 
     async def stop_extension(self) -> None:
         """End everything, also when nothing was ever started."""
+        self.person.remove()
         self.panels.stop()
         await self.starter.stop()
 
@@ -59,10 +63,16 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
     def doors(self) -> dict[str, Door]:
         """The doors by whose pages may call."""
         return {
-            "mcp": Door(tuple(self.allow_origins)),
-            "api": Door(tuple(self.cors_origins)),
-            "own": Door(()),
+            "mcp": Door(tuple(self.allow_origins), self.person),
+            "api": Door(tuple(self.cors_origins), self.person),
+            "own": Door((), self.person),
         }
+
+    @cached_property
+    def person(self) -> PersonKey:
+        """The key of whoever sits at this machine."""
+        server: Any = self.serverapp
+        return PersonKey(Path(server.runtime_dir))
 
     @cached_property
     def panels(self) -> Panels:
@@ -88,4 +98,5 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
             ydoc=next(iter(collaboration), None),
             panel=self.panels,
             root_dir=server.root_dir,
+            event_logger=server.event_logger,
         )

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 
@@ -43,4 +55,106 @@ jobs = Table(
     Column("result", JSON),
     Index("ix_jobs_owner_started", "owner", "started"),
     Index("ix_jobs_status", "status"),
+)
+
+token_families = Table(
+    "token_families",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(200), nullable=False, doc="What the token is for, as its maker said"),
+    Column("form", String(16), nullable=False, doc="refreshing or static"),
+    Column("maker", JSON, nullable=False, doc="The principal that made it: id, name, kind, …"),
+    Column("scopes", JSON, nullable=False),
+    Column("toolsets", JSON, doc="Names; null for all"),
+    Column("notebooks", JSON, nullable=False, doc="Globs; empty for all"),
+    Column("secret_hash", String(64), nullable=False, server_default="", doc="Of a static token"),
+    Column("created", Float, nullable=False, doc="Unix time"),
+    Column("expires", Float, nullable=False, doc="Unix time, the end of the whole family"),
+    Column("used", Float, doc="When it was last shown or refreshed"),
+    Column("revoked", Float, doc="When it was ended; null while it is good"),
+    Column("reason", Text, nullable=False, server_default="", doc="Why it was ended"),
+    Index("ix_token_families_secret_hash", "secret_hash"),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("hash", String(64), primary_key=True, doc="SHA-256; the token itself is kept nowhere"),
+    Column("family", String(64), nullable=False),
+    Column("created", Float, nullable=False),
+    Column("used", Float, doc="When it was exchanged; a second time is theft"),
+    Index("ix_refresh_tokens_family", "family"),
+)
+
+switches = Table(
+    "switches",
+    metadata,
+    Column("target", String(200), primary_key=True, doc="'*' or one principal, token or client"),
+    Column("mode", String(16), nullable=False, doc="paused, read_only or ended"),
+    Column("by", String(200), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("principal", String(200), nullable=False),
+    Column("tool", String(200), nullable=False),
+    Column("arguments_hash", String(64), nullable=False),
+    Column("summary", Text, nullable=False, server_default=""),
+    Column("by", String(200), nullable=False),
+    Column("at", Float, nullable=False),
+    Index("ix_approvals_principal_tool", "principal", "tool"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, doc="Without gaps, from 1"),
+    Column("at", Float, nullable=False, doc="Unix time"),
+    Column("kind", String(32), nullable=False, doc="call, or what else happened"),
+    Column("principal", String(200), nullable=False, server_default=""),
+    Column("client", String(200), nullable=False, server_default=""),
+    Column("door", String(32), nullable=False, server_default=""),
+    Column("operation", String(200), nullable=False, server_default=""),
+    Column("outcome", String(32), nullable=False, server_default=""),
+    Column("record", Text, nullable=False, doc="All of it as canonical JSON: what is hashed"),
+    Column("hash", String(64), nullable=False, doc="SHA-256 of the hash before and the record"),
+    Index("ix_audit_at", "at"),
+    Index("ix_audit_principal_at", "principal", "at"),
+    Index("ix_audit_operation_at", "operation", "at"),
+)
+
+audit_anchors = Table(
+    "audit_anchors",
+    metadata,
+    Column("id", Integer, primary_key=True, doc="The last record that retention took away"),
+    Column("hash", String(64), nullable=False, doc="Its hash, with which the chain goes on"),
+    Column("at", Float, nullable=False),
+)
+
+pins = Table(
+    "pins",
+    metadata,
+    Column("source", String(200), primary_key=True, doc="The package or server that offers it"),
+    Column("tool", String(200), primary_key=True),
+    Column("hash", String(64), nullable=False, doc="Of the approved definition; empty for none"),
+    Column("definition", JSON, doc="The approved definition"),
+    Column("seen_hash", String(64), nullable=False, server_default=""),
+    Column("seen", JSON, doc="The definition that waits for approval"),
+    Column("approved", Boolean, nullable=False),
+    Column("by", String(200), nullable=False, server_default=""),
+    Column("at", Float, nullable=False),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("space", String(32), primary_key=True, doc="What they are for, such as cache"),
+    Column("key", String(128), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("expires", Float, nullable=False, doc="Unix time"),
+    Index("ix_entries_expires", "expires"),
 )

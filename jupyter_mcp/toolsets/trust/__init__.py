@@ -1,0 +1,1 @@
+"""Trust: tokens, policy, approvals, the stop button, the audit."""
