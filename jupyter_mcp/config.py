@@ -145,7 +145,7 @@ class SettingsTraits(HasTraits):
     ).tag(config=True)
     rate_limits = Dict(
         Unicode(),
-        {"*": "6000/minute"},
+        default_value={"*": "6000/minute"},
         help="Limits by glob of tool names, such as {'kernel_*': '100/minute'}, for each token and "
         "each person who does not own the server.",
     ).tag(config=True)
