@@ -29,7 +29,7 @@ lab: $(MADE)/panel ## the same, left running for you
 	jupyter mcp demo --keep
 
 .PHONY: test
-test: $(MADE)/panel $(MADE)/node $(MADE)/browser ## everything that we test
+test: $(MADE)/panel $(MADE)/node $(MADE)/browser $(MADE)/services ## everything that we test
 	scripts/test
 
 .PHONY: check
@@ -101,4 +101,9 @@ $(MADE)/node: tests/node/package.json tests/node/package-lock.json $(MADE)/insta
 $(MADE)/browser: | $(VENV)/bin/python
 	@mkdir -p $(MADE)
 	scripts/install_browser
+	@touch $@
+
+$(MADE)/services: | $(VENV)/bin/python
+	@mkdir -p $(MADE)
+	scripts/install_services
 	@touch $@
