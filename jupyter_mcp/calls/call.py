@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -36,6 +36,41 @@ class Principal(Protocol):
     @property
     def scopes(self) -> frozenset[str]:
         """What it may do: any of ``read``, ``edit``, ``execute``, ``admin``."""
+        ...
+
+    @property
+    def kind(self) -> Literal["person", "owner", "user", "client"]:
+        """What was shown: the owner's login, the owner's token, another's login, our token."""
+        ...
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that Jupyter or JupyterHub put the caller in."""
+        ...
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Roles that come with the credential."""
+        ...
+
+    @property
+    def token(self) -> str:
+        """Identifier of the token of ours that was shown; empty for all else."""
+        ...
+
+    @property
+    def maker(self) -> Principal | None:
+        """Who made that token."""
+        ...
+
+    @property
+    def toolsets(self) -> frozenset[str] | None:
+        """The toolsets that the token is limited to; None for all."""
+        ...
+
+    @property
+    def notebooks(self) -> tuple[str, ...]:
+        """Globs of the paths that the token is limited to; empty for all."""
         ...
 
 
@@ -87,6 +122,20 @@ class Asked(Protocol):
     @property
     def input_schema(self) -> Mapping[str, Any]:
         """JSON Schema of the arguments; empty where there is none."""
+        ...
+
+    @property
+    def places(self) -> frozenset[str]:
+        """The arguments that lead to notebooks or files."""
+        ...
+
+    @property
+    def pathless(self) -> bool:
+        """Whether it shows nothing of notebooks that the caller may not see, without naming one."""
+        ...
+
+    async def touches(self, values: Mapping[str, Any]) -> Sequence[str] | None:
+        """Return the paths that a call with `values` touches; None when that is not known."""
         ...
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -96,6 +96,11 @@ class Catalog:
         """The toolsets, by name."""
         return tuple(self._toolsets[name] for name in sorted(self._toolsets))
 
+    @property
+    def operations(self) -> Iterator[Operation]:
+        """Everything that can be asked for, of all toolsets."""
+        return (operation for toolset in self.toolsets for operation in toolset.operations)
+
     def add(self, toolset: Toolset) -> None:
         """Add a toolset.
 
@@ -157,6 +162,10 @@ class Catalog:
                 self._views.pop(next(iter(self._views)))
             view = self._views[key] = self._make_view(key, principal)
         return view
+
+    def sees(self, principal: Principal, operation: Operation) -> bool:
+        """Return whether there are arguments with which `principal` may use `operation`."""
+        return self._sight.sees(principal, operation)
 
     def tool(self, name: str, selection: frozenset[str]) -> Tool:
         """Return the tool of that name among the toolsets in `selection`.

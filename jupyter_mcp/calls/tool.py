@@ -7,7 +7,7 @@ notes into operations when it is built, and that is when a mistake in a schema i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
@@ -189,6 +189,10 @@ class Operation:
         open_world: Whether it reaches things outside of the server.
         cacheable_for: Seconds for which a result may be served again.
         input_schema: JSON Schema 2020-12 of the arguments.
+        places: The arguments that lead to notebooks or files.
+        pathless: Whether it shows nothing of notebooks that the caller may not see, without
+            naming one.
+        paths_of: Finds the paths behind the values of a call; None when they are not known.
     """
 
     kind: ClassVar[str] = "operation"
@@ -207,6 +211,15 @@ class Operation:
     open_world: bool = False
     cacheable_for: float | None = None
     input_schema: Mapping[str, Any] = field(default_factory=dict)
+    places: frozenset[str] = frozenset()
+    pathless: bool = False
+    paths_of: Callable[[Mapping[str, Any]], Awaitable[Sequence[str] | None]] | None = None
+
+    async def touches(self, values: Mapping[str, Any]) -> Sequence[str] | None:
+        """Return the paths that a call with `values` touches; None when that is not known."""
+        if not self.places:
+            return ()
+        return None if self.paths_of is None else await self.paths_of(values)
 
     async def run(self, call: Call, context: Context, executor: Executor) -> Result:
         """Call the function with the validated values and shape what it returns."""
@@ -289,6 +302,13 @@ class Completer(Operation):
     """Completes one argument of prompts and templates."""
 
     kind: ClassVar[str] = "completion"
+
+    async def touches(self, values: Mapping[str, Any]) -> Sequence[str] | None:
+        """Return the paths among the values that are given already."""
+        given = {name: value for name, value in (values.get("given") or {}).items() if value}
+        if self.paths_of is None or not self.places.intersection(given):
+            return ()
+        return await self.paths_of(given)
 
 
 def build(toolset: str, function: Callable[..., Any]) -> Operation:

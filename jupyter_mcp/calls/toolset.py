@@ -7,8 +7,8 @@ built-in ones come the same way and have the same shape.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -17,8 +17,9 @@ from jupyter_mcp.calls.content import Link
 from jupyter_mcp.calls.context import Context
 from jupyter_mcp.calls.events import Events
 from jupyter_mcp.calls.executor import Executor
+from jupyter_mcp.calls.places import arguments_of, paths_among, places_among
 from jupyter_mcp.calls.supervisor import Supervisor
-from jupyter_mcp.calls.tool import NOTE, Operation, build
+from jupyter_mcp.calls.tool import NOTE, Completer, Operation, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +106,11 @@ class Toolset:
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""
     description: ClassVar[str] = ""
+    places: ClassVar[frozenset[str]] = frozenset()
+    """Arguments that lead to notebooks besides paths; `paths_of` has to know them."""
+    pathless: ClassVar[frozenset[str]] = frozenset()
+    """Names of operations that a token which is limited to some notebooks may use though they name
+    no path: they show nothing of the others. ``resources`` stands for the method."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
@@ -120,10 +126,35 @@ class Toolset:
         del ctx
         return []
 
+    async def paths_of(self, values: Mapping[str, Any]) -> Sequence[str] | None:
+        """Return the notebooks and files that a call touches, for the policy to decide about.
+
+        Args:
+            values: The call's validated arguments.
+
+        Returns:
+            Their paths below the root folder; None when the arguments do not tell.
+        """
+        return paths_among(values) or None
+
     @cached_property
     def operations(self) -> tuple[Operation, ...]:
         """The tools, resources, prompts and completers that the methods describe."""
-        return tuple(build(self.name, function) for function in self._functions())
+        return tuple(
+            self._placed(build(self.name, function), function) for function in self._functions()
+        )
+
+    def _placed(self, operation: Operation, function: Callable[..., Any]) -> Operation:
+        """Tell an operation which of its arguments lead to notebooks."""
+        named = arguments_of(function, operation.input_schema)
+        if isinstance(operation, Completer):  # what is completed may depend on any of them
+            named |= {"path"} | self.places
+        return replace(
+            operation,
+            places=places_among(named, self.places),
+            pathless=operation.name in self.pathless,
+            paths_of=self.paths_of,
+        )
 
     def _functions(self) -> Iterator[Callable[..., Any]]:
         for attribute, member in inspect.getmembers_static(type(self)):
