@@ -23,7 +23,7 @@ from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.calls.tool import Operation
 from jupyter_mcp.calls.toolset import Host, JupyterServices, Toolset
 from jupyter_mcp.config import Settings
-from jupyter_mcp.policies import CallLog, Deadline, authorize, validate
+from jupyter_mcp.policies import Approve, CallLog, Deadline, Pause, authorize, validate
 from jupyter_mcp.security.trust import Ground, Trust
 from jupyter_mcp.storage import Storage
 
@@ -59,12 +59,20 @@ class Runtime:
             trust=self.trust,
         )
         self.catalog = Catalog(self.events, settings.toolsets)
+        self.trust.tokens.known_toolsets = lambda: self.catalog.selection("all")
         self.calls = CallLog(self.events)
+        self.trust.leases.subscribe(self.calls.cancel_of)
         self.corridor = Corridor(
             self.catalog,
             self.executor,
             outer=[self.calls],
-            policies=[validate, authorize, Deadline(settings.call_seconds or None)],
+            policies=[
+                Pause(self.trust.switch, self.trust.agents),
+                validate,
+                authorize,
+                Approve(self.trust.approvals),
+                Deadline(settings.call_seconds or None),
+            ],
         )
         self.problems: list[Problem] = []
 
@@ -160,3 +168,4 @@ class Runtime:
             return
         if isinstance(toolset, JobStarter):
             self.corridor.jobs = toolset
+            self.trust.switch.stoppers.append(lambda stop: toolset.end_jobs(stop.concerns))

@@ -128,19 +128,25 @@ class Catalog:
         for event in (ToolsChanged(), ResourcesChanged(), PromptsChanged()):
             self._events.publish(event)
 
-    def selection(self, wanted: str | None = None) -> frozenset[str]:
+    def selection(
+        self, wanted: str | None = None, limit: frozenset[str] | None = None
+    ) -> frozenset[str]:
         """Return the toolsets of a request.
 
         Args:
             wanted: The names that the client asked for, joined by commas; ``all``, or None for
                 the default view.
+            limit: The toolsets that the client's token is limited to, which are then its default
+                view; None for no limit.
 
         Raises:
             ToolError: ``not_found`` for a name that is not there or not allowed.
         """
         allowed = frozenset(self._toolsets) & (self._allowed or frozenset(self._toolsets))
+        if limit is not None:
+            allowed &= limit
         if not wanted:
-            return allowed if self._allowed else allowed & frozenset(CORE)
+            return allowed if self._allowed or limit is not None else allowed & frozenset(CORE)
         if wanted == "all":
             return allowed
         names = frozenset(name.strip() for name in wanted.split(",") if name.strip())

@@ -6,8 +6,10 @@ same place. Arguments are not kept, because they may hold what is private.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,6 +119,14 @@ class CallLog:
         if entry.ended is None and entry.call.task is not None:
             entry.call.task.cancel()
         return entry
+
+    def cancel_of(self, is_ended: Callable[[Any], bool]) -> None:
+        """Cancel what runs for principals whose access has ended, but not the call that ends it."""
+        current = asyncio.current_task()
+        for entry in list(self.running.values()):
+            task = entry.call.task
+            if task is not None and task is not current and is_ended(entry.call.principal):
+                task.cancel()
 
     def _ended(self, entry: Entry) -> None:
         entry.ended = time.time()
