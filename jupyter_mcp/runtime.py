@@ -168,4 +168,5 @@ class Runtime:
             return
         if isinstance(toolset, JobStarter):
             self.corridor.jobs = toolset
-            self.trust.switch.stoppers.append(lambda stop: toolset.end_jobs(stop.concerns))
+            jobs: JobStarter = toolset
+            self.trust.switch.stoppers.append(lambda stop: jobs.end_jobs(stop.concerns))

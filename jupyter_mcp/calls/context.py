@@ -58,6 +58,13 @@ class JobStarter(Protocol):
         """Begin `work` and return the job's identifier."""
         ...
 
+    def end_jobs(self, concerns: Callable[[Call], bool]) -> int:
+        """Begin to cancel the jobs of calls that are concerned and do more than read.
+
+        Returns how many there are.
+        """
+        ...
+
 
 class Caller(Protocol):
     """The corridor as a running tool sees it."""
@@ -94,6 +101,11 @@ class Context:
     def client(self) -> str:
         """The name that the client gave itself; empty when it gave none."""
         return self._call.client
+
+    @property
+    def door(self) -> str:
+        """The way in that the call took, such as ``mcp`` or ``http``."""
+        return self._call.door
 
     @property
     def can_ask(self) -> bool:

@@ -1,12 +1,15 @@
 """The doors of the corridor, one file each.
 
-In their order: record (around everything), visible, validate, authorize, deadline. The doors that
-come with trust (approve, limit, cache, breaker) stand between authorize and deadline.
+In their order: record (around everything), visible, pause, validate, authorize, approve, deadline.
+The other doors that come with trust (limit, cache, breaker) stand between approve and deadline:
+the time that a person takes to answer does not count.
 """
 
+from jupyter_mcp.policies.approve import Approve
 from jupyter_mcp.policies.authorize import authorize
 from jupyter_mcp.policies.deadline import Deadline
+from jupyter_mcp.policies.pause import Pause
 from jupyter_mcp.policies.record import CallLog
 from jupyter_mcp.policies.validate import validate
 
-__all__ = ["CallLog", "Deadline", "authorize", "validate"]
+__all__ = ["Approve", "CallLog", "Deadline", "Pause", "authorize", "validate"]

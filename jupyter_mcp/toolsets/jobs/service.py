@@ -150,6 +150,18 @@ class JobService:
         await self._end(live)
         return live.row(self._server)
 
+    def runs(self, job_id: str) -> bool:
+        """Return whether a job of this process runs."""
+        return job_id in self._live
+
+    def end(self, job_id: str) -> bool:
+        """Begin to cancel a job and return whether it runs; nobody has to wait for its end."""
+        job = self._live.get(job_id)
+        if job is None:
+            return False
+        self._tasks.spawn(f"end of {job_id}", self._end(job))
+        return True
+
     async def stop(self) -> None:
         """Cancel the jobs of this process and store how they ended."""
         await asyncio.gather(*(self._end(job) for job in list(self._live.values())))

@@ -37,6 +37,7 @@ class Jobs(Toolset):
         super().__init__(host)
         kept = host.settings.job_days * 86_400
         self._service = JobService(host.storage, host.tasks, kept)
+        self._begun: dict[str, Call] = {}
 
     async def stop(self) -> None:
         """Cancel the jobs that run."""
@@ -50,7 +51,17 @@ class Jobs(Toolset):
         async def run(job: Job) -> Result:
             return await work(job)
 
-        return self._service.begin(call.principal.id, call.operation.name, title, run)
+        ours = self._begun = {job: by for job, by in self._begun.items() if self._service.runs(job)}
+        job_id = self._service.begin(call.principal.id, call.operation.name, title, run)
+        ours[job_id] = call
+        return job_id
+
+    def end_jobs(self, concerns: Callable[[Call], bool]) -> int:
+        """Begin to cancel the jobs of calls that are concerned and do more than read."""
+        wanted = [
+            job for job, by in self._begun.items() if by.operation.scope != "read" and concerns(by)
+        ]
+        return sum(self._service.end(job) for job in wanted)
 
     @tool(scope="read", title="Look at a job")
     async def job_get(
