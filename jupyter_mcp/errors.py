@@ -17,10 +17,11 @@ class ToolError(Exception):
     Args:
         code: A short stable word, such as ``not_found``, ``invalid_arguments``, ``conflict``,
             ``forbidden``, ``unsupported``, ``timeout``, ``cancelled``, ``kernel_dead``,
-            ``too_large``, ``unavailable``, ``internal``.
+            ``too_large``, ``unavailable``, ``upstream``, ``rate_limited``, ``busy``, ``internal``.
         message: One line that says what went wrong.
         remedy: One line that says what to do next; empty when there is nothing to do.
-        data: JSON-able details, such as the diff of a conflict.
+        data: JSON-able details, such as the diff of a conflict, or ``retry_after``: the seconds
+            after which another try makes sense.
     """
 
     def __init__(

@@ -120,6 +120,16 @@ class Asked(Protocol):
         ...
 
     @property
+    def upstream(self) -> str:
+        """The other server that does the work; empty where this one does."""
+        ...
+
+    @property
+    def context(self) -> str | None:
+        """The parameter that gets the `Context`; without it the caller cannot be known."""
+        ...
+
+    @property
     def input_schema(self) -> Mapping[str, Any]:
         """JSON Schema of the arguments; empty where there is none."""
         ...
@@ -224,6 +234,7 @@ class Call:
         client: The client's own name and version, as it told.
         timeout: Seconds that the client grants, if it said so.
         meta: The request's ``_meta``: trace context, idempotency key.
+        parent: The id of the call from within which this one is made; empty for a client's own.
     """
 
     operation: Asked
@@ -234,6 +245,7 @@ class Call:
     client: str = ""
     timeout: float | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    parent: str = ""
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: float = field(default_factory=time.time)
     values: dict[str, Any] = field(default_factory=dict)

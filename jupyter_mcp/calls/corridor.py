@@ -61,6 +61,7 @@ class Corridor:
                 channel=call.channel,
                 client=call.client,
                 meta=call.meta,
+                parent=call.id,
             )
         )
 

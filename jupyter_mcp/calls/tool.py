@@ -188,6 +188,7 @@ class Operation:
         idempotent: Whether a second call with the same arguments changes nothing more.
         open_world: Whether it reaches things outside of the server.
         cacheable_for: Seconds for which a result may be served again.
+        upstream: The other server that does the work; empty where this one does.
         input_schema: JSON Schema 2020-12 of the arguments.
         places: The arguments that lead to notebooks or files.
         pathless: Whether it shows nothing of notebooks that the caller may not see, without
@@ -210,6 +211,7 @@ class Operation:
     idempotent: bool = False
     open_world: bool = False
     cacheable_for: float | None = None
+    upstream: str = ""
     input_schema: Mapping[str, Any] = field(default_factory=dict)
     places: frozenset[str] = frozenset()
     pathless: bool = False

@@ -37,4 +37,5 @@ class Deadline:
                 "timeout",
                 f"'{call.operation.name}' was cancelled after {min(limits):g} s.",
                 "Give it more time, or run it with background=true where the tool offers that.",
+                data={"granted_by": "client" if min(limits) == call.timeout else "server"},
             ) from None
