@@ -29,16 +29,25 @@ class WireChannel:
         ask_all: How questions are asked without server requests (2026-07-28).
     """
 
-    __slots__ = ("_ask_all", "request")
+    __slots__ = ("_ask_all", "_capabilities", "request")
 
     def __init__(self, request: Request, ask_all: AskAll) -> None:
-        self.request: Request | None = request
         self._ask_all = ask_all
+        self.attach(request)
+
+    def attach(self, request: Request) -> None:
+        """Talk to the client by `request` from now on."""
+        self.request: Request | None = request
+        self._capabilities = request.capabilities
+
+    def detach(self) -> None:
+        """Take note that nobody waits: what is told is dropped, what is asked waits for them."""
+        self.request = None
 
     @property
     def can_ask(self) -> bool:
         """Whether the client declared elicitation."""
-        return self.request is not None and "elicitation" in self.request.capabilities
+        return "elicitation" in self._capabilities
 
     async def progress(self, done: float, total: float | None, message: str) -> None:
         """Send ``notifications/progress`` when the client gave a token for it."""
@@ -73,9 +82,8 @@ class WireChannel:
         return dict(zip(requests, await asyncio.gather(*one_by_one), strict=True))
 
     def _check_capabilities(self, requests: Mapping[str, InputRequest]) -> None:
-        declared = self.request.capabilities if self.request is not None else {}
         needed = {_CAPABILITIES[request.method] for request in requests.values()}
-        if missing := needed - declared.keys():
+        if missing := needed - self._capabilities.keys():
             raise ToolError(
                 "unsupported",
                 f"This needs a client that declares {' and '.join(sorted(missing))}.",

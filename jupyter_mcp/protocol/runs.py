@@ -4,6 +4,10 @@ In 2026-07-28 a server asks by ending the request: the result says what it wants
 an opaque ``requestState``, and the client comes back with the answers (MRTR). Here the coroutine
 stays suspended meanwhile, so a tool is never run twice to get an answer. What it costs: a question
 does not survive a restart of the server, and then the client is told to call again.
+
+A question may also be withdrawn, because somebody else answered it. Then the call goes on with
+nobody attached, and the client gets its result, or the next question, when it comes back with
+whatever it has to say to the old one.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import json
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from mcp.shared.exceptions import MCPError
@@ -77,6 +81,7 @@ class Run:
         self.owner = request.caller.principal.id
         self.binding = binding
         self.round = 0
+        self.told = 0
         self.channel = WireChannel(request, self._ask)
         self.question: Mapping[str, InputRequest] = {}
         self.expiry: asyncio.TimerHandle | None = None
@@ -105,20 +110,25 @@ class Run:
             return None
         return wire.cancelled() if self.task.cancelled() else self.task.result()
 
-    def answer(self, request: Request, answers: Answers) -> None:
-        """Let the call go on, with `request` as the one that waits for it."""
+    @property
+    def awaits_client(self) -> bool:
+        """Whether the question that the client knows of is still open."""
+        return bool(self.question) and self.round == self.told
+
+    def attach(self, request: Request, answers: Answers) -> None:
+        """Let `request` wait for the call, which goes on if the client was what it waited for."""
         if self.expiry is not None:
             self.expiry.cancel()
-        self.channel.request = request
-        self.question = {}
-        if self._answers is not None and not self._answers.done():
-            self._answers.set_result(answers)
+        self.channel.attach(request)
+        if self.awaits_client and self._answers is not None and not self._answers.done():
+            self._answers.set_result({key: answers[key] for key in self.question})
+            self.question = {}
 
     async def _asked_or_done(self) -> None:
-        turn = self._turn = asyncio.get_running_loop().create_future()
         self.task.add_done_callback(self._wake)
-        if not self.question:
-            await turn
+        while not self.question and not self.task.done():
+            self._turn = asyncio.get_running_loop().create_future()
+            await self._turn
         self.task.remove_done_callback(self._wake)
 
     async def _ask(self, requests: Mapping[str, InputRequest]) -> Answers:
@@ -130,7 +140,10 @@ class Run:
             self.round += 1
             self._answers = asyncio.get_running_loop().create_future()
             self._wake()
-            return await self._answers
+            try:
+                return await self._answers
+            finally:
+                self.question = {}
 
     def _wake(self, _: object = None) -> None:
         if self._turn is not None and not self._turn.done():
@@ -180,11 +193,11 @@ class Runs:
             run.task.add_done_callback(self._tasks.discard)
         else:
             run = self._find(state, request, binding)
-            if not fits(run.question, answers or {}):
+            if run.awaits_client and not fits(run.question, answers or {}):
                 run.round += 1
                 return Question(run.question, self._seal(run))
             del self._parked[run.id]
-            run.answer(request, {key: (answers or {})[key] for key in run.question})
+            run.attach(request, answers or {})
         result = await run.turn()
         return self._park(run) if result is None else result
 
@@ -203,6 +216,7 @@ class Runs:
         return AESGCMRequestStateCodec([secrets.token_bytes(32)])
 
     def _seal(self, run: Run) -> str:
+        run.told = run.round
         return self._codec.seal(json.dumps([run.id, run.round]).encode())
 
     def _find(self, state: str, request: Request, binding: Binding) -> Run:
@@ -213,7 +227,7 @@ class Runs:
         except (InvalidRequestState, ValueError) as error:
             raise _lost("This requestState is not one of this server's.") from error
         run = self._parked.get(run_id)
-        if run is None or run.owner != request.caller.principal.id or run.round != number:
+        if run is None or run.owner != request.caller.principal.id or run.told != number:
             raise _lost("Nothing waits for this answer any more.")
         if run.binding != binding:
             raise _lost("This requestState belongs to another request.")
@@ -227,13 +241,21 @@ class Runs:
                     "unavailable", "Too many calls wait for an answer.", "Answer or cancel some."
                 )
             )
-        run.channel.request = None
+        run.channel.detach()
         self._parked[run.id] = run
-        loop = asyncio.get_running_loop()
-        run.expiry = loop.call_later(self._parked_seconds, self._expire, run)
+        self._expire_later(run)
         return Question(run.question, self._seal(run))
 
+    def _expire_later(self, run: Run, _: object = None) -> None:
+        if self._parked.get(run.id) is run:
+            loop = asyncio.get_running_loop()
+            run.expiry = loop.call_later(self._parked_seconds, self._expire, run)
+
     def _expire(self, run: Run) -> None:
+        """Give a question up; but one that somebody else answered is a call that works on."""
+        if not run.question and not run.task.done():
+            run.task.add_done_callback(partial(self._expire_later, run))
+            return
         self._parked.pop(run.id, None)
         run.task.cancel()
 

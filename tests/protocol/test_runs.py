@@ -133,3 +133,102 @@ async def test_questions_from_several_tasks_are_asked_one_after_the_other() -> N
         done = await runs.serve(REQUEST, BINDING, work, state=state, answers={"second": YES["key"]})
     assert done == Result((Text("first second"),))
     await runs.stop()
+
+
+class Withdrawing:
+    """A call whose question is answered elsewhere; then it works on, and may ask again."""
+
+    def __init__(self, *, asks_again: bool = False) -> None:
+        self.elsewhere = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.runs = 0
+        self._asks_again = asks_again
+
+    def __call__(self, channel: WireChannel) -> Coroutine[Any, Any, Result]:
+        """Begin."""
+        return self._work(channel)
+
+    async def _work(self, channel: WireChannel) -> Result:
+        self.runs += 1
+        asking = asyncio.create_task(channel.ask({"key": FORM}))
+        await self.elsewhere.wait()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        if self._asks_again:
+            await channel.ask({"second": FORM})
+        await self.go_on.wait()
+        self.ended.set()
+        return Result((Text(f"run {self.runs}"),))
+
+
+@pytest.mark.parametrize("answers", [YES, {"key": {"action": "decline"}}, {}])
+@pytest.mark.parametrize("is_over", [True, False])
+async def test_the_client_gets_the_result_though_somebody_else_answered(
+    answers: dict[str, Any], is_over: bool
+) -> None:
+    runs, work = Runs(), Withdrawing()
+    asked = await runs.serve(REQUEST, BINDING, work)
+    assert isinstance(asked, Question)
+    work.elsewhere.set()
+    async with asyncio.timeout(5):
+        if is_over:
+            work.go_on.set()
+            await work.ended.wait()
+        back = asyncio.create_task(
+            runs.serve(REQUEST, BINDING, work, state=asked.state, answers=answers)
+        )
+        await asyncio.sleep(0)
+        work.go_on.set()
+        assert await back == Result((Text("run 1"),))
+    with pytest.raises(MCPError, match="Send the call again"):
+        await runs.serve(REQUEST, BINDING, work, state=asked.state, answers=answers)
+    await runs.stop()
+
+
+async def test_a_question_asked_while_the_client_was_away_is_not_answered_by_the_old_answer() -> (
+    None
+):
+    runs, work = Runs(), Withdrawing(asks_again=True)
+    asked = await runs.serve(REQUEST, BINDING, work)
+    assert isinstance(asked, Question)
+    work.elsewhere.set()
+    work.go_on.set()
+    async with asyncio.timeout(5):
+        second = await runs.serve(REQUEST, BINDING, work, state=asked.state, answers=YES)
+        assert isinstance(second, Question)
+        assert list(second.requests) == ["second"]
+        done = await runs.serve(
+            REQUEST, BINDING, work, state=second.state, answers={"second": YES["key"]}
+        )
+    assert done == Result((Text("run 1"),))
+    await runs.stop()
+
+
+async def test_a_call_that_works_on_without_its_client_is_not_cut_off() -> None:
+    runs, work = Runs(parked_seconds=0.02), Withdrawing()
+    asked = await runs.serve(REQUEST, BINDING, work)
+    assert isinstance(asked, Question)
+    work.elsewhere.set()
+    loop = asyncio.get_running_loop()
+    later = asyncio.Event()
+    loop.call_later(0.1, later.set)
+    await later.wait()
+    work.go_on.set()
+    async with asyncio.timeout(5):
+        await work.ended.wait()
+        done = await runs.serve(REQUEST, BINDING, work, state=asked.state, answers={})
+    assert done == Result((Text("run 1"),))
+    await runs.stop()
+
+
+async def test_a_question_withdrawn_at_once_does_not_end_the_request() -> None:
+    async def work(channel: WireChannel) -> Result:
+        asking = asyncio.create_task(channel.ask({"key": FORM}))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        return Result((Text("done"),))
+
+    async with asyncio.timeout(5):
+        assert await Runs().serve(REQUEST, BINDING, work) == Result((Text("done"),))
