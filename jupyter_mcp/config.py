@@ -80,6 +80,11 @@ class Settings:
     change_days: float = 90.0
     secret_store: str = "auto"  # noqa: S105 - no password, a choice
 
+    @property
+    def secrets_folder(self) -> Path:
+        """Where the account's secrets lie: the same for all its servers."""
+        return Path(self.state_dir or Path(jupyter_data_dir()) / "jupyter_mcp") / "secrets"
+
     def state_folder(self, root: str) -> Path:
         """Return the private folder of a server with the root folder `root`, made if need be."""
         digest = hashlib.sha256(str(Path(root).resolve()).encode()).hexdigest()[:16]

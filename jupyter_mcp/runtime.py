@@ -23,7 +23,16 @@ from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.calls.tool import Operation
 from jupyter_mcp.calls.toolset import Host, JupyterServices, Toolset
 from jupyter_mcp.config import Settings
-from jupyter_mcp.policies import Approve, CallLog, Deadline, Pause, authorize, validate
+from jupyter_mcp.policies import (
+    Approve,
+    Audit,
+    CallLog,
+    Deadline,
+    Pause,
+    Redact,
+    authorize,
+    validate,
+)
 from jupyter_mcp.security.trust import Ground, Trust
 from jupyter_mcp.storage import Storage
 
@@ -47,7 +56,9 @@ class Runtime:
         self.executor = Executor(settings.threads)
         state = settings.state_folder(jupyter.root_dir if jupyter else "")
         self.storage = Storage(state, settings.database_url)
-        self.trust = Trust(Ground(settings, state, self.storage, self.tasks, self.executor))
+        events = jupyter.event_logger if jupyter else None
+        ground = Ground(settings, state, self.storage, self.tasks, self.executor, events)
+        self.trust = Trust(ground)
         self.host = Host(
             settings=settings,
             state=state,
@@ -62,10 +73,14 @@ class Runtime:
         self.trust.tokens.known_toolsets = lambda: self.catalog.selection("all")
         self.calls = CallLog(self.events)
         self.trust.leases.subscribe(self.calls.cancel_of)
+        if jupyter is not None:
+            self.trust.hide(*jupyter.credentials)
+        redact = Redact(self.trust.redactor)
         self.corridor = Corridor(
             self.catalog,
             self.executor,
-            outer=[self.calls],
+            background=redact,
+            outer=[Audit(self.trust.audit, self.trust.metrics), self.calls, redact],
             policies=[
                 Pause(self.trust.switch, self.trust.agents),
                 validate,

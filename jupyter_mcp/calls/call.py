@@ -115,6 +115,11 @@ class Asked(Protocol):
         ...
 
     @property
+    def untrusted(self) -> bool:
+        """Whether its results may carry what strangers wrote."""
+        ...
+
+    @property
     def cacheable_for(self) -> float | None:
         """Seconds for which a result may be served again; None for never."""
         ...

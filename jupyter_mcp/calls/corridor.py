@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, Protocol
 
 from jupyter_mcp.calls.call import Call
 from jupyter_mcp.calls.catalog import Catalog
@@ -18,6 +19,18 @@ from jupyter_mcp.errors import ToolError
 _log = logging.getLogger(__name__)
 
 
+class Background(Protocol):
+    """What of the policies holds for work that goes on after its call."""
+
+    def job(self, job: JobContext) -> JobContext:
+        """Return what stands between the work and its job."""
+        ...
+
+    def result(self, result: Result) -> Result:
+        """Return the result as it may be kept."""
+        ...
+
+
 class Corridor:
     """Walks calls through the policies to their operation.
 
@@ -26,6 +39,7 @@ class Corridor:
         executor: Threads for tools that are plain functions.
         outer: The policies around everything; they see every result, failures too.
         policies: The policies that may refuse a call, outermost first.
+        background: What of them holds for background jobs.
     """
 
     def __init__(
@@ -34,9 +48,11 @@ class Corridor:
         executor: Executor,
         outer: Sequence[Policy],
         policies: Sequence[Policy],
+        background: Background | None = None,
     ) -> None:
         self._catalog = catalog
         self._executor = executor
+        self._background = background
         self.jobs: JobStarter | None = None
         self._walk = chain([*outer, self._answer, *policies], self._run)
 
@@ -70,15 +86,21 @@ class Corridor:
         if self.jobs is None:
             raise no_jobs()
 
+        background = self._background
+
         async def run(job: JobContext) -> Result:
-            try:
-                return call.operation.shape(await work(job))
-            except ToolError as error:
-                return Result.from_error(error)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary, as in `_answer`
-                return Result.from_error(_unexpected(call, error))
+            result = await self._finished(call, work(background.job(job) if background else job))
+            return background.result(result) if background else result
 
         return self.jobs.start_job(call, title, run)
+
+    async def _finished(self, call: Call, work: Awaitable[Any]) -> Result:
+        try:
+            return call.operation.shape(await work)
+        except ToolError as error:
+            return Result.from_error(error)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary, as in `_answer`
+            return Result.from_error(_unexpected(call, error))
 
     async def _answer(self, call: Call, following: Following) -> Result:
         """Turn what the policies and the tool raise into results.

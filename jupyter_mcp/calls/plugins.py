@@ -56,6 +56,8 @@ def _is_foreign(point: EntryPoint) -> bool:
 def _load(point: EntryPoint, host: Host) -> Toolset | Problem:
     try:
         toolset = _build(point.load(), host)
+        if _is_foreign(point):
+            toolset.source = point.dist.name if point.dist else "unknown"
         toolset.operations  # noqa: B018 - compiles every schema, so that mistakes show up here
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the server starts
         return report(point, error)

@@ -33,6 +33,7 @@ class ToolNote:
     destructive: bool = False
     idempotent: bool = False
     open_world: bool = False
+    untrusted: bool = False
     timeout: float | None = None
     cacheable_for: float | None = None
     long_running: bool = False
@@ -77,6 +78,7 @@ def tool(
     destructive: bool = False,
     idempotent: bool = False,
     open_world: bool = False,
+    untrusted: bool = False,
     timeout: float | None = None,
     cacheable_for: float | None = None,
     long_running: bool = False,
@@ -94,6 +96,8 @@ def tool(
         destructive: Whether it can destroy what cannot be brought back.
         idempotent: Whether a second call with the same arguments changes nothing more.
         open_world: Whether it reaches things outside of the server.
+        untrusted: Whether its results may carry what strangers wrote, such as web pages. Those of
+            a tool in somebody else's package that reaches the open world always may.
         timeout: Seconds after which the call is cancelled; None for the server's default.
         cacheable_for: Seconds for which a result may be served again.
         long_running: Whether calls usually take more than a few seconds.
@@ -110,6 +114,7 @@ def tool(
         destructive=destructive,
         idempotent=idempotent,
         open_world=open_world,
+        untrusted=untrusted,
         timeout=timeout,
         cacheable_for=cacheable_for,
         long_running=long_running,
@@ -187,6 +192,7 @@ class Operation:
         destructive: Whether it can destroy what cannot be brought back.
         idempotent: Whether a second call with the same arguments changes nothing more.
         open_world: Whether it reaches things outside of the server.
+        untrusted: Whether its results may carry what strangers wrote.
         cacheable_for: Seconds for which a result may be served again.
         upstream: The other server that does the work; empty where this one does.
         input_schema: JSON Schema 2020-12 of the arguments.
@@ -210,6 +216,7 @@ class Operation:
     destructive: bool = False
     idempotent: bool = False
     open_world: bool = False
+    untrusted: bool = False
     cacheable_for: float | None = None
     upstream: str = ""
     input_schema: Mapping[str, Any] = field(default_factory=dict)
@@ -365,6 +372,7 @@ def _tool(note: ToolNote, signature: Any, common: Mapping[str, Any]) -> Tool:
         destructive=note.destructive,
         idempotent=note.idempotent,
         open_world=note.open_world,
+        untrusted=note.untrusted,
         cacheable_for=note.cacheable_for,
         long_running=note.long_running,
         icon=note.icon,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -54,6 +54,7 @@ class JupyterServices:
         panel: The connected panels; None without a server.
         root_dir: The server's root folder.
         event_logger: Jupyter's event logger; None without a server.
+        credentials: What the server itself is opened with, never to be shown.
     """
 
     contents_manager: Any
@@ -64,6 +65,7 @@ class JupyterServices:
     panel: Panel | None = None
     root_dir: str = ""
     event_logger: Any = None
+    credentials: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,9 @@ class Toolset:
     """Names of operations that a token which is limited to some notebooks may use though they name
     no path: they show nothing of the others. ``resources`` stands for the method."""
 
+    source: str = ""
+    """The package that offers it, set when it is found; empty for our own."""
+
     def __init__(self, host: Host) -> None:
         self.host = host
 
@@ -145,7 +150,7 @@ class Toolset:
         )
 
     def _placed(self, operation: Operation, function: Callable[..., Any]) -> Operation:
-        """Tell an operation which of its arguments lead to notebooks."""
+        """Tell an operation which of its arguments lead to notebooks, and if strangers answer."""
         named = arguments_of(function, operation.input_schema)
         if isinstance(operation, Completer):  # what is completed may depend on any of them
             named |= {"path"} | self.places
@@ -154,6 +159,7 @@ class Toolset:
             places=places_among(named, self.places),
             pathless=operation.name in self.pathless,
             paths_of=self.paths_of,
+            untrusted=operation.untrusted or (operation.open_world and bool(self.source)),
         )
 
     def _functions(self) -> Iterator[Callable[..., Any]]:

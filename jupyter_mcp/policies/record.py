@@ -15,9 +15,13 @@ from typing import Any
 
 from jupyter_mcp.calls.call import Call, SilentChannel
 from jupyter_mcp.calls.chain import Following
-from jupyter_mcp.calls.content import Result
+from jupyter_mcp.calls.content import Result, Text
 from jupyter_mcp.calls.events import CallsChanged, Events
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.policies.redact import has_secret_output
+
+UNSEEN = Result(content=(Text("The result was for its caller's eyes only and is not kept."),))
+"""What is kept in the place of a secret."""
 
 
 @dataclass(slots=True)
@@ -89,8 +93,11 @@ class CallLog:
         entry = self.running[call.id] = Entry(call)
         self.events.publish(CallsChanged(call.id))
         try:
-            entry.result = await following(call)
-            return entry.result
+            result = await following(call)
+            entry.result = (
+                UNSEEN if has_secret_output(call.operation) and not result.is_error else result
+            )
+            return result
         finally:
             self._ended(entry)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,24 @@ from typing import Any, Protocol
 from jupyter_mcp.security.access import Access
 from jupyter_mcp.security.agents import Agents
 from jupyter_mcp.security.approvals import Approvals
+from jupyter_mcp.security.audit import Audit, AuditOptions
+from jupyter_mcp.security.audit_events import AuditEvents
 from jupyter_mcp.security.deciders import decides
 from jupyter_mcp.security.leases import Leases
+from jupyter_mcp.security.log_redaction import LogRedaction
+from jupyter_mcp.security.metrics import Metrics
 from jupyter_mcp.security.principal import Principal
+from jupyter_mcp.security.redaction import Redactor
+from jupyter_mcp.security.secrets import Secrets
 from jupyter_mcp.security.signals import Signals
 from jupyter_mcp.security.switch import Switch
 from jupyter_mcp.security.tokens import Tokens
+from jupyter_mcp.security.vault import Vault
 from jupyter_mcp.storage import Storage
+from jupyter_mcp.storage.retention import Retention
+
+SERVER_TOKEN = 12
+"""From how many characters on a server's own token is redacted: a shorter one may be a word."""
 
 
 class Spawner(Protocol):
@@ -37,6 +49,7 @@ class Ground:
         storage: The database.
         tasks: The owner of background tasks.
         threads: Threads for blocking work (`jupyter_mcp.calls.executor.Executor`).
+        event_logger: Jupyter's event logger; None without a server.
     """
 
     settings: Any
@@ -44,6 +57,7 @@ class Ground:
     storage: Storage
     tasks: Spawner
     threads: Any
+    event_logger: Any = None
 
 
 class Trust:
@@ -56,6 +70,17 @@ class Trust:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.signals = Signals()
+        self.redactor = Redactor()
+        self.logs = LogRedaction(self.redactor)
+        settings = ground.settings
+        kept = AuditOptions(settings.audit_seconds, required=settings.audit_required)
+        self.audit = Audit(ground.storage, ground.tasks, self.signals, kept, self.redactor)
+        self.metrics = Metrics(self.signals)
+        self.retention = Retention(
+            ground.storage, settings.audit_days, settings.change_days, settings.job_days
+        )
+        vault = Vault(settings.secrets_folder, settings.secret_store)
+        self.secrets = Secrets(vault, ground.threads, self.redactor.learn)
         self.leases = Leases()
         self.tokens = Tokens(ground, self.signals, self.leases)
         self.access = Access(ground, self.signals, self.leases)
@@ -69,8 +94,16 @@ class Trust:
             seconds=ground.settings.approval_seconds,
         )
 
+    def hide(self, *credentials: str) -> None:
+        """Redact what the server itself is opened with."""
+        for credential in credentials:
+            self.redactor.learn(credential, SERVER_TOKEN)
+
     async def start(self) -> None:
         """Read what was decided before and begin to write the audit."""
+        self.hide(os.environ.get("JUPYTERHUB_API_TOKEN", ""))
+        self.logs.install()
+        await self._start_audit()
         await self.tokens.start()
         await self.access.start()
         await self.switch.start()
@@ -81,6 +114,19 @@ class Trust:
         self.leases.stop()
         await self.tokens.stop()
         await self.approvals.stop()
+        await self.audit.stop()
+        self.logs.remove()
+
+    async def _start_audit(self) -> None:
+        ground = self.ground
+        await ground.threads.run(self.metrics.start, self.audit)
+        self.audit.on_written = self.metrics.written
+        if ground.event_logger is not None:
+            events = AuditEvents(ground.event_logger)
+            await ground.threads.run(events.register)
+            self.audit.listeners.append(events.tell)
+        await self.audit.start()
+        ground.tasks.spawn("retention", self.retention.keep())
 
     def decides(self, principal: Principal) -> bool:
         """Return whether `principal` may decide what only a person decides."""

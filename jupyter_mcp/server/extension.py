@@ -11,6 +11,7 @@ from jupyter_server.extension.application import ExtensionApp
 
 from jupyter_mcp.config import SettingsTraits
 from jupyter_mcp.server.auth import Door
+from jupyter_mcp.server.credentials import Credentials
 from jupyter_mcp.server.handler import HEADERS_SETTING
 from jupyter_mcp.server.panels import Panels
 from jupyter_mcp.server.person import PersonKey
@@ -63,10 +64,16 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
     def doors(self) -> dict[str, Door]:
         """The doors by whose pages may call."""
         return {
-            "mcp": Door(tuple(self.allow_origins), self.person),
-            "api": Door(tuple(self.cors_origins), self.person),
-            "own": Door((), self.person),
+            "mcp": Door(tuple(self.allow_origins), self.person, self.credentials),
+            "api": Door(tuple(self.cors_origins), self.person, self.credentials),
+            "own": Door((), self.person, self.credentials),
         }
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """Tokens of ours, and whom an administrator has shut out."""
+        server: Any = self.serverapp
+        return Credentials(self.starter, lambda: self.to_settings().state_folder(server.root_dir))
 
     @cached_property
     def person(self) -> PersonKey:
@@ -99,4 +106,5 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
             panel=self.panels,
             root_dir=server.root_dir,
             event_logger=server.event_logger,
+            credentials=(str(getattr(server.identity_provider, "token", "")),),
         )

@@ -1,0 +1,164 @@
+"""Takes secrets out of results, progress and log before anybody keeps or sends them.
+
+It stands inside of those who record. A tool whose very answer is a secret (a new token) says so in
+its ``_meta``, ``jupyter_mcp/secret_output``: the caller then gets the whole, and nobody keeps it.
+Each message is looked at by itself: a secret split over two lines of progress is not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from jupyter_mcp.calls.call import Asked, Call, Channel, InputRequest, LogLevel
+from jupyter_mcp.calls.chain import Following
+from jupyter_mcp.calls.content import Embedded, Link, Message, Result, Text
+from jupyter_mcp.calls.context import JobContext
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.redaction import Redactor, gather
+
+SECRET_OUTPUT = "jupyter_mcp/secret_output"  # noqa: S105 - a key of _meta
+
+
+def has_secret_output(operation: Asked) -> bool:
+    """Return whether the results of `operation` are for its caller's eyes only."""
+    return bool(getattr(operation, "meta", {}).get(SECRET_OUTPUT))
+
+
+class Redact:
+    """The policy, and what of it holds for work that goes on in the background.
+
+    Args:
+        redactor: Knows what must not be seen.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    async def __call__(self, call: Call, following: Following) -> Result:
+        """Redact what the call tells while it runs and what it answers."""
+        if not isinstance(call.channel, RedactedChannel):
+            call.channel = RedactedChannel(call, self._redactor)
+        result = await following(call)
+        return result if has_secret_output(call.operation) else self.result(result)
+
+    def result(self, result: Result) -> Result:
+        """Return `result` redacted; itself when it is clean."""
+        found: list[str] = []
+        for block in result.content:
+            _gather_block(block, found)
+        for part in (result.structured, result.meta):
+            if part:
+                gather(part, found)
+        is_tool = result.structured is not None or bool(result.content)
+        if not is_tool:
+            _gather_block(result.value, found)
+        return result if self._redactor.is_clean("\n".join(found)) else self._cleaned(result)
+
+    def job(self, job: JobContext) -> JobContext:
+        """Return `job` such that what it tells is redacted."""
+        return RedactedJob(job, self._redactor)
+
+    def _cleaned(self, result: Result) -> Result:
+        clean = self._block
+        return replace(
+            result,
+            content=tuple(clean(block) for block in result.content),
+            structured=self._redactor.clean(result.structured),
+            error=None if result.error is None else self._error(result.error),
+            value=None if result.content else clean(result.value),
+            meta=self._redactor.clean(result.meta),
+        )
+
+    def _error(self, error: ToolError) -> ToolError:
+        clean = self._redactor.clean
+        data = clean(error.data)
+        return ToolError(error.code, clean(error.message), clean(error.remedy), data=data)
+
+    def _block(self, block: Any) -> Any:
+        if isinstance(block, Text | Link | Embedded | Message):
+            told = {each.name: self._block(getattr(block, each.name)) for each in fields(block)}
+            return replace(block, **told)
+        if isinstance(block, list | tuple):
+            return type(block)(map(self._block, block))
+        return self._redactor.clean(block)
+
+
+class RedactedChannel:
+    """A call's way back, on which secrets are taken out.
+
+    Args:
+        call: The call; its channel is the one that gets what is left.
+        redactor: Knows what must not be seen.
+    """
+
+    __slots__ = ("_call", "_channel", "_redactor")
+
+    def __init__(self, call: Call, redactor: Redactor) -> None:
+        self._call = call
+        self._channel: Channel = call.channel
+        self._redactor = redactor
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there to answer."""
+        return self._channel.can_ask
+
+    async def progress(self, done: float, total: float | None, message: str) -> None:
+        """Tell how far the call is."""
+        cleaned = self._redactor.text(message)
+        if cleaned is not message:
+            self._call.progress = (done, total, cleaned)
+        await self._channel.progress(done, total, cleaned)
+
+    async def log(self, level: LogLevel, data: Any) -> None:
+        """Tell the client a line of log."""
+        await self._channel.log(level, self._redactor.clean(data))
+
+    async def ask(self, requests: Mapping[str, InputRequest]) -> Mapping[str, Mapping[str, Any]]:
+        """Ask the client; what a tool asks may hold a secret as well."""
+        clean = self._redactor.clean
+        asked = {key: InputRequest(r.method, clean(r.params)) for key, r in requests.items()}
+        return await self._channel.ask(asked)
+
+
+class RedactedJob:
+    """A background job, from whose progress and log secrets are taken out.
+
+    Args:
+        job: The job.
+        redactor: Knows what must not be seen.
+    """
+
+    __slots__ = ("_job", "_redactor")
+
+    def __init__(self, job: JobContext, redactor: Redactor) -> None:
+        self._job = job
+        self._redactor = redactor
+
+    @property
+    def id(self) -> str:
+        """The job's identifier."""
+        return self._job.id
+
+    async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Tell how far the job is."""
+        await self._job.progress(done, total, self._redactor.text(message))
+
+    def log(self, text: str) -> None:
+        """Add `text` to the job's log."""
+        self._job.log(self._redactor.text(text))
+
+
+def _gather_block(block: Any, found: list[str]) -> None:
+    if type(block) is Text:
+        found.append(block.text)
+    elif isinstance(block, Sequence) and not isinstance(block, str | bytes):
+        for each in block:
+            _gather_block(each, found)
+    elif isinstance(block, Link | Embedded | Message) and is_dataclass(block):
+        for each in fields(block):
+            _gather_block(getattr(block, each.name), found)
+    else:
+        gather(block, found)
