@@ -74,7 +74,9 @@ class Trust:
         self.logs = LogRedaction(self.redactor)
         settings = ground.settings
         kept = AuditOptions(settings.audit_seconds, required=settings.audit_required)
-        self.audit = Audit(ground.storage, ground.tasks, self.signals, kept, self.redactor)
+        self.audit = Audit(
+            ground.storage, ground.tasks, self.signals, options=kept, cleaner=self.redactor
+        )
         self.metrics = Metrics(self.signals)
         self.retention = Retention(
             ground.storage, settings.audit_days, settings.change_days, settings.job_days

@@ -13,6 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from jupyter_mcp.storage.faults import opening
+from jupyter_mcp.storage.locks import lock
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
@@ -22,6 +25,9 @@ NETWORK_FILE_SYSTEMS = frozenset(
     {"9p", "cifs", "fuse.sshfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"},
 )
 """Where SQLite's write-ahead log is not safe (https://sqlite.org/wal.html, "Disadvantages")."""
+
+CONNECT_SECONDS = 5
+"""After how long a database that does not answer is given up."""
 
 
 class Storage:
@@ -34,6 +40,8 @@ class Storage:
 
     def __init__(self, folder: Path, url: str = "") -> None:
         self.url = url or f"sqlite:///{folder / 'workbench.db'}"
+        self.opened = asyncio.Event()
+        """Set once a statement has run, so that upkeep begins when there is something to keep."""
         self._folder = folder
         self._engine: Engine | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jupyter-mcp-storage")
@@ -42,8 +50,19 @@ class Storage:
         """Run `work` with a connection, in a transaction, on the storage's thread.
 
         The transaction is rolled back when `work` raises, and the error is passed on.
+
+        Raises:
+            ToolError: ``unavailable`` when the database cannot be opened.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+        done: R = await self.aside(self._run, work)
+        self.opened.set()
+        return done
+
+    async def aside(self, work: Callable[..., R], *arguments: Any) -> R:
+        """Run `work` on the storage's thread without a connection."""
+        loop = asyncio.get_running_loop()
+        done: R = await loop.run_in_executor(self._thread, work, *arguments)
+        return done
 
     def stop(self) -> None:
         """Finish what was handed in, close the connections and end the thread."""
@@ -52,19 +71,27 @@ class Storage:
 
     def _run(self, work: Callable[[Connection], R]) -> R:
         if self._engine is None:
-            self._engine = self._open()
+            with opening(self.url):
+                self._engine = self._open()
         with self._engine.begin() as connection:
             return work(connection)
 
     def _open(self) -> Engine:
-        from sqlalchemy import create_engine, event
+        from sqlalchemy import create_engine, event, make_url
 
-        engine = create_engine(self.url)
-        if engine.dialect.name == "sqlite":
+        if make_url(self.url).get_backend_name() == "sqlite":
+            engine = create_engine(self.url)
             journal = "DELETE" if file_system(self._folder) in NETWORK_FILE_SYSTEMS else "WAL"
             event.listen(engine, "connect", _sqlite_pragmas(journal))
-        with engine.begin() as connection:
-            migrate(connection)
+        else:
+            patience = {"connect_timeout": CONNECT_SECONDS}
+            engine = create_engine(self.url, pool_pre_ping=True, connect_args=patience)
+        try:
+            with engine.begin() as connection:
+                migrate(connection)
+        except BaseException:
+            engine.dispose()
+            raise
         return engine
 
     def _close(self) -> None:
@@ -73,8 +100,11 @@ class Storage:
             self._engine = None
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the database to the newest schema."""
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Bring the database to the newest schema, or to another revision, all of it or nothing.
+
+    Whoever opens the same database at the same time waits until it is done.
+    """
     from alembic import command
     from alembic.config import Config
 
@@ -82,7 +112,21 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if _is_current(connection, config, revision):
+        return
+    lock(connection, "schema")
+    command.upgrade(config, revision)
+
+
+def _is_current(connection: Connection, config: Any, revision: str) -> bool:
+    """Tell without taking a lock, so that a read-only database can be opened and read."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    if revision != "head":
+        return False
+    heads = ScriptDirectory.from_config(config).get_heads()
+    return set(MigrationContext.configure(connection).get_current_heads()) == set(heads)
 
 
 def file_system(folder: Path, mounts: str = "/proc/mounts") -> str:
@@ -101,10 +145,10 @@ def file_system(folder: Path, mounts: str = "/proc/mounts") -> str:
 def _sqlite_pragmas(journal: str) -> Callable[[Any, Any], None]:
     def set_pragmas(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout=5000")
         cursor.execute(f"PRAGMA journal_mode={journal}")
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA busy_timeout=5000")
         cursor.close()
 
     return set_pragmas

@@ -6,6 +6,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Dialect,
     Float,
     Index,
     Integer,
@@ -14,9 +15,25 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
 )
 
 metadata = MetaData()
+
+
+class Words(TypeDecorator[str]):
+    """Text that any database takes: Postgres refuses NUL, and UTF-8 half a pair of surrogates."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace what could not be stored."""
+        del dialect
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
+
 
 changes = Table(
     "changes",
@@ -43,7 +60,7 @@ jobs = Table(
     Column("id", String(64), primary_key=True),
     Column("owner", String(200), nullable=False),
     Column("tool", String(200), nullable=False),
-    Column("title", Text, nullable=False),
+    Column("title", Words, nullable=False),
     Column(
         "status", String(16), nullable=False, doc="running, succeeded, failed, cancelled or lost"
     ),
@@ -51,7 +68,7 @@ jobs = Table(
     Column("started", Float, nullable=False, doc="Unix time"),
     Column("ended", Float),
     Column("progress", JSON, doc="done, total, message"),
-    Column("log", Text, nullable=False, server_default="", doc="The tail of the log"),
+    Column("log", Words, nullable=False, server_default="", doc="The tail of the log"),
     Column("result", JSON),
     Index("ix_jobs_owner_started", "owner", "started"),
     Index("ix_jobs_status", "status"),
@@ -133,6 +150,14 @@ audit_anchors = Table(
     Column("id", Integer, primary_key=True, doc="The last record that retention took away"),
     Column("hash", String(64), nullable=False, doc="Its hash, with which the chain goes on"),
     Column("at", Float, nullable=False),
+)
+
+audit_heads = Table(
+    "audit_heads",
+    metadata,
+    Column("name", String(16), primary_key=True, doc="Always 'head': the table has one row"),
+    Column("id", Integer, nullable=False, doc="The newest record"),
+    Column("hash", String(64), nullable=False, doc="Its hash, so that a cut end is seen too"),
 )
 
 pins = Table(

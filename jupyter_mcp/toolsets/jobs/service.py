@@ -95,13 +95,11 @@ class JobService:
     Args:
         storage: Where the records lie.
         tasks: The owner of the jobs' tasks.
-        kept_seconds: For how long ended jobs are kept.
     """
 
-    def __init__(self, storage: Storage, tasks: Spawner, kept_seconds: float) -> None:
+    def __init__(self, storage: Storage, tasks: Spawner) -> None:
         self._storage = storage
         self._tasks = tasks
-        self._kept_seconds = kept_seconds
         self._server = uuid.uuid4().hex
         self._live: dict[str, Job] = {}
         self._swept = False
@@ -229,17 +227,16 @@ class JobService:
         return await self._storage.run(read)
 
     async def _sweep(self) -> None:
-        """Mark what an earlier process left running as lost, and drop what is too old. Once."""
+        """Mark what an earlier process left running as lost, once."""
         if self._swept:
             return
         self._swept = True
-        now, server, kept = time.time(), self._server, self._kept_seconds
+        now, server = time.time(), self._server
 
         def sweep(connection: Any) -> None:
             from jupyter_mcp.storage.tables import jobs
 
             orphans = jobs.update().where(jobs.c.status == "running", jobs.c.server != server)
             connection.execute(orphans.values(status="lost", ended=now))
-            connection.execute(jobs.delete().where(jobs.c.ended < now - kept))
 
         await self._storage.run(sweep)

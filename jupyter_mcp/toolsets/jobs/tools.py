@@ -35,8 +35,7 @@ class Jobs(Toolset):
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
-        kept = host.settings.job_days * 86_400
-        self._service = JobService(host.storage, host.tasks, kept)
+        self._service = JobService(host.storage, host.tasks)
         self._begun: dict[str, Call] = {}
 
     async def stop(self) -> None:

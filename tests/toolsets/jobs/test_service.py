@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,13 @@ from jupyter_mcp.calls import Result, Text
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage import Storage
+from jupyter_mcp.storage.retention import DAY, Retention
 from jupyter_mcp.toolsets.jobs.service import LOG_TAIL, Job, JobService
-
-DAY = 86_400.0
 
 
 async def test_cancel_ends_the_work_and_says_so(tmp_path: Path) -> None:
     storage, tasks = Storage(tmp_path), Supervisor()
-    service = JobService(storage, tasks, DAY)
+    service = JobService(storage, tasks)
     began = asyncio.Event()
 
     async def work(job: Job) -> Result:
@@ -45,10 +45,10 @@ async def test_a_job_of_a_server_that_died_is_lost_and_not_running(tmp_path: Pat
         await asyncio.Event().wait()
         return Result()
 
-    service = JobService(storage, tasks, DAY)
+    service = JobService(storage, tasks)
     job_id = service.begin("ann", "t", "wait", work)
     await began.wait()
-    reborn = JobService(storage, Supervisor(), DAY)
+    reborn = JobService(storage, Supervisor())
     assert (await reborn.get(job_id, "ann"))["status"] == "lost"
     await service.stop()
     storage.stop()
@@ -56,25 +56,26 @@ async def test_a_job_of_a_server_that_died_is_lost_and_not_running(tmp_path: Pat
 
 async def test_results_survive_a_restart_until_they_are_too_old(tmp_path: Path) -> None:
     storage, tasks = Storage(tmp_path), Supervisor()
-    service = JobService(storage, tasks, DAY)
+    service = JobService(storage, tasks)
 
     async def work(_job: Job) -> Result:
         return Result((Text("done"),), {"n": 1})
 
     job_id = service.begin("ann", "t", "quick", work)
     await service.get(job_id, "ann", wait=10)
-    later = JobService(storage, Supervisor(), DAY)
+    later = JobService(storage, Supervisor())
     record = await later.get(job_id, "ann")
     assert Result.from_json(record["result"]).structured == {"n": 1}
-    forgetful = JobService(storage, Supervisor(), -1.0)
+    in_a_week = Retention(storage, 0, 0, 7, clock=lambda: time.time() + 7 * DAY + 1)
+    assert (await in_a_week.sweep())["jobs"] == 1
     with pytest.raises(ToolError, match="no job"):
-        await forgetful.get(job_id, "ann")
+        await later.get(job_id, "ann")
     storage.stop()
 
 
 async def test_stop_cancels_and_stores(tmp_path: Path) -> None:
     storage, tasks = Storage(tmp_path), Supervisor()
-    service = JobService(storage, tasks, DAY)
+    service = JobService(storage, tasks)
     began = asyncio.Event()
 
     async def work(_job: Job) -> Result:
@@ -93,7 +94,7 @@ async def test_stop_cancels_and_stores(tmp_path: Path) -> None:
 
 async def test_a_job_that_is_cancelled_before_its_first_step_is_cancelled(tmp_path: Path) -> None:
     storage, tasks = Storage(tmp_path), Supervisor()
-    service = JobService(storage, tasks, DAY)
+    service = JobService(storage, tasks)
 
     async def work(_job: Job) -> Result:
         raise AssertionError("it must not begin")
@@ -106,7 +107,7 @@ async def test_a_job_that_is_cancelled_before_its_first_step_is_cancelled(tmp_pa
 
 async def test_somebody_elses_job_is_not_waited_for(tmp_path: Path) -> None:
     storage, tasks = Storage(tmp_path), Supervisor()
-    service = JobService(storage, tasks, DAY)
+    service = JobService(storage, tasks)
 
     async def work(_job: Job) -> Result:
         await asyncio.Event().wait()

@@ -78,6 +78,12 @@ def upgrade() -> None:
         sa.Column("at", sa.Float, nullable=False),
     )
     op.create_table(
+        "audit_heads",
+        sa.Column("name", sa.String(16), primary_key=True),
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("hash", sa.String(64), nullable=False),
+    )
+    op.create_table(
         "pins",
         sa.Column("source", sa.String(200), primary_key=True),
         sa.Column("tool", sa.String(200), primary_key=True),
@@ -103,6 +109,7 @@ def downgrade() -> None:
     """Drop them."""
     op.drop_table("entries")
     op.drop_table("pins")
+    op.drop_table("audit_heads")
     op.drop_table("audit_anchors")
     op.drop_table("audit")
     op.drop_table("approvals")
