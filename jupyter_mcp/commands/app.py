@@ -17,6 +17,8 @@ _SUBCOMMANDS = {
     "config": ("config.ConfigApp", "Print ready configuration for an MCP client."),
     "tools": ("tools.ToolsApp", "List the tools of a running server."),
     "call": ("call.CallApp", "Call a tool of a running server."),
+    "token": ("token.TokenApp", "Make, list and revoke tokens for clients."),
+    "access": ("access.AccessApp", "End somebody's access at once, and restore it."),
 }
 
 

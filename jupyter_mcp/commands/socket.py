@@ -54,6 +54,15 @@ async def open_socket(server: Server) -> McpSocket:
     Raises:
         ToolError: When it refuses, with the reason; ``unavailable`` when it does not answer.
     """
+    return McpSocket(await open_connection(server))
+
+
+async def open_connection(server: Server) -> WebSocketClientConnection:
+    """Shake hands with `server`.
+
+    Raises:
+        ToolError: As `open_socket`.
+    """
     request = HTTPRequest(
         server.websocket_url,
         headers={"Authorization": f"Bearer {server.token}"} if server.token else {},
@@ -61,7 +70,7 @@ async def open_socket(server: Server) -> McpSocket:
         validate_cert=not server.is_local,
     )
     try:
-        connection = await websocket_connect(
+        return await websocket_connect(
             request,
             subprotocols=["mcp"],
             max_message_size=MAX_MESSAGE_BYTES,
@@ -76,7 +85,6 @@ async def open_socket(server: Server) -> McpSocket:
         raise ToolError(code, f"{server.base_url} {said}", remedy) from None
     except OSError:
         raise _silent(server) from None
-    return McpSocket(connection)
 
 
 def _silent(server: Server) -> ToolError:

@@ -70,6 +70,10 @@ class Socket:
             except (anyio.ClosedResourceError, anyio.BrokenResourceError):
                 return
 
+    def renew(self, caller: Caller) -> None:
+        """Take the requests from now on for `caller`: the same one, by a newer token."""
+        self._metadata = ServerMessageMetadata(request_context=caller)
+
     def close(self) -> None:
         """Take no more frames; the server cancels what runs."""
         self._to_server.close()

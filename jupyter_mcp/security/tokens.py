@@ -57,12 +57,14 @@ class Issued:
     Args:
         family: Their family.
         access_token: What a client shows.
-        access_expires: Unix time at which that ends.
+        issued: Unix time at which that was made.
+        access_expires: Unix time at which it ends.
         refresh_token: What it is exchanged for the next ones with; None for a static token.
     """
 
     family: TokenFamily
     access_token: str = field(repr=False)
+    issued: float
     access_expires: float
     refresh_token: str | None = field(default=None, repr=False)
 
@@ -312,7 +314,7 @@ class Tokens:
         self._by_secret[family.secret_hash] = family.id
         self._families[family.id] = family
         await self._changed()
-        return Issued(family, token, family.expires)
+        return Issued(family, token, family.created, family.expires)
 
     async def _refreshing(self, family: TokenFamily) -> Issued:
         token = REFRESH + secrets.token_urlsafe(32)
@@ -327,7 +329,7 @@ class Tokens:
             raise ToolError("unavailable", "Tokens are not ready.", "Start the server again.")
         expires = min(now + self._ground.settings.access_token_seconds, family.expires)
         signed = self._signer.sign(family.id, family.scopes, expires)
-        return Issued(family, signed, float(int(expires)), refresh_token)
+        return Issued(family, signed, now, float(int(expires)), refresh_token)
 
     def _descendants(self, family_id: str) -> list[TokenFamily]:
         """Return a family and those that its tokens made, and so on."""

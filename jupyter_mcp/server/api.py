@@ -52,18 +52,22 @@ class ApiHandler(DoorHandler):
         """Return the runtime, started if need be."""
         return self.extension.starter.served or await self.extension.starter.ready()
 
-    def selection(self, served: Served, default: str | None = None) -> frozenset[str]:
-        """Return the toolsets that the URL chose.
+    def selection(
+        self, served: Served, principal: Principal, default: str | None = None
+    ) -> frozenset[str]:
+        """Return the toolsets that the URL chose among those that the caller is limited to.
 
         Args:
             served: The runtime.
+            principal: The caller.
             default: What to take when it chose none; None for the core.
 
         Raises:
             Refused: 404 for one that is not there.
         """
         try:
-            return served.runtime.catalog.selection(self.get_argument("toolsets", default))
+            wanted = self.get_argument("toolsets", default)
+            return served.runtime.catalog.selection(wanted, principal.toolsets)
         except ToolError as error:
             raise Refused(status_of(error), error) from None
 
@@ -103,7 +107,7 @@ class ToolsHandler(ApiHandler):
         from jupyter_mcp.protocol.wire import tool_to_wire
 
         served = await self.ready()
-        view = served.runtime.catalog.view(principal, self.selection(served))
+        view = served.runtime.catalog.view(principal, self.selection(served, principal))
         icons = f"{server_url(self)}mcp/"
         tools = [
             {**tool_to_wire(tool, icons), "toolset": tool.toolset, "scope": tool.scope}
@@ -130,7 +134,7 @@ class ToolHandler(ApiHandler):
         arguments = self._arguments()
         served = await self.ready()
         try:
-            tool = served.runtime.catalog.tool(name, self.selection(served, "all"))
+            tool = served.runtime.catalog.tool(name, self.selection(served, principal, "all"))
         except ToolError as error:
             raise Refused(status_of(error), error) from None
         _check(tool, arguments)
@@ -248,9 +252,9 @@ class OpenApiHandler(ApiHandler):
         from jupyter_mcp.server.openapi import document
 
         served = await self.ready()
-        tools = served.runtime.catalog.view(principal, self.selection(served)).tools
+        tools = served.runtime.catalog.view(principal, self.selection(served, principal)).tools
         url = f"{self.base_url}jupyter_mcp/api"
-        toolsets = sorted(served.runtime.catalog.selection("all"))
+        toolsets = sorted(served.runtime.catalog.selection("all", principal.toolsets))
         told = document(url, self.extension.version_of_ours, list(tools.values()), toolsets)
         self.answer(told)
 
@@ -281,7 +285,8 @@ def _dumped(content: Any) -> bytes:
 
 def _state(served: Served, principal: Principal) -> dict[str, Any]:
     runtime, owner = served.runtime, _owner(principal)
-    view = runtime.catalog.view(principal, runtime.catalog.selection("all"))
+    selection = runtime.catalog.selection("all", principal.toolsets)
+    view = runtime.catalog.view(principal, selection)
     counts = {toolset.name: 0 for toolset in view.toolsets}
     for tool in view.tools.values():
         counts[tool.toolset] += 1

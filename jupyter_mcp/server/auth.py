@@ -20,6 +20,7 @@ from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.access_token import is_ours
 from jupyter_mcp.security.principal import (
     ALL_SCOPES,
     Kind,
@@ -28,6 +29,7 @@ from jupyter_mcp.security.principal import (
     scopes_from_hub,
     scopes_named,
 )
+from jupyter_mcp.server.credentials import INVALID, Credentials
 from jupyter_mcp.server.person import PREFIX, PersonKey
 from jupyter_mcp.server.refusal import Refused
 
@@ -59,10 +61,14 @@ class Door:
     Args:
         origins: Origins of web pages that may call, besides the server's own.
         person: The key of whoever sits at this machine.
+        credentials: Tokens of ours, and whom an administrator has shut out.
     """
 
-    def __init__(self, origins: tuple[str, ...], person: PersonKey) -> None:
+    def __init__(
+        self, origins: tuple[str, ...], person: PersonKey, credentials: Credentials
+    ) -> None:
         self._person = person
+        self._credentials = credentials
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._hosts: set[str] = set()
         self._stock: dict[type, bool] = {}
@@ -76,7 +82,7 @@ class Door:
         """
         self.check_host(handler)
         self.check_origin(handler)
-        principal = await self._identify(handler)
+        principal = await self._known(handler)
         if not _has_nothing_to_abuse(handler):
             self._check_xsrf(handler)
         if not await may(handler, action):
@@ -141,9 +147,37 @@ class Door:
         """Return whether `origin` is one of the configured ones, which need CORS headers."""
         return origin.lower().rstrip("/") in self._origins
 
+    async def identify(self, handler: JupyterHandler, shown: str) -> Principal:
+        """Return who shows a token of ours on a connection that is open already.
+
+        Raises:
+            Refused: 401 when it is not good any more.
+        """
+        principal = await self._credentials.principal_of(shown, handler)
+        await self._credentials.check_welcome(principal, handler)
+        return principal
+
+    async def _known(self, handler: JupyterHandler) -> Principal:
+        """Return who sent the request, unless nobody knows them or they have to stay outside."""
+        try:
+            principal = await self._identify(handler)
+            await self._credentials.check_welcome(principal, handler)
+        except Refused as refused:
+            if refused.status == HTTPStatus.UNAUTHORIZED:
+                self._credentials.note("login_failed", handler)
+                refused.headers.setdefault(
+                    "WWW-Authenticate",
+                    f'Bearer resource_metadata="{metadata_url(handler)}", {INVALID}',
+                )
+            raise
+        return principal
+
     async def _identify(self, handler: JupyterHandler) -> Principal:
         provider = handler.identity_provider
-        principal = self._by_key(handler) or self._owner_by_token(handler, provider)
+        shown = bearer(handler)
+        if shown and is_ours(shown):
+            return await self._by_our_token(handler, shown)
+        principal = self._by_key(handler, shown) or self._owner_by_token(handler, provider)
         if principal is not None:
             return principal
         user = cast("User | None", await ensure_async(provider.get_user(handler)))
@@ -160,9 +194,19 @@ class Door:
             )
         return self._principal(handler, provider, user)
 
-    def _by_key(self, handler: JupyterHandler) -> Principal | None:
+    async def _by_our_token(self, handler: JupyterHandler, shown: str) -> Principal:
+        """Recognise a client by a token of ours; what else came with the request does not count."""
+        principal = await self._credentials.principal_of(shown, handler)
+        user = User(
+            username=_username(principal),
+            name=principal.name,
+            display_name=f"{principal.name} (token {principal.token})",
+        )
+        _enter_as(handler, user)
+        return principal
+
+    def _by_key(self, handler: JupyterHandler, shown: str) -> Principal | None:
         """Recognise the person at this machine by the key that their account can read."""
-        shown = bearer(handler)
         if not shown.startswith(PREFIX) or not self._person.matches(shown):
             return None
         principal = self._person.principal
@@ -235,6 +279,14 @@ def bearer(handler: JupyterHandler) -> str:
     """Return the token in the Authorization header; empty where there is none."""
     scheme, _, token = handler.request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() in ("bearer", "token") else ""
+
+
+def _username(principal: Principal) -> str:
+    """Return by which name Jupyter's authorizer knows whoever answers for a token."""
+    while principal.maker is not None:
+        principal = principal.maker
+    kind, _, name = principal.id.partition(":")
+    return {"user": name, "token": f"token-{name}"}.get(kind, principal.name)
 
 
 def _enter_as(handler: JupyterHandler, user: User) -> None:

@@ -24,6 +24,7 @@ from jupyter_mcp.server.refusal import Refused
 
 if TYPE_CHECKING:
     from jupyter_mcp.security.principal import Principal
+    from jupyter_mcp.server.credentials import Credentials
     from jupyter_mcp.server.panels import Panels
     from jupyter_mcp.server.route import Route
     from jupyter_mcp.server.starter import Starter
@@ -50,6 +51,11 @@ class Extension(Protocol):
     @property
     def starter(self) -> Starter:
         """Starts the runtime when it is first needed."""
+        ...
+
+    @property
+    def credentials(self) -> Credentials:
+        """Tokens of ours, and whom an administrator has shut out."""
         ...
 
     @property
@@ -128,7 +134,7 @@ class OurHandler(JupyterHandler):
         if isinstance(error, HTTPError) and status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
             text = error.log_message or HTTPStatus(status_code).phrase
             if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-                self.set_header("Allow", ", ".join(sorted({*self.route.actions, "OPTIONS"})))
+                self.set_header("Allow", ", ".join(sorted({*self.route.methods, "OPTIONS"})))
             self.answer_error(status_code, ToolError("refused", text))
             return
         del kind
@@ -204,11 +210,11 @@ class DoorHandler(OurHandler):
             self.refuse(refused)
             return
         if self._allow_page():
-            self.set_header("Access-Control-Allow-Methods", ", ".join(sorted(self.route.actions)))
+            self.set_header("Access-Control-Allow-Methods", ", ".join(sorted(self.route.methods)))
             asked = self.request.headers.get("Access-Control-Request-Headers", "")
             self.set_header("Access-Control-Allow-Headers", asked)
             self.set_header("Access-Control-Max-Age", "600")
-        self.set_header("Allow", ", ".join(sorted({*self.route.actions, "OPTIONS"})))
+        self.set_header("Allow", ", ".join(sorted({*self.route.methods, "OPTIONS"})))
         self.set_status(HTTPStatus.NO_CONTENT)
 
     def on_close(self, listener: Callable[[], object]) -> None:
@@ -216,6 +222,10 @@ class DoorHandler(OurHandler):
         self._close_listeners.append(listener)
         if self.is_closed:
             listener()
+
+    def cut(self) -> None:
+        """End an answer that goes on, together with its connection."""
+        self.request.connection.stream.close()  # type: ignore[union-attr]  # HTTP/1 has one
 
     def on_connection_close(self) -> None:
         """Tell whoever works for this request that nobody waits any more."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from jupyter_mcp.server.refusal import Refused
 if TYPE_CHECKING:
     from jupyter_mcp.protocol.exchange import Caller
     from jupyter_mcp.protocol.websocket import Socket
+    from jupyter_mcp.security.leases import Lease
     from jupyter_mcp.security.principal import Principal
     from jupyter_mcp.server.starter import Served
 
@@ -27,6 +30,17 @@ INTERNAL_ERROR = -32603
 """JSON-RPC 2.0, section 5.1."""
 
 SUBPROTOCOL = "mcp"
+
+LISTEN = "subscriptions/listen"
+
+RENEW = "jupyter_mcp/renew"
+"""The notification by which our own bridge shows a newer token on its open WebSocket."""
+
+RENEW_LIMIT = 8192
+"""The longest such notification in characters."""
+
+ACCESS_ENDED = 4401
+"""The code with which a WebSocket is closed when the access behind it has ended."""
 
 
 class TornadoExchange:
@@ -141,13 +155,33 @@ class McpHandler(DoorHandler):
 
     async def _serve(self, principal: Principal) -> None:
         served = self.extension.starter.served or await self.extension.starter.ready()
-        await served.endpoint.serve(TornadoExchange(self, caller_of(self, served, principal)))
+        exchange = TornadoExchange(self, caller_of(self, served, principal))
+        if not self._is_stream:
+            await served.endpoint.serve(exchange)
+            return
+        leases = served.runtime.trust.leases
+        lease = leases.take(principal, lambda _why: self.cut())
+        try:
+            await served.endpoint.serve(exchange)
+        finally:
+            leases.give_back(lease)
+
+    @property
+    def _is_stream(self) -> bool:
+        """Whether the answer goes on until somebody ends it, not just until a call is done."""
+        request = self.request
+        return request.method == "GET" or request.headers.get("Mcp-Method") == LISTEN
 
 
 class McpSocketHandler(OurHandler, WebSocketHandler):
-    """``{base_url}mcp/ws``: MCP over a WebSocket."""
+    """``{base_url}mcp/ws``: MCP over a WebSocket.
+
+    It lives as long as the token that opened it, or a newer one of the same family that the client
+    shows by a `RENEW` notification: so a call that takes longer than a token goes on.
+    """
 
     socket: Socket | None = None
+    _lease: Lease
 
     @allow_unauthenticated  # the door stands inside
     async def get(self, *args: Any, **kwargs: Any) -> None:
@@ -160,7 +194,12 @@ class McpSocketHandler(OurHandler, WebSocketHandler):
             self.refuse(refused)
             return
         self._served = served
-        await super().get(*args, **kwargs)
+        leases = served.runtime.trust.leases
+        self._lease = leases.take(principal, self._over)
+        try:
+            await super().get(*args, **kwargs)
+        finally:
+            leases.give_back(self._lease)
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """Say yes: the door has checked it."""
@@ -187,9 +226,35 @@ class McpSocketHandler(OurHandler, WebSocketHandler):
 
     async def on_message(self, message: str | bytes) -> None:
         """Serve a frame; the next is read when this one is taken."""
-        if self.socket is not None:
-            self.note_activity()
+        if self.socket is None:
+            return
+        self.note_activity()
+        token = _renewal(message)
+        if token is None:
             await self.socket.receive(message)
+        else:
+            await self._renew(token)
+
+    async def _renew(self, token: str) -> None:
+        """Go on with a newer token of the same family."""
+        try:
+            principal = await self.door.identify(self, token)
+        except Refused:
+            self._over()
+            return
+        if principal.token != self._caller.principal.token or self.socket is None:
+            self._over()
+            return
+        self._caller = replace(self._caller, principal=principal)
+        self.socket.renew(self._caller)
+        self._served.runtime.trust.leases.renew(self._lease, principal)
+
+    def _over(self, why: str = "ended") -> None:
+        """Cancel what runs and close, because the access has ended."""
+        socket, self.socket = self.socket, None
+        if socket is not None:
+            socket.close()
+        self.close(ACCESS_ENDED, f"access {why}")
 
     def on_close(self) -> None:
         """Cancel what runs for this client."""
@@ -203,6 +268,17 @@ class McpSocketHandler(OurHandler, WebSocketHandler):
             return
 
 
+def _renewal(message: str | bytes) -> str | None:
+    """Return the token in a `RENEW` notification; None for every other message."""
+    if len(message) > RENEW_LIMIT or isinstance(message, bytes) or RENEW not in message:
+        return None
+    try:
+        found = json.loads(message)
+        return str(found["params"]["token"]) if found["method"] == RENEW else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
 def caller_of(handler: OurHandler, served: Served, principal: Principal) -> Caller:
     """Return the caller with the toolsets that the URL chose.
 
@@ -212,7 +288,8 @@ def caller_of(handler: OurHandler, served: Served, principal: Principal) -> Call
     from jupyter_mcp.protocol.exchange import Caller
 
     try:
-        selection = served.runtime.catalog.selection(handler.get_argument("toolsets", None))
+        wanted = handler.get_argument("toolsets", None)
+        selection = served.runtime.catalog.selection(wanted, principal.toolsets)
     except ToolError as error:
         raise Refused(HTTPStatus.BAD_REQUEST, error) from None
     return Caller(

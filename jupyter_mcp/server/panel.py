@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.websocket import WebSocketHandler
 
+from jupyter_mcp.errors import ToolError
 from jupyter_mcp.server.handler import OurHandler
 from jupyter_mcp.server.panels import Page
 from jupyter_mcp.server.refusal import Refused
+
+if TYPE_CHECKING:
+    from jupyter_mcp.security.principal import Principal
 
 
 class PanelHandler(OurHandler, WebSocketHandler):
@@ -22,7 +27,7 @@ class PanelHandler(OurHandler, WebSocketHandler):
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Let the page in and shake hands."""
         try:
-            await self.enter()
+            _check_is_person(await self.enter())
         except Refused as refused:
             self.refuse(refused)
             return
@@ -51,3 +56,14 @@ class PanelHandler(OurHandler, WebSocketHandler):
         """Forget the page."""
         if self.page is not None:
             self.extension.panels.leave(self.page)
+
+
+def _check_is_person(principal: Principal) -> None:
+    """Refuse a client's token: who poses as a page is given people's documents to edit.
+
+    Raises:
+        Refused: 403.
+    """
+    if principal.kind == "client":
+        what = "A client's token does not open JupyterLab's own connection."
+        raise Refused(HTTPStatus.FORBIDDEN, ToolError("forbidden", what, "Use MCP."))

@@ -20,6 +20,7 @@ class Route:
         pattern: Regular expression of the path below the base URL.
         handler: The Tornado handler.
         actions: What the authorizer is asked for each method; empty for a public route.
+        public: The methods of a public route, which answer without asking who it is.
         origins: Whose pages may call.
         is_socket: Whether it is a WebSocket.
     """
@@ -27,6 +28,7 @@ class Route:
     pattern: str
     handler: type[Any]
     actions: Mapping[str, Action] = field(default_factory=dict)
+    public: tuple[str, ...] = ()
     origins: Origins = "own"
     is_socket: bool = False
 
@@ -34,3 +36,8 @@ class Route:
     def is_public(self) -> bool:
         """Whether it answers without credentials."""
         return not self.actions
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that it answers, besides preflights."""
+        return (*self.actions, *self.public)

@@ -18,6 +18,7 @@ from jupyter_mcp.server.mcp import McpHandler, McpSocketHandler
 from jupyter_mcp.server.panel import PanelHandler
 from jupyter_mcp.server.public import IconHandler, MetadataHandler
 from jupyter_mcp.server.route import Route
+from jupyter_mcp.server.token_refresh import RefreshHandler
 
 _API = r"/jupyter_mcp/api"
 
@@ -31,7 +32,14 @@ ROUTES = (
     Route(rf"{_API}/calls/([^/]+)/cancel", CancelHandler, {"POST": "execute"}, origins="api"),
     Route(f"{_API}/status", StatusHandler, {"GET": "read"}, origins="api"),
     Route(rf"{_API}/openapi\.json", OpenApiHandler, {"GET": "read"}, origins="api"),
+    # No identity: the refresh token in the body is the credential.
+    Route(f"{_API}/token/refresh", RefreshHandler, public=("POST",), origins="api"),
     Route("/jupyter_mcp/panel", PanelHandler, {"GET": "execute"}, is_socket=True),
-    Route(rf"/{METADATA_PATH.replace('.', chr(92) + '.')}", MetadataHandler, origins="mcp"),
-    Route(r"/mcp/([\w-]+)\.svg", IconHandler, origins="mcp"),
+    Route(
+        rf"/{METADATA_PATH.replace('.', chr(92) + '.')}",
+        MetadataHandler,
+        public=("GET",),
+        origins="mcp",
+    ),
+    Route(r"/mcp/([\w-]+)\.svg", IconHandler, public=("GET",), origins="mcp"),
 )

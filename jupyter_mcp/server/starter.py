@@ -52,6 +52,8 @@ class Starter:
         self._starting: asyncio.Task[Served] | None = None
         self._is_stopping = False
         self.served: Served | None = None
+        self.listeners: list[Callable[[Served], object]] = []
+        """Called once the runtime has started."""
 
     async def ready(self) -> Served:
         """Return the runtime, started by whoever asks first.
@@ -110,6 +112,8 @@ class Starter:
         )
         await endpoint.start()
         self.served = Served(runtime, endpoint)
+        for listener in self.listeners:
+            listener(self.served)
         return self.served
 
 

@@ -16,7 +16,7 @@ from support.server import Answer, JupyterServer
 CASES = [
     pytest.param(route, method, id=f"{method} {route.pattern}")
     for route in ROUTES
-    for method in (route.actions or ("GET",))
+    for method in route.methods
 ]
 WITH_CREDENTIALS = [case for case in CASES if not case.values[0].is_public]  # type: ignore[union-attr]
 EXAMPLES = {"([^/]+)": "probe_echo", r"([\w-]+)": "jobs"}

@@ -1,0 +1,46 @@
+"""``jupyter mcp access end | restore | list``: keep somebody out at once, and let them in again."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from traitlets import Unicode
+
+from jupyter_mcp.commands.office import OfficeCommand
+from jupyter_mcp.commands.token import verb_of
+
+
+class AccessApp(OfficeCommand):
+    """End and restore access."""
+
+    name = "jupyter-mcp-access"
+    description = "end WHO: keep somebody out. restore WHO: let them in again. list: show whom."
+    examples = "jupyter mcp access end user:bob --reason 'lost laptop'\njupyter mcp access list"
+    reason = Unicode("", help="Why, for the audit.").tag(config=True)
+    aliases: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
+        **OfficeCommand.aliases,
+        "reason": "AccessApp.reason",
+    }
+    verbs: ClassVar[dict[str, int]] = {"end": 1, "restore": 1, "list": 0}
+
+    async def run(self) -> int:
+        """Do what the first word says."""
+        verb, words = verb_of(self.extra_args, self.verbs)
+        async with self.office() as office:
+            if verb == "list":
+                ended = (await office.ask("access_list"))["ended"]
+                text = "\n".join(f"{e['who']}  by {e['by']}  {e['reason']}".strip() for e in ended)
+                self._print(ended, text or "Nobody's access is ended.")
+            elif verb == "end":
+                told = await office.ask("access_end", who=words[0], reason=self.reason or None)
+                self._print(told, f"The access of {told['who']} is ended.")
+            else:
+                told = await office.ask("access_restore", who=words[0])
+                self._print(told, f"{told['who']} may come in again.")
+        return 0
+
+    def _print(self, value: Any, text: str) -> None:
+        if self.as_json:
+            self.out_json(value)
+        else:
+            self.out(text)
