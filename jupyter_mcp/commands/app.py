@@ -16,6 +16,7 @@ _SUBCOMMANDS = {
     "connect": ("connect.ConnectApp", "Bridge an MCP client on stdio to a running server."),
     "config": ("config.ConfigApp", "Print ready configuration for an MCP client."),
     "tools": ("tools.ToolsApp", "List the tools of a running server."),
+    "audit": ("audit.AuditApp", "Who did what; verify or export the record of it."),
     "call": ("call.CallApp", "Call a tool of a running server."),
     "token": ("token.TokenApp", "Make, list and revoke tokens for clients."),
     "access": ("access.AccessApp", "End somebody's access at once, and restore it."),

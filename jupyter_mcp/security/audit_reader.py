@@ -6,7 +6,7 @@ Both go piece by piece, so that whoever writes meanwhile waits for one piece onl
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,8 @@ class Wanted:
         kind: ``call``, or what else happened.
         since: Unix time.
         until: Unix time.
-        before: Only records with smaller numbers, for the next page.
+        start: The number of the last record of the page before.
+        oldest: Whether the oldest come first.
         limit: How many at most.
     """
 
@@ -48,7 +49,8 @@ class Wanted:
     kind: str = ""
     since: float | None = None
     until: float | None = None
-    before: int | None = None
+    start: int | None = None
+    oldest: bool = False
     limit: int = 50
 
 
@@ -84,19 +86,16 @@ class AuditReader:
         self._storage = storage
 
     async def search(self, wanted: Wanted) -> list[dict[str, Any]]:
-        """Return the newest records that fit, newest first, each with its number and hash."""
+        """Return the records that fit, each with its number and hash."""
         newest, _hash = await self._storage.run(head)
-        upper = newest if wanted.before is None else min(newest, wanted.before - 1)
+        oldest, _hash = await self._storage.run(_anchor)
         found: list[dict[str, Any]] = []
-        while upper > 0 and len(found) < wanted.limit:
+        for window in _windows(oldest + 1, newest, wanted):
             missing = wanted.limit - len(found)
-            rows, lowest = await self._storage.run(
-                partial(_window, wanted=wanted, upper=upper, most=missing)
-            )
-            found += rows
-            if lowest is None:
+            search = partial(_search, wanted=wanted, window=window, most=missing)
+            found += await self._storage.run(search)
+            if len(found) >= wanted.limit:
                 break
-            upper = lowest - 1
         return found
 
     async def verify(self) -> Verdict:
@@ -118,32 +117,33 @@ class AuditReader:
         return Verdict(records, since, first, last, previous, wrong)
 
 
-def _window(
-    connection: Connection, wanted: Wanted, upper: int, most: int
-) -> tuple[list[dict[str, Any]], int | None]:
-    """Return what fits among the records from `upper` down, and how far they went."""
-    from sqlalchemy import func, select
+def _windows(oldest: int, newest: int, wanted: Wanted) -> Iterator[range]:
+    """Yield the numbers to search, a window at a time, in the order that is wanted."""
+    if wanted.oldest:
+        start = oldest if wanted.start is None else max(oldest, wanted.start + 1)
+        for first in range(start, newest + 1, WINDOW):
+            yield range(first, first + WINDOW)
+    else:
+        start = newest if wanted.start is None else min(newest, wanted.start - 1)
+        for last in range(start, oldest - 1, -WINDOW):
+            yield range(last - WINDOW + 1, last + 1)
+
+
+def _search(
+    connection: Connection, wanted: Wanted, window: range, most: int
+) -> list[dict[str, Any]]:
+    from sqlalchemy import select
 
     from jupyter_mcp.storage.tables import audit
 
-    lower = upper - WINDOW
-    here = (audit.c.id <= upper) & (audit.c.id > lower)
-    lowest, newest = connection.execute(
-        select(func.min(audit.c.id), func.max(audit.c.at)).where(here)
-    ).one()
-    if lowest is None or (wanted.since is not None and newest < wanted.since - _LONGEST_CALL):
-        return [], None
+    here = audit.c.id.between(window.start, window.stop - 1)
+    order = audit.c.id.asc() if wanted.oldest else audit.c.id.desc()
     query = select(audit.c.id, audit.c.hash, audit.c.record)
-    query = query.where(here, *_conditions(wanted)).order_by(audit.c.id.desc()).limit(most)
-    rows = [
+    query = query.where(here, *_conditions(wanted)).order_by(order).limit(most)
+    return [
         {"id": row.id, **json.loads(row.record), "hash": row.hash}
         for row in connection.execute(query)
     ]
-    return rows, lower + 1
-
-
-_LONGEST_CALL = 86_400.0
-"""A record stands where its call ended and tells when it began; longer calls may be missed."""
 
 
 def _conditions(wanted: Wanted) -> Sequence[ColumnElement[bool]]:

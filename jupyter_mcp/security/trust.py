@@ -17,9 +17,12 @@ from jupyter_mcp.security.deciders import decides
 from jupyter_mcp.security.leases import Leases
 from jupyter_mcp.security.log_redaction import LogRedaction
 from jupyter_mcp.security.metrics import Metrics
+from jupyter_mcp.security.policy import Policy
+from jupyter_mcp.security.policy_watch import PolicyWatch
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.redaction import Redactor
 from jupyter_mcp.security.secrets import Secrets
+from jupyter_mcp.security.signal_history import SignalHistory
 from jupyter_mcp.security.signals import Signals
 from jupyter_mcp.security.switch import Switch
 from jupyter_mcp.security.tokens import Tokens
@@ -50,6 +53,7 @@ class Ground:
         tasks: The owner of background tasks.
         threads: Threads for blocking work (`jupyter_mcp.calls.executor.Executor`).
         event_logger: Jupyter's event logger; None without a server.
+        root: The server's root folder with slashes; empty where there is none.
     """
 
     settings: Any
@@ -58,6 +62,7 @@ class Ground:
     tasks: Spawner
     threads: Any
     event_logger: Any = None
+    root: str = ""
 
 
 class Trust:
@@ -78,6 +83,7 @@ class Trust:
             ground.storage, ground.tasks, self.signals, options=kept, cleaner=self.redactor
         )
         self.metrics = Metrics(self.signals)
+        self.signal_history = SignalHistory(self.signals)
         self.retention = Retention(
             ground.storage, settings.audit_days, settings.change_days, settings.job_days
         )
@@ -87,6 +93,7 @@ class Trust:
         self.tokens = Tokens(ground, self.signals, self.leases)
         self.access = Access(ground, self.signals, self.leases)
         self.agents = Agents()
+        self.policy = Policy(settings.policy_file, self.signals, ground.threads, ground.root)
         self.switch = Switch(ground.storage, decides=self.decides)
         self.approvals = Approvals(
             ground.storage,
@@ -111,6 +118,13 @@ class Trust:
         await self.switch.start()
         await self.approvals.start()
 
+    async def open(self) -> None:
+        """Put the policy in force, now that all that it may name is known, and watch its file."""
+        if self.policy.file is not None:
+            watch = PolicyWatch(self.policy, self.policy.file, self.ground.threads)
+            await watch.look()
+            self.ground.tasks.spawn("policy", watch.run())
+
     async def stop(self) -> None:
         """Flush what is not written yet."""
         self.leases.stop()
@@ -132,4 +146,4 @@ class Trust:
 
     def decides(self, principal: Principal) -> bool:
         """Return whether `principal` may decide what only a person decides."""
-        return decides(principal)
+        return decides(principal, self.policy.roles_of)
