@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from jupyter_mcp.calls.call import Call, Channel, Principal, SilentChannel
@@ -26,11 +27,11 @@ from jupyter_mcp.config import Settings
 from jupyter_mcp.policies import (
     Approve,
     Audit,
+    Authorize,
     CallLog,
     Deadline,
     Pause,
     Redact,
-    authorize,
     validate,
 )
 from jupyter_mcp.security.trust import Ground, Trust
@@ -57,7 +58,15 @@ class Runtime:
         state = settings.state_folder(jupyter.root_dir if jupyter else "")
         self.storage = Storage(state, settings.database_url)
         events = jupyter.event_logger if jupyter else None
-        ground = Ground(settings, state, self.storage, self.tasks, self.executor, events)
+        ground = Ground(
+            settings,
+            state,
+            self.storage,
+            self.tasks,
+            self.executor,
+            event_logger=events,
+            root=Path(jupyter.root_dir).as_posix() if jupyter and jupyter.root_dir else "",
+        )
         self.trust = Trust(ground)
         self.host = Host(
             settings=settings,
@@ -69,7 +78,8 @@ class Runtime:
             jupyter=jupyter,
             trust=self.trust,
         )
-        self.catalog = Catalog(self.events, settings.toolsets)
+        self.catalog = Catalog(self.events, settings.toolsets, self.trust.policy)
+        self.trust.policy.attach(self.catalog)
         self.trust.tokens.known_toolsets = lambda: self.catalog.selection("all")
         self.calls = CallLog(self.events)
         self.trust.leases.subscribe(self.calls.cancel_of)
@@ -84,7 +94,7 @@ class Runtime:
             policies=[
                 Pause(self.trust.switch, self.trust.agents),
                 validate,
-                authorize,
+                Authorize(self.trust.policy, self.trust.signals),
                 Approve(self.trust.approvals),
                 Deadline(settings.call_seconds or None),
             ],
@@ -99,6 +109,7 @@ class Runtime:
                 self.problems.append(loaded)
             else:
                 await self._add(loaded)
+        await self.trust.open()
 
     async def stop(self) -> None:
         """End everything in the reverse order: toolsets, tasks, database, threads.

@@ -7,11 +7,11 @@ the time that a person takes to answer does not count.
 
 from jupyter_mcp.policies.approve import Approve
 from jupyter_mcp.policies.audit import Audit
-from jupyter_mcp.policies.authorize import authorize
+from jupyter_mcp.policies.authorize import Authorize
 from jupyter_mcp.policies.deadline import Deadline
 from jupyter_mcp.policies.pause import Pause
 from jupyter_mcp.policies.record import CallLog
 from jupyter_mcp.policies.redact import Redact
 from jupyter_mcp.policies.validate import validate
 
-__all__ = ["Approve", "Audit", "CallLog", "Deadline", "Pause", "Redact", "authorize", "validate"]
+__all__ = ["Approve", "Audit", "Authorize", "CallLog", "Deadline", "Pause", "Redact", "validate"]

@@ -1,21 +1,74 @@
-"""Decides whether the principal may do this. The one place where a scope is compared."""
+"""Decides whether the principal may do this: asks the policy, the one place that knows.
+
+A refusal says what the caller lacks and not what the policy is: which rule it was stands in the
+audit.
+"""
 
 from __future__ import annotations
 
-from jupyter_mcp.calls.call import Call
+from jupyter_mcp.calls.call import Asked, Call, Principal
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.policy import Policy
+from jupyter_mcp.security.signals import Signals
+from jupyter_mcp.security.verdicts import Decision
+
+ASKED = "The policy wants a person's approval for this."
 
 
-async def authorize(call: Call, following: Following) -> Result:
-    """Refuse with ``forbidden`` a call whose scope the principal does not hold."""
-    operation = call.operation
-    if operation.scope not in call.principal.scopes:
-        raise ToolError(
-            "forbidden",
-            f"'{operation.name}' needs the scope '{operation.scope}', "
-            f"and '{call.principal.name}' does not hold it.",
-            "Use a token with that scope.",
-        )
-    return await following(call)
+class Authorize:
+    """Refuses with ``forbidden`` what the policy denies, and marks what a person has to approve.
+
+    Args:
+        policy: The policy in force.
+        signals: Where refusals are told.
+    """
+
+    def __init__(self, policy: Policy, signals: Signals) -> None:
+        self._policy = policy
+        self._signals = signals
+
+    async def __call__(self, call: Call, following: Following) -> Result:
+        """Let `call` pass, with the rule that decided in its notes."""
+        decision = await self._policy.judge(call.principal, call.operation, call.values)
+        call.notes["rule"] = decision.rule
+        if decision.effect == "deny":
+            self._signals.note(
+                "call_denied",
+                principal=call.principal.id,
+                client=call.client,
+                operation=call.operation.name,
+                reason=decision.rule,
+            )
+            raise refusal(decision, call.principal, call.operation)
+        if decision.effect == "ask":
+            call.notes["ask"] = {"reason": decision.reason or ASKED, "rule": decision.rule}
+        return await following(call)
+
+
+def refusal(decision: Decision, principal: Principal, operation: Asked) -> ToolError:
+    """Return what a caller is told who was denied."""
+    name, who = operation.name, principal.name
+    match decision.lack:
+        case "scope":
+            what = f"'{name}' needs the scope '{operation.scope}', and '{who}' does not hold it."
+            held = operation.scope in principal.scopes
+            remedy = "Ask the administrator for a role that allows it." if held else ""
+            return ToolError("forbidden", what, remedy or "Use a token with that scope.")
+        case "toolset":
+            what = f"'{name}' is of the toolset '{operation.toolset}', and this token is not."
+            return ToolError("forbidden", what, f"It is good for: {decision.detail}.")
+        case "notebook":
+            what = f"'{name}' is not for this token where it touches other notebooks than its own."
+            return ToolError("forbidden", what, f"It is good for: {decision.detail}.")
+        case "closed":
+            return ToolError(
+                "forbidden",
+                "This server's policy cannot be read, so nobody gets in.",
+                "Its administrator sees why with: jupyter mcp policy show.",
+            )
+        case _:
+            what = f"The policy of this server does not allow '{who}' to use '{name}' so."
+            why = f"{decision.reason} " if decision.reason else ""
+            return ToolError("forbidden", what, f"{why}Ask its administrator.")
