@@ -76,7 +76,8 @@ class TokenApp(OfficeCommand):
             raise ToolError("invalid_arguments", what, "Leave out --save or --static.")
 
     async def _create(self, office: Office) -> None:
-        made = await office.ask(
+        blank = {"refresh_token": None, "toolsets": None}
+        made = blank | await office.ask(
             "token_create",
             scopes=_names(self.scopes),
             toolsets=_names(self.limit_toolsets) or None,
@@ -96,7 +97,8 @@ class TokenApp(OfficeCommand):
         self._print(made, "\n".join([*lines, "It is shown this once."]))
 
     async def _list(self, office: Office) -> None:
-        tokens = (await office.ask("token_list"))["tokens"]
+        blank = {"toolsets": None, "last_used_at": None}
+        tokens = [blank | token for token in (await office.ask("token_list"))["tokens"]]
         lines = [_line(token) for token in tokens]
         self._print(tokens, "\n".join(lines) or "There are no tokens.")
 
