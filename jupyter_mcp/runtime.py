@@ -32,6 +32,7 @@ from jupyter_mcp.policies import (
     Deadline,
     Pause,
     Redact,
+    Traffic,
     validate,
 )
 from jupyter_mcp.security.trust import Ground, Trust
@@ -86,6 +87,15 @@ class Runtime:
         if jupyter is not None:
             self.trust.hide(*jupyter.credentials)
         redact = Redact(self.trust.redactor)
+        self.traffic = Traffic(
+            settings,
+            self.trust.shared,
+            self.trust.signals,
+            self.tasks,
+            view=self.trust.policy.key,
+            schemes=self.catalog.schemes,
+            redact=redact.result,
+        )
         self.corridor = Corridor(
             self.catalog,
             self.executor,
@@ -96,7 +106,12 @@ class Runtime:
                 validate,
                 Authorize(self.trust.policy, self.trust.signals),
                 Approve(self.trust.approvals),
+                self.traffic.limit,
+                self.traffic.idempotency,
+                self.traffic.cache,
+                self.traffic.breaker,
                 Deadline(settings.call_seconds or None),
+                self.traffic.retry,
             ],
         )
         self.problems: list[Problem] = []
@@ -104,6 +119,7 @@ class Runtime:
     async def start(self) -> None:
         """Load the toolsets, heavy imports in a thread, and start them."""
         await self.trust.start()
+        self.traffic.start(self.events)
         for loaded in await self.executor.run(lambda: list(load_toolsets(self.host))):
             if isinstance(loaded, Problem):
                 self.problems.append(loaded)
@@ -122,6 +138,7 @@ class Runtime:
                 await toolset.stop()
             except Exception:  # noqa: BLE001 - all the rest has to be stopped too
                 _log.exception("Toolset '%s' failed to stop; the others go on.", toolset.name)
+        self.traffic.stop()
         await self.trust.stop()
         await self.tasks.stop()
         self.storage.stop()

@@ -89,6 +89,7 @@ class Catalog:
         self._toolsets: dict[str, Toolset] = {}
         self._tools: dict[str, Tool] = {}
         self._views: dict[tuple[Hashable, frozenset[str]], View] = {}
+        self._schemes: dict[str, frozenset[str]] = {}
         self.version = 0
 
     @property
@@ -100,6 +101,15 @@ class Catalog:
     def operations(self) -> Iterator[Operation]:
         """Everything that can be asked for, of all toolsets."""
         return (operation for toolset in self.toolsets for operation in toolset.operations)
+
+    def schemes(self, toolset: str) -> frozenset[str]:
+        """Return the URI schemes of the resources that a toolset offers."""
+        found = self._schemes.get(toolset)
+        if found is None and toolset in self._toolsets:
+            offered = self._toolsets[toolset].operations
+            resources = (op for op in offered if isinstance(op, Resource))
+            found = self._schemes[toolset] = frozenset(op.uri.partition(":")[0] for op in resources)
+        return found or frozenset()
 
     def add(self, toolset: Toolset) -> None:
         """Add a toolset.
@@ -124,6 +134,7 @@ class Catalog:
         """Forget the views and tell clients that their lists are stale."""
         self.version += 1
         self._views.clear()
+        self._schemes.clear()
         self._tools = {tool.name: tool for toolset in self.toolsets for tool in _tools(toolset)}
         for event in (ToolsChanged(), ResourcesChanged(), PromptsChanged()):
             self._events.publish(event)

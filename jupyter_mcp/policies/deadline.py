@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from jupyter_mcp.calls.call import Call
 from jupyter_mcp.calls.chain import Following
@@ -39,3 +41,25 @@ class Deadline:
                 "Give it more time, or run it with background=true where the tool offers that.",
                 data={"granted_by": "client" if min(limits) == call.timeout else "server"},
             ) from None
+
+
+@asynccontextmanager
+async def granted(call: Call) -> AsyncIterator[None]:
+    """Wait for other calls for no longer than the client grants for its own.
+
+    Raises:
+        ToolError: ``timeout`` when that is over.
+    """
+    scope = asyncio.timeout(call.timeout)
+    try:
+        async with scope:
+            yield
+    except TimeoutError:
+        if not scope.expired():
+            raise
+        raise ToolError(
+            "timeout",
+            f"'{call.operation.name}' waited for other calls for {call.timeout:g} s.",
+            "Wait until they are done.",
+            data={"granted_by": "client"},
+        ) from None

@@ -29,6 +29,7 @@ from jupyter_mcp.security.tokens import Tokens
 from jupyter_mcp.security.vault import Vault
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.retention import Retention
+from jupyter_mcp.storage.sharing import Shared
 
 SERVER_TOKEN = 12
 """From how many characters on a server's own token is redacted: a shorter one may be a word."""
@@ -75,6 +76,9 @@ class Trust:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.signals = Signals()
+        self.shared = Shared(
+            ground.storage, ground.settings.redis_url, ground.state, ground.tasks, ground.threads
+        )
         self.redactor = Redactor()
         self.logs = LogRedaction(self.redactor)
         settings = ground.settings
@@ -112,6 +116,7 @@ class Trust:
         """Read what was decided before and begin to write the audit."""
         self.hide(os.environ.get("JUPYTERHUB_API_TOKEN", ""))
         self.logs.install()
+        await self.shared.start()
         await self._start_audit()
         await self.tokens.start()
         await self.access.start()
@@ -131,6 +136,7 @@ class Trust:
         await self.tokens.stop()
         await self.approvals.stop()
         await self.audit.stop()
+        await self.shared.stop()
         self.logs.remove()
 
     async def _start_audit(self) -> None:

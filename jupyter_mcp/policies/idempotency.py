@@ -1,0 +1,255 @@
+"""A call that a client repeats with the same key is done once.
+
+A client that lost an answer cannot know whether its call was done. When it puts a key of its own
+into the request's ``_meta``, under ``jupyter_mcp/idempotency-key`` (MCP names no such key, so this
+one is ours), it may send the call again: while the first one runs the second waits for it, and
+afterwards it gets the same result, for 24 hours and from any replica of the server. The key counts
+for one principal and one tool; with other arguments it is refused as a ``conflict``.
+
+Kept is the result of a call that was done, also when what it did is a failure, such as a cell that
+raised. A call that failed with an error of ours, was refused or was cancelled is not kept and may
+be repeated, since then there is no answer to give again. Results are kept redacted, as they went
+out; one that is for its caller's eyes only, or too large, is kept as the mere fact that it was
+done. While the store cannot be reached, a call with a key is refused: done twice is what the key
+was to prevent. Calls that a tool makes belong to the call that has the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from jupyter_mcp.calls.call import Call
+from jupyter_mcp.calls.chain import Following
+from jupyter_mcp.calls.content import Result
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.policies.deadline import granted
+from jupyter_mcp.policies.keys import canonical, digest
+from jupyter_mcp.policies.redact import has_secret_output
+
+KEY = "jupyter_mcp/idempotency-key"
+"""The key in a request's ``_meta``."""
+
+REPLAYED = "jupyter_mcp/replayed"
+"""The key in the ``_meta`` of a result that was given before."""
+
+SPACE = "idempotency"
+KEPT_SECONDS = 24 * 3600.0
+LONGEST_KEY = 200
+LARGEST = 4 * 2**20
+"""The most bytes of a result that is kept."""
+
+LEASE_SECONDS = 30.0
+"""After how long a call is given up whose server does not say that it still runs."""
+
+LOOK_SECONDS = (0.05, 1.0)
+"""How often a call on another server is looked for: the first wait and the longest."""
+
+UNKEPT = 100
+"""How many results are kept in memory because the store went away while their calls ran."""
+
+_log = logging.getLogger(__name__)
+
+
+class Store(Protocol):
+    """Expiring values; `jupyter_mcp.storage.shared.SharedStore` is one."""
+
+    async def get(self, space: str, key: str) -> bytes | None:
+        """Return a value."""
+        ...
+
+    async def set(self, space: str, key: str, value: bytes, seconds: float) -> None:
+        """Keep a value."""
+        ...
+
+    async def set_if_absent(self, space: str, key: str, value: bytes, seconds: float) -> bool:
+        """Keep a value unless there is one."""
+        ...
+
+    async def delete(self, space: str, key: str, value: bytes | None = None) -> bool:
+        """Take a value out, or only just that one."""
+        ...
+
+    async def clear(self, space: str) -> None:
+        """Take out all values of a space."""
+        ...
+
+
+class Tasks(Protocol):
+    """The owner of background tasks."""
+
+    def spawn(self, name: str, work: Coroutine[Any, Any, Any], /) -> asyncio.Task[Any]:
+        """Run `work` in a named task."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A call with a key that runs on this server.
+
+    Args:
+        arguments: The hash of its arguments.
+        ended: Its result, or None when it left none.
+    """
+
+    arguments: str
+    ended: asyncio.Future[Result | None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Idempotency:
+    """The policy.
+
+    Args:
+        store: Returns the store that is shared with the replicas of this server.
+        redact: Returns a result as it goes out.
+        tasks: The owner of background tasks.
+        lease: After how many seconds a call is given up whose server is gone.
+    """
+
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        redact: Callable[[Result], Result],
+        tasks: Tasks,
+        lease: float = LEASE_SECONDS,
+    ) -> None:
+        self._store = store
+        self._redact = redact
+        self._tasks = tasks
+        self._lease = lease
+        self._running: dict[str, _Run] = {}
+        self._unkept: OrderedDict[str, tuple[str, Result]] = OrderedDict()
+
+    async def __call__(self, call: Call, following: Following) -> Result:
+        """Do a call with a key once; others pass."""
+        key = call.meta.get(KEY)
+        if key is None or call.parent or call.operation.kind != "tool":
+            return await following(call)
+        if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY:
+            raise ToolError(
+                "invalid_arguments",
+                f"'{KEY}' in _meta must be a text of 1 to {LONGEST_KEY} characters.",
+                "Use a new random text, such as a UUID, for each thing to be done.",
+            )
+        slot = digest(call.principal.id, key, call.operation.name)
+        return await self._once(call, following, slot)
+
+    async def _once(self, call: Call, following: Following, slot: str) -> Result:
+        arguments = digest(canonical(call.values))
+        if (unkept := self._unkept.get(slot)) is not None:
+            _check(arguments, unkept[0])
+            return _replayed(call, unkept[1])
+        async with granted(call):
+            while (run := self._running.get(slot)) is not None:
+                _check(arguments, run.arguments)
+                if (result := await asyncio.shield(run.ended)) is not None:
+                    return _replayed(call, result)
+        run = self._running[slot] = _Run(arguments)
+        result = None
+        try:
+            result = await self._lead(call, following, slot, arguments)
+            return result
+        finally:
+            del self._running[slot]
+            run.ended.set_result(None if result is None or result.error is not None else result)
+
+    async def _lead(self, call: Call, following: Following, slot: str, arguments: str) -> Result:
+        mark = json.dumps({"arguments": arguments, "by": uuid.uuid4().hex}).encode()
+        async with granted(call):
+            kept = await self._claim(slot, mark, arguments)
+        if kept is not None:
+            return _replayed(call, kept)
+        lease = self._tasks.spawn("idempotency lease", self._renew(slot, mark))
+        done = False
+        try:
+            result = await following(call)
+            done = result.error is None
+        finally:
+            lease.cancel()
+            if not done:
+                await self._whole(self._free(slot, mark))
+        if done:
+            await self._whole(self._keep(call, slot, arguments, result))
+        return result
+
+    async def _whole(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` to its end, also when the call is cancelled meanwhile."""
+        await asyncio.shield(self._tasks.spawn("idempotency", work))
+
+    async def _claim(self, slot: str, mark: bytes, arguments: str) -> Result | None:
+        """Return the result that is there, or None when the call is ours to do."""
+        store, wait = self._store(), LOOK_SECONDS[0]
+        while not await store.set_if_absent(SPACE, slot, mark, self._lease):
+            found = await store.get(SPACE, slot)
+            if found is None:
+                continue
+            entry = json.loads(found)
+            _check(arguments, entry["arguments"])
+            if "result" in entry:
+                return _unpacked(entry["result"])
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LOOK_SECONDS[1])
+        return None
+
+    async def _renew(self, slot: str, mark: bytes) -> None:
+        """Say from time to time that the call still runs."""
+        while True:
+            await asyncio.sleep(self._lease / 3)
+            with contextlib.suppress(ToolError):
+                store = self._store()
+                if await store.get(SPACE, slot) in (mark, None):
+                    await store.set(SPACE, slot, mark, self._lease)
+
+    async def _free(self, slot: str, mark: bytes) -> None:
+        with contextlib.suppress(ToolError):  # then the lease ends by itself
+            await self._store().delete(SPACE, slot, mark)
+
+    async def _keep(self, call: Call, slot: str, arguments: str, result: Result) -> None:
+        packed = None if has_secret_output(call.operation) else _packed(self._redact(result))
+        if packed is not None and len(packed) > LARGEST:
+            packed = None
+        entry = f'{{"arguments": "{arguments}", "result": {packed or "null"}}}'
+        try:
+            await self._store().set(SPACE, slot, entry.encode(), KEPT_SECONDS)
+        except ToolError:
+            _log.warning("A result with a key could not be stored; it is kept in memory.")
+            self._unkept[slot] = (arguments, result)
+            while len(self._unkept) > UNKEPT:
+                self._unkept.popitem(last=False)
+
+
+def _check(mine: str, first: str) -> None:
+    if mine != first:
+        raise ToolError(
+            "conflict",
+            f"This '{KEY}' was used before with other arguments.",
+            "Use a new key for a new call.",
+        )
+
+
+def _packed(result: Result) -> str:
+    return json.dumps({**result.to_json(), "meta": dict(result.meta)}, default=str)
+
+
+def _unpacked(packed: dict[str, Any] | None) -> Result:
+    if packed is None:
+        raise ToolError(
+            "conflict",
+            "The call with this key was done, but its result was not kept.",
+            "Look at what it did; use a new key to do it again.",
+        )
+    return replace(Result.from_json(packed), meta=packed["meta"])
+
+
+def _replayed(call: Call, result: Result) -> Result:
+    call.notes["replayed"] = True
+    return replace(result, meta={**result.meta, REPLAYED: True})

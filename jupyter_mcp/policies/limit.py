@@ -1,0 +1,187 @@
+"""How much one principal may ask for: so often in a while, and so many things at once.
+
+Each tool is counted for itself, by the first limit whose glob fits its name. Calls that a tool
+makes are counted as a client's own are, or else one tool could be used to call another without
+end; but they never wait for a turn, because the call they belong to holds one already. Neither
+does what only looks, and what changes nothing when repeated: interrupting, cancelling and reading
+work however much else is going on.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, Protocol
+
+from limits import RateLimitItem, parse_many
+
+from jupyter_mcp.calls.call import Call
+from jupyter_mcp.calls.chain import Following
+from jupyter_mcp.calls.content import Result
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.policies.deadline import granted
+from jupyter_mcp.policies.line import Line
+from jupyter_mcp.policies.storm import Storms
+from jupyter_mcp.policies.windows import Link, Windows
+from jupyter_mcp.security.signals import Signals
+
+DEFAULT = "6000/minute"
+"""What stands for a limit that cannot be read: none at all would be what nobody meant."""
+
+OWNERS = frozenset({"owner", "person"})
+"""The kinds of principals that the owner's limits are for."""
+
+Pairs = Sequence[tuple[str, str]]
+Rules = tuple[tuple[str, tuple[RateLimitItem, ...]], ...]
+
+_log = logging.getLogger(__name__)
+
+
+class LimitSettings(Protocol):
+    """The settings that this policy reads; `jupyter_mcp.config.Settings` has them."""
+
+    @property
+    def rate_limits(self) -> Pairs:
+        """Globs and limits for everybody but the owner."""
+        ...
+
+    @property
+    def owner_rate_limits(self) -> Pairs:
+        """Globs and limits for the owner."""
+        ...
+
+    @property
+    def max_running(self) -> int:
+        """How many calls of one principal run at once."""
+        ...
+
+    @property
+    def max_waiting(self) -> int:
+        """How many more may wait."""
+        ...
+
+
+class Limit:
+    """The policy.
+
+    Args:
+        settings: The limits.
+        signals: Where refusals are told, a storm of them as one.
+        clock: Tells the time in seconds, for what is counted in this process.
+    """
+
+    def __init__(
+        self,
+        settings: LimitSettings,
+        signals: Signals,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.problems: list[str] = []
+        self._rules = {
+            True: self._read("owner_rate_limits", settings.owner_rate_limits),
+            False: self._read("rate_limits", settings.rate_limits),
+        }
+        self._fitting: dict[tuple[bool, str], tuple[RateLimitItem, ...]] = {}
+        self._most = settings.max_running
+        self._waiting = settings.max_waiting
+        self._clock = clock
+        self._windows = Windows(None, clock)
+        self._lines: dict[str, Line] = {}
+        self._storms = Storms(lambda **details: signals.note("rate_limited", **details))
+
+    def share(self, link: Link | None) -> None:
+        """Count in Redis together with other servers, while it is there."""
+        self._windows = Windows(link, self._clock)
+
+    def stop(self) -> None:
+        """Tell the refusals that were only counted yet."""
+        self._storms.stop()
+
+    @property
+    def lines(self) -> dict[str, tuple[int, int]]:
+        """How many calls run and how many wait, by principal; for diagnostics."""
+        return {who: (line.running, line.waiting) for who, line in self._lines.items()}
+
+    async def __call__(self, call: Call, following: Following) -> Result:
+        """Let a call pass in its turn, or refuse it with ``rate_limited`` or ``busy``."""
+        operation = call.operation
+        limits = self._limits(call.principal.kind in OWNERS, operation.name)
+        if limits:
+            await self._check(call, limits)
+        if operation.read_only or operation.idempotent or call.parent:
+            return await following(call)
+        return await self._in_turn(call, following)
+
+    async def _check(self, call: Call, limits: tuple[RateLimitItem, ...]) -> None:
+        operation, who = call.operation, call.principal.id
+        wait = await self._windows.hit(limits, who, operation.kind, operation.name)
+        if wait is None:
+            return
+        seconds = max(1, math.ceil(wait))
+        told = "; ".join(str(limit) for limit in limits)
+        self._refused(call, "rate")
+        raise ToolError(
+            "rate_limited",
+            f"'{operation.name}' was called too often: {told} is the limit.",
+            f"Try again in {seconds} s.",
+            data={"retry_after": seconds},
+        )
+
+    async def _in_turn(self, call: Call, following: Following) -> Result:
+        who = call.principal.id
+        line = self._lines.get(who)
+        if line is None:
+            line = self._lines[who] = Line(self._most, self._waiting, self._clock)
+        try:
+            began = line.begin() if line.is_free else await self._wait(call, line)
+            try:
+                return await following(call)
+            finally:
+                line.end(began)
+        finally:
+            if line.is_empty:
+                self._lines.pop(who, None)
+
+    async def _wait(self, call: Call, line: Line) -> float:
+        asked = self._clock()
+        try:
+            async with granted(call):
+                began = await line.wait()
+        except ToolError as error:
+            if error.code == "busy":
+                self._refused(call, "queue")
+            raise
+        call.notes["waited"] = round(began - asked, 3)
+        return began
+
+    def _refused(self, call: Call, reason: str) -> None:
+        who, name = call.principal.id, call.operation.name
+        self._storms.note(
+            who, name, reason, principal=who, client=call.client, operation=name, reason=reason
+        )
+
+    def _limits(self, is_owner: bool, name: str) -> tuple[RateLimitItem, ...]:
+        key = (is_owner, name)
+        found = self._fitting.get(key)
+        if found is None:
+            fitting = (limits for glob, limits in self._rules[is_owner] if fnmatchcase(name, glob))
+            found = self._fitting[key] = next(fitting, ())
+        return found
+
+    def _read(self, setting: str, pairs: Iterable[tuple[Any, Any]]) -> Rules:
+        return tuple((str(glob), self._parse(setting, glob, text)) for glob, text in pairs)
+
+    def _parse(self, setting: str, glob: Any, text: Any) -> tuple[RateLimitItem, ...]:
+        try:
+            return tuple(parse_many(text))
+        except ValueError:
+            problem = (
+                f"JupyterMCP.{setting}: '{text}' for '{glob}' is no limit such as '100/minute'; "
+                f"{DEFAULT} is taken."
+            )
+            _log.warning(problem)
+            self.problems.append(problem)
+            return tuple(parse_many(DEFAULT))
