@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.plugins import plugin_environment
+from support.postgres import Postgres, binaries
 from support.server import JupyterServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +48,24 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
         home, collaboration=False, base_url="/user/ann/", env=environment, config=options
     ) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real Postgres, shared by all tests of the process, each of which makes a database."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("Postgres is not installed: apt-get install postgresql")
+    with Postgres(programs) as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'database.db'}"
+    return str(request.getfixturevalue("postgres").database())
 
 
 @pytest.hookimpl(trylast=True)
