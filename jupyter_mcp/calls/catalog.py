@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -36,6 +36,12 @@ class Sight(Protocol):
         """Return whether there are arguments with which `principal` may use `operation`."""
         ...
 
+    async def allows(
+        self, principal: Principal, operation: Operation, values: Mapping[str, Any]
+    ) -> bool:
+        """Return whether a call with `values` would not be refused."""
+        ...
+
 
 class SightByScope:
     """Everybody sees what their scopes allow."""
@@ -47,6 +53,13 @@ class SightByScope:
     def sees(self, principal: Principal, operation: Operation) -> bool:
         """Return whether the principal holds the operation's scope."""
         return operation.scope in principal.scopes
+
+    async def allows(
+        self, principal: Principal, operation: Operation, values: Mapping[str, Any]
+    ) -> bool:
+        """Return whether the principal holds the operation's scope."""
+        del values
+        return self.sees(principal, operation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +196,12 @@ class Catalog:
     def sees(self, principal: Principal, operation: Operation) -> bool:
         """Return whether there are arguments with which `principal` may use `operation`."""
         return self._sight.sees(principal, operation)
+
+    async def allows(
+        self, principal: Principal, operation: Operation, values: Mapping[str, Any]
+    ) -> bool:
+        """Return whether a call with `values` would not be refused: what watches asks this."""
+        return await self._sight.allows(principal, operation, values)
 
     def tool(self, name: str, selection: frozenset[str]) -> Tool:
         """Return the tool of that name among the toolsets in `selection`.

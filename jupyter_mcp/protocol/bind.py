@@ -166,14 +166,14 @@ class Binding:
         wanted = params.notifications
         watched = wanted.resource_subscriptions or []
         caller = caller_of(context)
-        visible = [uri for uri in watched if self._lists.has_resource(caller, uri)]
+        visible = [uri for uri in watched if await self._lists.may_watch(caller, uri)]
         if len(visible) < len(watched):
             wanted = wanted.model_copy(update={"resource_subscriptions": visible})
             params = params.model_copy(update={"notifications": wanted})
         return await self.listen(context, params)
 
     async def _subscribe(self, context: Context, params: types.SubscribeRequestParams) -> Json:
-        self._lists.resource(caller_of(context), str(params.uri))
+        await self._lists.check_watch(caller_of(context), str(params.uri))
         self._join(context).uris.add(str(params.uri))
         return {}
 

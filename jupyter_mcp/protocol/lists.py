@@ -116,16 +116,25 @@ class Lists:
             values = template.match(uri)
             if values is not None:
                 return resource, values
-        message = f"There is no resource '{uri}'. resources/list and its templates say what is."
-        raise MCPError(INVALID_PARAMS, message, {"uri": uri})
+        raise _no_resource(uri)
 
-    def has_resource(self, caller: Caller, uri: str) -> bool:
-        """Return whether `caller` sees a resource behind `uri`."""
+    async def may_watch(self, caller: Caller, uri: str) -> bool:
+        """Return whether `caller` may read the resource behind `uri`, and so hear of changes."""
         try:
-            self.resource(caller, uri)
+            await self.check_watch(caller, uri)
         except MCPError:
             return False
         return True
+
+    async def check_watch(self, caller: Caller, uri: str) -> None:
+        """Refuse who may not read the resource behind `uri` as if there were none.
+
+        Raises:
+            MCPError: -32602 with the URI.
+        """
+        resource, values = self.resource(caller, uri)
+        if not await self._catalog.allows(caller.principal, resource, values):
+            raise _no_resource(uri)
 
     def completer(self, caller: Caller, ref: Mapping[str, Any], argument: str) -> Completer | None:
         """Return what completes `argument` of the prompt or template in `ref`, if anything.
@@ -151,8 +160,6 @@ class Lists:
         return made
 
     async def _found(self, request: Request, toolset: Toolset) -> list[Json]:
-        if type(toolset).resources is Toolset.resources:
-            return []
         operation = Resource(
             name=f"{toolset.name} resources",
             toolset=toolset.name,
@@ -161,13 +168,22 @@ class Lists:
             parse=dict,
             context="ctx",
             uri="",
+            pathless="resources" in toolset.pathless,
         )
         caller = request.caller
+        offers = type(toolset).resources is not Toolset.resources
+        if not offers or not self._catalog.sees(caller.principal, operation):
+            return []
         result = await self._ground.call(
             operation, {}, caller.principal, caller.door, client=request.client
         )
         links: list[Link] = result.value if result.error is None else []
         return [wire.link_to_wire(link) for link in links]
+
+
+def _no_resource(uri: str) -> MCPError:
+    message = f"There is no resource '{uri}'. resources/list and its templates say what is."
+    return MCPError(INVALID_PARAMS, message, {"uri": uri})
 
 
 def page(key: str, entries: Sequence[Any], cursor: str | None) -> Json:

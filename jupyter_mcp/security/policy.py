@@ -183,6 +183,12 @@ class Policy:
         """Decide about a call, and find out what it touches where that matters."""
         return await _judged(self.verdict(principal, operation), operation, values)
 
+    async def allows(
+        self, principal: Caller, operation: Operation, values: Mapping[str, Any]
+    ) -> bool:
+        """Return whether a call would not be refused."""
+        return (await self.judge(principal, operation, values)).effect != "deny"
+
     async def judge_roles(
         self, roles: tuple[str, ...], operation: Operation, values: Mapping[str, Any]
     ) -> Decision:

@@ -86,9 +86,9 @@ class Limit:
 
     def forbids_paths(self, operation: Operation, paths: Sequence[str] | None) -> Decision | None:
         """Return why a call that touches `paths` does not get through, if it does not."""
-        if self.globs is None:
+        if self.globs is None or operation.pathless:
             return None
-        if paths is None or not (paths or operation.pathless):
+        if not paths:
             return self._elsewhere()
         return None if all(path in self.globs for path in paths) else self._elsewhere()
 

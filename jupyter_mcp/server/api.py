@@ -28,6 +28,8 @@ STATUSES = {
     "not_found": HTTPStatus.NOT_FOUND,
     "timeout": HTTPStatus.REQUEST_TIMEOUT,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
+    "busy": HTTPStatus.TOO_MANY_REQUESTS,
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 """The HTTP status of an error's code; every other one is 409: the state of things forbids it.
@@ -82,7 +84,7 @@ class ApiHandler(DoorHandler):
             error = ToolError("not_found", f"There is no call '{call_id}'.", "None was made yet.")
             raise Refused(HTTPStatus.NOT_FOUND, error)
         try:
-            return served.runtime.calls.find(call_id, _owner(principal))
+            return served.runtime.calls.find(call_id, _owner(served, principal))
         except ToolError as error:
             raise Refused(status_of(error), error) from None
 
@@ -144,9 +146,12 @@ class ToolHandler(ApiHandler):
             principal=principal,
             door="http",
             client=self.request.headers.get("User-Agent", "")[:100],
+            meta=self._meta(),
         )
         result = await self._run(served, call)
         status = HTTPStatus.OK if result.error is None else status_of(result.error)
+        if result.error is not None and "retry_after" in result.error.data:
+            self.set_header("Retry-After", str(result.error.data["retry_after"]))
         self.answer({"id": call.id, **result.to_json()}, status)
 
     async def _run(self, served: Served, call: Call) -> Result:
@@ -162,6 +167,13 @@ class ToolHandler(ApiHandler):
                 raise
             error = ToolError("cancelled", "The call was cancelled.", "")
             return Result.from_error(error)
+
+    def _meta(self) -> dict[str, Any]:
+        """Return what MCP would carry in ``_meta``: the key of a call to be done once."""
+        from jupyter_mcp.policies.idempotency import KEY
+
+        key = self.request.headers.get("Idempotency-Key")
+        return {} if key is None else {KEY: key}
 
     def _arguments(self) -> dict[str, Any]:
         media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -206,12 +218,21 @@ class CancelHandler(ApiHandler):
 
         async def serve(principal: Principal) -> None:
             entry = self.find_call(call_id, principal)
-            _check_may_cancel(principal, entry)
+            await self._check_may_cancel(principal, entry)
             if entry.ended is None and entry.call.task is not None:
                 entry.call.task.cancel()
             self.answer(entry.to_json())
 
         await self.guarded(serve)
+
+    async def _check_may_cancel(self, principal: Principal, entry: Entry) -> None:
+        """Refuse a token that may not do what it would end: a person may hold several tokens."""
+        call, served = entry.call, await self.ready()
+        policy = served.runtime.trust.policy
+        if entry.ended is None and not await policy.allows(principal, call.operation, call.values):
+            what = f"Cancelling '{call.operation.name}' needs the scope '{call.operation.scope}'."
+            error = ToolError("forbidden", what, "Use a token with that scope.")
+            raise Refused(HTTPStatus.FORBIDDEN, error)
 
 
 class StatusHandler(ApiHandler):
@@ -284,7 +305,7 @@ def _dumped(content: Any) -> bytes:
 
 
 def _state(served: Served, principal: Principal) -> dict[str, Any]:
-    runtime, owner = served.runtime, _owner(principal)
+    runtime, owner = served.runtime, _owner(served, principal)
     selection = runtime.catalog.selection("all", principal.toolsets)
     view = runtime.catalog.view(principal, selection)
     counts = {toolset.name: 0 for toolset in view.toolsets}
@@ -298,7 +319,8 @@ def _state(served: Served, principal: Principal) -> dict[str, Any]:
         ],
         "tools": len(view.tools),
         "problems": [
-            {"plugin": p.plugin, "package": p.package, "reason": p.reason} for p in runtime.problems
+            {"plugin": p.plugin, "package": p.package, "reason": p.reason}
+            for p in runtime.all_problems
         ],
         "calls": {
             "running": [entry.to_json() for entry in running],
@@ -309,15 +331,6 @@ def _state(served: Served, principal: Principal) -> dict[str, Any]:
     }
 
 
-def _check_may_cancel(principal: Principal, entry: Entry) -> None:
-    """Refuse a token that may not do what it would end: a person may hold several tokens."""
-    operation = entry.call.operation
-    if operation.scope not in principal.scopes:
-        what = f"Cancelling '{operation.name}' needs the scope '{operation.scope}'."
-        error = ToolError("forbidden", what, "Use a token with that scope.")
-        raise Refused(HTTPStatus.FORBIDDEN, error)
-
-
 def _told(entry: Entry) -> dict[str, Any]:
     told = entry.to_json()
     if entry.result is not None:
@@ -325,8 +338,9 @@ def _told(entry: Entry) -> dict[str, Any]:
     return told
 
 
-def _owner(principal: Principal) -> str | None:
-    return None if "admin" in principal.scopes else principal.id
+def _owner(served: Served, principal: Principal) -> str | None:
+    """Return whose calls the caller sees; None for everybody's."""
+    return None if served.runtime.trust.policy.oversees(principal) else principal.id
 
 
 def _sees(owner: str | None, entry: Entry) -> bool:

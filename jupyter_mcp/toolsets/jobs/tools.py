@@ -32,6 +32,7 @@ class Jobs(Toolset):
     name = "jobs"
     title = "Jobs"
     description = "Long-running work that goes on after the client has left."
+    pathless = frozenset({"job_get", "job_cancel"})  # everybody has their own
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
@@ -70,17 +71,18 @@ class Jobs(Toolset):
         wait: Annotated[float, Field(ge=0, le=600, description="Seconds to wait for its end")] = 0,
     ) -> Reply[JobState]:
         """Status, progress, log tail and, when it has ended, the result of a background job."""
-        record = await self._service.get(job_id, _owner(ctx), wait)
+        record = await self._service.get(job_id, self._owner(ctx), wait)
         return _reply(record)
 
     @tool(scope="edit", title="Cancel a job", idempotent=True)
     async def job_cancel(self, ctx: Context, job_id: JobId) -> Reply[JobState]:
         """Cancel a background job; a cell that it runs is interrupted."""
-        return _reply(await self._service.cancel(job_id, _owner(ctx)))
+        return _reply(await self._service.cancel(job_id, self._owner(ctx)))
 
-
-def _owner(ctx: Context) -> str | None:
-    return None if "admin" in ctx.principal.scopes else ctx.principal.id
+    def _owner(self, ctx: Context) -> str | None:
+        """Return whose jobs the caller sees; None for everybody's."""
+        sees_all = self.host.trust.policy.oversees(ctx.principal)
+        return None if sees_all else ctx.principal.id
 
 
 def _reply(record: dict[str, Any]) -> Reply[JobState]:

@@ -89,6 +89,10 @@ class JupyterKernels:
         paths = await self._paths_by_kernel()
         return [self._record(kid, paths.get(kid, [])) for kid in self._kernels.list_kernel_ids()]
 
+    async def paths_of(self, kernel_id: str) -> list[str]:
+        """Return the documents that use a kernel."""
+        return (await self._paths_by_kernel()).get(kernel_id, [])
+
     async def names(self) -> list[str]:
         """Return the names of the kernels that can be started."""
         found = await self._run(self._specs.find_kernel_specs)

@@ -13,3 +13,8 @@ class Notebooks(RunTools, VariableTools, DocumentPrompts):
     name = "notebooks"
     title = "Notebooks and kernels"
     description = "Read, edit and run live notebooks; use their kernels and variables."
+    places = frozenset({"kernel_id"})
+    # They leave out what the caller may not see; an output's name cannot be guessed.
+    pathless = frozenset(
+        {"notebook_list", "kernel_list", "resources", "output", "path", "kernel_id"}
+    )

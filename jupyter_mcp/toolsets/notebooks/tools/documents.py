@@ -21,6 +21,7 @@ from jupyter_mcp.toolsets.notebooks.model import notebook_revision
 from jupyter_mcp.toolsets.notebooks.reading import NotebookPage
 from jupyter_mcp.toolsets.notebooks.service import NotebookService, Parts, public_metadata
 from jupyter_mcp.toolsets.notebooks.tools.outputs import cell_blocks
+from jupyter_mcp.toolsets.notebooks.tools.sight import Sight
 from jupyter_mcp.toolsets.notebooks.uris import notebook_uri
 from jupyter_mcp.toolsets.notebooks.wishes import Wish
 
@@ -143,18 +144,22 @@ class DocumentTools(Toolset):
         await self.notebooks.stop()
 
     @tool(scope="read", title="List notebooks")
-    async def notebook_list(self, path: str = "", cursor: str | None = None) -> Listing:
+    async def notebook_list(
+        self, ctx: Context, path: str = "", cursor: str | None = None
+    ) -> Listing:
         """List the notebooks and folders in a folder; open: on a person's screen."""
         folder = await self.notebooks.folder(path)
+        sight = Sight(self.host, ctx)
+        seen = [each for each in folder.notebooks if sight.notebook(each[0])]
         start = _number(cursor) or 0
-        places = folder.notebooks[start : start + LISTED]
-        more = start + LISTED < len(folder.notebooks)
+        places = seen[start : start + LISTED]
+        more = start + LISTED < len(seen)
         return Listing(
             notebooks=[
                 Listed(path=place, modified=at, open=self.notebooks.watched(place) or None)
                 for place, at in places
             ],
-            folders=[] if start else folder.folders,
+            folders=[] if start else [each for each in folder.folders if sight.folder(each)],
             next_cursor=str(start + LISTED) if more else None,
         )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from jupyter_mcp.calls import Host, tool
+from jupyter_mcp.calls import Context, Host, tool
 from jupyter_mcp.calls.events import ResourceUpdated
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.execution import Execution
@@ -14,6 +15,7 @@ from jupyter_mcp.toolsets.notebooks.kernels import Kernels, KernelState
 from jupyter_mcp.toolsets.notebooks.kernels_jupyter import JupyterKernels
 from jupyter_mcp.toolsets.notebooks.spooling import OutputStore
 from jupyter_mcp.toolsets.notebooks.tools.documents import DocumentTools
+from jupyter_mcp.toolsets.notebooks.tools.sight import Sight
 from jupyter_mcp.toolsets.notebooks.uris import VARIABLES
 
 KernelId = Annotated[str | None, Field(description="Or give path")]
@@ -95,11 +97,13 @@ class KernelTools(DocumentTools):
         return self._engine
 
     @tool(scope="read", title="List kernels")
-    async def kernel_list(self) -> KernelList:
+    async def kernel_list(self, ctx: Context) -> KernelList:
         """Running kernels with state and notebooks, and the names that can be started."""
-        states = await self.kernels.states()
+        sight = Sight(self.host, ctx)
+        seen = ((each, sight.of_kernel(each.record.paths)) for each in await self.kernels.states())
+        kernels = [_kernel(state, paths) for state, paths in seen if paths is not None]
         names = await self._source.names() if self._source is not None else []
-        return KernelList(kernels=[_kernel(state) for state in states], available=names)
+        return KernelList(kernels=kernels, available=names)
 
     @tool(scope="execute", title="Start a kernel")
     async def kernel_start(
@@ -132,20 +136,29 @@ class KernelTools(DocumentTools):
         self.variables_changed(kernel_id)
         return KernelChanged(kernel_id=kernel_id, state="stopped")
 
+    async def paths_of(self, values: Mapping[str, Any]) -> Sequence[str] | None:
+        """Return the notebooks that a call touches, those of its kernel too."""
+        named = list(await super().paths_of(values) or ())
+        kernel_id = values.get("kernel_id")
+        if kernel_id is None:
+            return named or None
+        used = [] if self._source is None else await self._source.paths_of(str(kernel_id))
+        return [*named, *used] if used else None
+
     def variables_changed(self, kernel_id: str) -> None:
         """Tell those who watch the variables of a kernel."""
         uri = VARIABLES.replace("{kernel_id}", kernel_id)
         self.host.events.publish(ResourceUpdated(uri))
 
 
-def _kernel(state: KernelState) -> Kernel:
+def _kernel(state: KernelState, paths: list[str]) -> Kernel:
     return Kernel(
         kernel_id=state.record.id,
         name=state.record.name,
         state=state.state,
         busy_with=state.busy_with,
         queued=state.queued,
-        paths=state.record.paths,
+        paths=paths,
         last_activity=state.record.last_activity,
     )
 

@@ -11,6 +11,7 @@ from jupyter_mcp.toolsets.notebooks.model import Cell
 from jupyter_mcp.toolsets.notebooks.tools.documents import who_asks
 from jupyter_mcp.toolsets.notebooks.tools.outputs import text_of
 from jupyter_mcp.toolsets.notebooks.tools.resources import NOTEBOOK_MIME, DocumentResources
+from jupyter_mcp.toolsets.notebooks.tools.sight import Sight
 from jupyter_mcp.toolsets.notebooks.uris import notebook_uri
 
 COMPLETIONS = 100
@@ -82,13 +83,14 @@ class DocumentPrompts(DocumentResources):
     @completer("path")
     async def complete_path(self, ctx: Context, prefix: str, given: Mapping[str, str]) -> list[str]:
         """Complete the path of a notebook, folder by folder."""
-        del ctx, given
+        del given
+        sight = Sight(self.host, ctx)
         try:
             folder = await self.notebooks.folder(prefix.rpartition("/")[0])
         except ToolError:
             return []
-        places = [path for path, _changed in folder.notebooks]
-        places += [f"{path}/" for path in folder.folders]
+        places = [path for path, _changed in folder.notebooks if sight.notebook(path)]
+        places += [f"{path}/" for path in folder.folders if sight.folder(path)]
         return [place for place in places if place.startswith(prefix)][:COMPLETIONS]
 
     @completer("cell_id")

@@ -10,6 +10,7 @@ from jupyter_mcp.toolsets.notebooks.service import public_cell
 from jupyter_mcp.toolsets.notebooks.tools.documents import who_asks
 from jupyter_mcp.toolsets.notebooks.tools.kernels import KernelTools
 from jupyter_mcp.toolsets.notebooks.tools.outputs import whole_of
+from jupyter_mcp.toolsets.notebooks.tools.sight import Sight
 from jupyter_mcp.toolsets.notebooks.uris import (
     CELL,
     CELL_OUTPUT,
@@ -33,9 +34,11 @@ class DocumentResources(KernelTools):
             folder = await self.notebooks.folder("")
         except ToolError:
             return listed
+        sight = Sight(self.host, ctx)
         links = [
             Link(notebook_uri(path), path.rsplit("/", 1)[-1], mime=NOTEBOOK_MIME)
             for path, _changed in folder.notebooks
+            if sight.notebook(path)
         ]
         return [*listed, *links]
 
