@@ -104,6 +104,7 @@ class Audit:
         self._recorder, self._writer, self._clock = Recorder(cleaner), AuditWriter(), clock
         self._storms = Storms(self.event, clock)
         self._pending: list[Ended | Happened] = []
+        self._in_hand = 0
         self._kept: list[Prepared] = []
         self._wake, self._full = asyncio.Event(), asyncio.Event()
         self._turn = asyncio.Lock()
@@ -116,7 +117,7 @@ class Audit:
     @property
     def backlog(self) -> int:
         """How many records wait to be written."""
-        return len(self._pending) + len(self._kept)
+        return len(self._pending) + self._in_hand + len(self._kept)
 
     @property
     def is_proven(self) -> bool:
@@ -136,10 +137,7 @@ class Audit:
         self._wake.set()
         self._full.set()
         self._storms.settle(everything=True)
-        if self._flushing is not None:
-            await asyncio.wait({self._flushing})
-        if self.backlog:
-            await self.flush()
+        await self.flush()
         if self.backlog:
             _log.error("%d records of the audit are lost: %s.", self.backlog, self.failing)
 
@@ -195,6 +193,10 @@ class Audit:
     async def flush(self) -> None:
         """Write what is there now; a failure is told by `failing`."""
         async with self._turn:
+            if self._flushing is not None:  # whoever waited for it was cancelled
+                await asyncio.wait({self._flushing})
+            if not self.backlog:
+                return
             flushing = asyncio.get_running_loop().create_task(self._flush(), name="audit flush")
             self._flushing = flushing
             await asyncio.shield(flushing)
@@ -221,9 +223,11 @@ class Audit:
 
     async def _flush(self) -> None:
         batch, self._pending = self._pending, []
+        self._in_hand = len(batch)
         fresh: list[Prepared] = []
         try:
             fresh = await self._storage.aside(self._prepare, batch)
+            self._in_hand = 0
             self._keep(fresh)
             kept = self._kept
             await self._storage.run(lambda connection: self._writer.append(connection, kept))
