@@ -18,6 +18,12 @@ _SUBCOMMANDS = {
     "tools": ("tools.ToolsApp", "List the tools of a running server."),
     "audit": ("audit.AuditApp", "Who did what; verify or export the record of it."),
     "call": ("call.CallApp", "Call a tool of a running server."),
+    "approvals": ("approvals.ApprovalsApp", "Show what waits for your approval."),
+    "approve": ("approvals.ApproveApp", "Let a waiting call go on."),
+    "deny": ("approvals.DenyApp", "Refuse a waiting call."),
+    "pause": ("agents.PauseApp", "Stop agents at once, all of them or one."),
+    "resume": ("agents.ResumeApp", "Let stopped agents go on."),
+    "agents": ("agents.AgentsApp", "Show which agents called lately, and who is stopped."),
     "token": ("token.TokenApp", "Make, list and revoke tokens for clients."),
     "access": ("access.AccessApp", "End somebody's access at once, and restore it."),
 }

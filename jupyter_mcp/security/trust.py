@@ -17,6 +17,7 @@ from jupyter_mcp.security.deciders import decides
 from jupyter_mcp.security.leases import Leases
 from jupyter_mcp.security.log_redaction import LogRedaction
 from jupyter_mcp.security.metrics import Metrics
+from jupyter_mcp.security.pins import Pins
 from jupyter_mcp.security.policy import Policy
 from jupyter_mcp.security.policy_watch import PolicyWatch
 from jupyter_mcp.security.principal import Principal
@@ -25,6 +26,7 @@ from jupyter_mcp.security.secrets import Secrets
 from jupyter_mcp.security.signal_history import SignalHistory
 from jupyter_mcp.security.signals import Signals
 from jupyter_mcp.security.switch import Switch
+from jupyter_mcp.security.taints import Taints
 from jupyter_mcp.security.tokens import Tokens
 from jupyter_mcp.security.vault import Vault
 from jupyter_mcp.storage import Storage
@@ -93,6 +95,8 @@ class Trust:
         )
         vault = Vault(settings.secrets_folder, settings.secret_store)
         self.secrets = Secrets(vault, ground.threads, self.redactor.learn)
+        self.pins = Pins(ground.storage, self.signals)
+        self.taints = Taints()
         self.leases = Leases()
         self.tokens = Tokens(ground, self.signals, self.leases)
         self.access = Access(ground, self.signals, self.leases)
@@ -105,6 +109,7 @@ class Trust:
             self.signals,
             decides=self.decides,
             seconds=ground.settings.approval_seconds,
+            redact=self.redactor.text,
         )
 
     def hide(self, *credentials: str) -> None:

@@ -170,10 +170,13 @@ class ToolHandler(ApiHandler):
 
     def _meta(self) -> dict[str, Any]:
         """Return what MCP would carry in ``_meta``: the key of a call to be done once."""
-        from jupyter_mcp.policies.idempotency import KEY
+        from jupyter_mcp.policies.idempotency import KEY, checked
 
         key = self.request.headers.get("Idempotency-Key")
-        return {} if key is None else {KEY: key}
+        try:
+            return {} if key is None else {KEY: checked(key)}
+        except ToolError as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, error) from None
 
     def _arguments(self) -> dict[str, Any]:
         media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -257,7 +260,10 @@ class StatusHandler(ApiHandler):
             "calls": {"running": [], "recent": [], "total": 0, "failed": 0},
         }
         if served is not None:
+            from jupyter_mcp.server.trust_state import trust_state
+
             told |= _state(served, principal)
+            told |= trust_state(served.runtime.trust, principal)
         self.answer(told)
 
 
