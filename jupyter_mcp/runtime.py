@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from jupyter_mcp.calls.context import JobStarter
 from jupyter_mcp.calls.corridor import Corridor
 from jupyter_mcp.calls.events import Events
 from jupyter_mcp.calls.executor import Executor
-from jupyter_mcp.calls.plugins import Problem, load_toolsets
+from jupyter_mcp.calls.plugins import OWN_DISTRIBUTION, Problem, load_toolsets, third_party
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.calls.tool import Operation
 from jupyter_mcp.calls.toolset import Host, JupyterServices, Toolset
@@ -31,7 +31,9 @@ from jupyter_mcp.policies import (
     CallLog,
     Deadline,
     Pause,
+    Quarantine,
     Redact,
+    Taint,
     Traffic,
     validate,
 )
@@ -81,6 +83,8 @@ class Runtime:
         )
         self.catalog = Catalog(self.events, settings.toolsets, self.trust.policy)
         self.trust.policy.attach(self.catalog)
+        self.trust.pins.names = lambda: self.catalog.tool_names
+        self.trust.pins.subscribe(lambda: self.catalog.hide(self.trust.pins.held))
         self.trust.tokens.known_toolsets = lambda: self.catalog.selection("all")
         self.calls = CallLog(self.events)
         self.trust.leases.subscribe(self.calls.cancel_of)
@@ -96,6 +100,7 @@ class Runtime:
             schemes=self.catalog.schemes,
             redact=redact.result,
         )
+        approve = Approve(self.trust.approvals)
         self.corridor = Corridor(
             self.catalog,
             self.executor,
@@ -103,9 +108,11 @@ class Runtime:
             outer=[Audit(self.trust.audit, self.trust.metrics), self.calls, redact],
             policies=[
                 Pause(self.trust.switch, self.trust.agents),
+                Quarantine(self.trust.pins),
                 validate,
                 Authorize(self.trust.policy, self.trust.signals),
-                Approve(self.trust.approvals),
+                Taint(self.trust.taints, approve, self.trust.signals, self.executor),
+                approve,
                 self.traffic.limit,
                 self.traffic.idempotency,
                 self.traffic.cache,
@@ -120,11 +127,14 @@ class Runtime:
         """Load the toolsets, heavy imports in a thread, and start them."""
         await self.trust.start()
         self.traffic.start(self.events)
-        for loaded in await self.executor.run(lambda: list(load_toolsets(self.host))):
-            if isinstance(loaded, Problem):
-                self.problems.append(loaded)
-            else:
-                await self._add(loaded)
+        found = await self.executor.run(lambda: list(load_toolsets(self.host)))
+        self.problems.extend(each for each in found if isinstance(each, Problem))
+        toolsets = [each for each in found if isinstance(each, Toolset)]
+        for toolset in toolsets:
+            if not toolset.source:
+                await self._add(toolset)
+        for toolset in await self._pinned([each for each in toolsets if each.source]):
+            await self._add(toolset)
         await self.trust.open()
 
     async def stop(self) -> None:
@@ -143,6 +153,12 @@ class Runtime:
         await self.tasks.stop()
         self.storage.stop()
         self.executor.stop()
+
+    @property
+    def all_problems(self) -> list[Problem]:
+        """What was left out at the start, and what does not work now."""
+        now = self.traffic.problems()
+        return self.problems + [Problem(name, OWN_DISTRIBUTION, reason) for name, reason in now]
 
     async def call_tool(
         self,
@@ -199,6 +215,21 @@ class Runtime:
                 meta=meta or {},
             )
         )
+
+    async def _pinned(self, toolsets: Sequence[Toolset]) -> Sequence[Toolset]:
+        """Hold back tools of other packages that are not what was approved.
+
+        Returns the toolsets whose tools could be compared: what cannot be is left out.
+        """
+        try:
+            for source, said in third_party(toolsets).items():
+                await self.trust.pins.check(source, said, trusted_first=True)
+        except Exception as error:  # noqa: BLE001 - whatever the database has, the server starts
+            _log.warning("No tools of other packages: their pins cannot be read: %s", error)
+            reason = f"its pins cannot be read: {type(error).__name__}"
+            self.problems.extend(Problem(each.name, each.source, reason) for each in toolsets)
+            return ()
+        return toolsets
 
     async def _add(self, toolset: Toolset) -> None:
         try:

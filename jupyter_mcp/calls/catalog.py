@@ -102,6 +102,7 @@ class Catalog:
         self._toolsets: dict[str, Toolset] = {}
         self._tools: dict[str, Tool] = {}
         self._views: dict[tuple[Hashable, frozenset[str]], View] = {}
+        self._hidden: frozenset[str] = frozenset()
         self._schemes: dict[str, frozenset[str]] = {}
         self.version = 0
 
@@ -142,6 +143,16 @@ class Catalog:
         """Take the toolset `name` out."""
         if self._toolsets.pop(name, None) is not None:
             self.changed()
+
+    def hide(self, tools: Iterable[str]) -> None:
+        """Leave these tools, and no others, out of every view."""
+        self._hidden = frozenset(tools)
+        self.changed()
+
+    @property
+    def tool_names(self) -> Iterable[str]:
+        """The names of all tools, hidden ones too."""
+        return self._tools.keys()
 
     def changed(self) -> None:
         """Forget the views and tell clients that their lists are stale."""
@@ -231,7 +242,7 @@ class Catalog:
             key=key,
             version=self.version,
             toolsets=toolsets,
-            tools=_named(seen, Tool),
+            tools={k: op for k, op in _named(seen, Tool).items() if k not in self._hidden},
             resources={op.uri: op for op in _named(seen, Resource).values()},
             prompts=_named(seen, Prompt),
             completers={(op.toolset, op.name): op for op in seen if isinstance(op, Completer)},

@@ -7,11 +7,12 @@ server down.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from jupyter_mcp.calls.tool import Tool
 from jupyter_mcp.calls.toolset import Host, Toolset
 
 GROUP = "jupyter_mcp.toolsets"
@@ -47,6 +48,34 @@ def load_toolsets(host: Host) -> Iterator[Toolset | Problem]:
         entry_points(group=GROUP), key=lambda point: (_is_foreign(point), point.name)
     ):
         yield _load(point, host)
+
+
+def third_party(toolsets: Iterable[Toolset]) -> dict[str, list[dict[str, Any]]]:
+    """Return, for each package but ours, what its tools say of themselves, in MCP's words."""
+    said: dict[str, list[dict[str, Any]]] = {}
+    for toolset in toolsets:
+        if toolset.source:
+            tools = (each for each in toolset.operations if isinstance(each, Tool))
+            said.setdefault(toolset.source, []).extend(map(_said, tools))
+    return said
+
+
+def _said(tool: Tool) -> dict[str, Any]:
+    """Return what is pinned of a tool; its scope counts as a hint, for it is a promise as well."""
+    return {
+        "name": tool.name,
+        "description": tool.description,
+        "inputSchema": dict(tool.input_schema),
+        "outputSchema": tool.output_schema and dict(tool.output_schema),
+        "annotations": {
+            "title": tool.title,
+            "scope": tool.scope,
+            "readOnlyHint": tool.read_only,
+            "destructiveHint": tool.destructive,
+            "idempotentHint": tool.idempotent,
+            "openWorldHint": tool.open_world,
+        },
+    }
 
 
 def _is_foreign(point: EntryPoint) -> bool:

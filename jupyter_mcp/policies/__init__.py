@@ -1,6 +1,7 @@
 """The doors of the corridor, one file each.
 
-In their order: record (around everything), visible, pause, validate, authorize, approve, limit,
+In their order: record (around everything), visible, pause, quarantine, validate, authorize, taint,
+approve, limit,
 idempotency, cache, breaker, deadline, retry. The time that a person takes to approve, and that a
 call waits for its turn, does not count against its deadline.
 """
@@ -10,8 +11,10 @@ from jupyter_mcp.policies.audit import Audit
 from jupyter_mcp.policies.authorize import Authorize
 from jupyter_mcp.policies.deadline import Deadline
 from jupyter_mcp.policies.pause import Pause
+from jupyter_mcp.policies.quarantine import Quarantine
 from jupyter_mcp.policies.record import CallLog
 from jupyter_mcp.policies.redact import Redact
+from jupyter_mcp.policies.taint import Taint
 from jupyter_mcp.policies.traffic import Traffic
 from jupyter_mcp.policies.validate import validate
 
@@ -22,7 +25,9 @@ __all__ = [
     "CallLog",
     "Deadline",
     "Pause",
+    "Quarantine",
     "Redact",
+    "Taint",
     "Traffic",
     "validate",
 ]

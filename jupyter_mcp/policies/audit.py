@@ -17,7 +17,15 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.audit_records import Ended
 
 DENIED = frozenset(
-    {"forbidden", "unauthorized", "denied", "approval_denied", "paused", "rate_limited", "pinned"}
+    {
+        "forbidden",
+        "unauthorized",
+        "denied",
+        "approval_denied",
+        "paused",
+        "rate_limited",
+        "quarantined",
+    }
 )
 """Codes of refusals: somebody or something decided that this may not be done."""
 

@@ -79,9 +79,11 @@ class Listener(SilentChannel):
         self.told: list[str] = []
 
     async def progress(self, done: float, total: float | None, message: str) -> None:
+        assert done < (total or 0)
         self.told.append(message)
 
     async def log(self, level: str, data: Any) -> None:
+        assert level == "info"
         self.told.append(json.dumps(data))
 
 
