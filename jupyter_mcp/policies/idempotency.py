@@ -20,6 +20,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
@@ -42,7 +43,6 @@ REPLAYED = "jupyter_mcp/replayed"
 
 SPACE = "idempotency"
 KEPT_SECONDS = 24 * 3600.0
-LONGEST_KEY = 200
 LARGEST = 4 * 2**20
 """The most bytes of a result that is kept."""
 
@@ -54,6 +54,8 @@ LOOK_SECONDS = (0.05, 1.0)
 
 UNKEPT = 100
 """How many results are kept in memory because the store went away while their calls ran."""
+
+_KEY = re.compile(r"[!-~]{1,200}")
 
 _log = logging.getLogger(__name__)
 
@@ -134,13 +136,7 @@ class Idempotency:
         key = call.meta.get(KEY)
         if key is None or call.parent or call.operation.kind != "tool":
             return await following(call)
-        if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY:
-            raise ToolError(
-                "invalid_arguments",
-                f"'{KEY}' in _meta must be a text of 1 to {LONGEST_KEY} characters.",
-                "Use a new random text, such as a UUID, for each thing to be done.",
-            )
-        slot = digest(call.principal.id, key, call.operation.name)
+        slot = digest(call.principal.id, checked(key), call.operation.name)
         return await self._once(call, following, slot)
 
     async def _once(self, call: Call, following: Following, slot: str) -> Result:
@@ -227,11 +223,26 @@ class Idempotency:
                 self._unkept.popitem(last=False)
 
 
+def checked(key: object) -> str:
+    """Return a key as a client gave it.
+
+    Raises:
+        ToolError: ``invalid_arguments`` when it can be none.
+    """
+    if isinstance(key, str) and _KEY.fullmatch(key):
+        return key
+    raise ToolError(
+        "invalid_arguments",
+        "An idempotency key must be 1 to 200 visible ASCII characters.",
+        "Use a new random text, such as a UUID, for each thing to be done.",
+    )
+
+
 def _check(mine: str, first: str) -> None:
     if mine != first:
         raise ToolError(
             "conflict",
-            f"This '{KEY}' was used before with other arguments.",
+            "This idempotency key was used before with other arguments.",
             "Use a new key for a new call.",
         )
 

@@ -239,6 +239,7 @@ class DoorHandler(OurHandler):
         if origin is None or not self.door.is_foreign(origin):
             return False
         self.set_header("Access-Control-Allow-Origin", origin)
-        self.set_header("Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate")
+        exposed = "Mcp-Session-Id, Retry-After, WWW-Authenticate"
+        self.set_header("Access-Control-Expose-Headers", exposed)
         self.set_header("Vary", "Origin")
         return True

@@ -90,6 +90,16 @@ _CALL_ID: Json = {
     "required": True,
     "schema": {"type": "string", "minLength": 1, "pattern": "^[0-9a-f]+$"},
 }
+_IDEMPOTENCY_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A call with a key that was used before is not done again: its result is.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+}
+_RETRY_AFTER: Json = {
+    "description": "Seconds after which another try makes sense.",
+    "schema": {"type": "integer"},
+}
 _REFUSALS = ("400", "401", "403", "404", "413")
 
 
@@ -159,8 +169,10 @@ def _tool_operation(tool: Tool, schemas: Json) -> Json:
             "content": {"application/json": {"schema": arguments}},
         },
     }
-    for status in ("408", "409", "415", "500"):
+    operation["parameters"] = [_IDEMPOTENCY_KEY]
+    for status in ("408", "409", "415", "429", "500"):
         operation["responses"][status] = _response("The call failed", failure)
+    operation["responses"]["429"]["headers"] = {"Retry-After": _RETRY_AFTER}
     return operation
 
 
