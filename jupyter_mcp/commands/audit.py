@@ -118,7 +118,7 @@ class AuditApp(OfficeCommand):
             )
             for record in page["records"]:
                 yield record
-            cursor = page["next_cursor"]
+            cursor = page.get("next_cursor")
             if not cursor:
                 return
 

@@ -31,7 +31,7 @@ _CODE_NAMES = frozenset({"code", "source", "script"})
 _BRANCHES = ("anyOf", "oneOf", "allOf")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Shape:
     """What a schema says of one value.
 
@@ -39,11 +39,56 @@ class Shape:
         secret: Whether it must not be kept.
         fields: Shapes of an object's fields.
         items: Shape of a list's items, or of fields that are not named.
+        parts: What else holds for the same value: a schema may refer to itself, so they are put
+            together only when somebody looks.
     """
 
     secret: bool = False
     fields: dict[str, Shape] = field(default_factory=dict)
     items: Shape | None = None
+    parts: list[Shape] = field(default_factory=list)
+    _whole: tuple[bool, dict[str, Shape], Shape | None] | None = None
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it, or another part of it, must not be kept."""
+        return self._all()[0]
+
+    def within(self, name: str) -> Shape:
+        """Return the shape of a field."""
+        _hidden, fields, items = self._all()
+        return fields.get(name) or items or self._other
+
+    @property
+    def item(self) -> Shape:
+        """The shape of a list's items."""
+        return self._all()[2] or self._other
+
+    @property
+    def _other(self) -> Shape:
+        return _OURS if self is _OURS else _ANY
+
+    def _all(self) -> tuple[bool, dict[str, Shape], Shape | None]:
+        if self._whole is None:
+            self._whole = _together(self)
+        return self._whole
+
+
+def _together(shape: Shape) -> tuple[bool, dict[str, Shape], Shape | None]:
+    parts: list[Shape] = [shape]
+    for part in parts:
+        parts += [each for each in part.parts if all(each is not known for known in parts)]
+    found: dict[str, list[Shape]] = {}
+    for part in parts:
+        for name, inner in part.fields.items():
+            found.setdefault(name, []).append(inner)
+    fields = {name: _united(shapes) for name, shapes in found.items()}
+    items = [part.items for part in parts if part.items is not None]
+    return any(part.secret for part in parts), fields, _united(items) if items else None
+
+
+def _united(shapes: list[Shape]) -> Shape:
+    return shapes[0] if len(shapes) == 1 else Shape(parts=shapes)
 
 
 _ANY = Shape()
@@ -92,7 +137,7 @@ def _walk(schema: Any, root: Mapping[str, Any], known: dict[str, Shape], depth: 
     if isinstance(reference, str):
         known[reference] = shape
     for part in _parts(schema, root):
-        _merge(shape, _walk(part, root, known, depth + 1))
+        shape.parts.append(_walk(part, root, known, depth + 1))
     properties = schema.get("properties")
     for name, value in properties.items() if isinstance(properties, Mapping) else ():
         shape.fields[name] = _walk(value, root, known, depth + 1)
@@ -112,12 +157,6 @@ def _parts(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[Any]:
         for step in reference[2:].split("/"):
             found = found.get(step) if isinstance(found, Mapping) else None
         yield found
-
-
-def _merge(shape: Shape, part: Shape) -> None:
-    shape.secret = shape.secret or part.secret
-    shape.fields.update(part.fields)
-    shape.items = shape.items or part.items
 
 
 def _says_secret(schema: Mapping[str, Any]) -> bool:
@@ -147,8 +186,8 @@ def _object(values: Mapping[Any, Any], shape: Shape, depth: int) -> dict[str, An
             kept["…"] = len(values) - MANY
             break
         key = name if type(name) is str and len(name) <= LONGEST else str(name)[:LONGEST]
-        inner = shape.fields.get(key) or shape.items or (_OURS if shape is _OURS else _ANY)
-        if value is not None and (inner.secret or (_sounds(key, value) and shape is not _OURS)):
+        inner = shape.within(key)
+        if value is not None and (inner.hidden or (_sounds(key, value) and shape is not _OURS)):
             kept[key] = REDACTED
         elif key in _CODE_NAMES and type(value) is str:
             kept[key] = _hashed(value) | {"first_line": value.partition("\n")[0][:120]}
@@ -169,13 +208,12 @@ def _value(value: Any, shape: Shape, depth: int) -> Any:  # noqa: PLR0911 - one 
     if isinstance(value, Mapping):
         return _object(value, shape, depth + 1)
     if isinstance(value, list | tuple):
-        inner = shape.items or (_OURS if shape is _OURS else _ANY)
-        return _items(value, inner, depth + 1)
+        return _items(value, shape.item, depth + 1)
     return f"[{type(value).__name__}]"
 
 
 def _items(values: list[Any] | tuple[Any, ...], shape: Shape, depth: int) -> list[Any]:
-    kept = [REDACTED if shape.secret else _value(value, shape, depth) for value in values[:MANY]]
+    kept = [REDACTED if shape.hidden else _value(value, shape, depth) for value in values[:MANY]]
     return kept if len(values) <= MANY else [*kept, f"[{len(values) - MANY} more]"]
 
 
