@@ -119,7 +119,7 @@ def configured(folders: list[str]) -> Settings:
 
     traits = SettingsTraits()
     for name in CONFIGURATIONS:
-        for found in JupyterApp._load_config_files(name, path=folders):  # noqa: SLF001 - traitlets offers no other reader of both forms
+        for found, _file in JupyterApp._load_config_files(name, path=folders):  # noqa: SLF001 - traitlets offers no other reader of both forms
             for trait, value in _section(found).items():
                 setattr(traits, trait, value)
     return traits.to_settings()

@@ -83,6 +83,7 @@ def test_verify_with_the_server_and_without_and_after_tampering(audited: Jupyter
     assert "are as they were written" in good.stdout
     audited.stop()
     without = run(audited, "audit", "--verify", "--root", str(audited.root), "--json")
+    assert without.returncode == 0, without.stderr
     assert json.loads(without.stdout)["ok"] is True
     with sqlite3.connect(database(audited)) as opened:
         opened.execute("update audit set record = replace(record, 'b.ipynb', 'c.ipynb')")

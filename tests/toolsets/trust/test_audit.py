@@ -16,7 +16,8 @@ READER = Principal(id="user:guest", name="guest", scopes=frozenset({"read"}), ki
 
 
 async def ask(runtime: Runtime, name: str, **arguments: Any) -> Any:
-    result = await call(runtime, name, ADMIN, **arguments)
+    selection = runtime.catalog.selection("all")
+    result = await runtime.call_tool(name, arguments, ADMIN, "test", selection=selection)
     assert not result.is_error, result.content
     return result.structured
 
