@@ -51,6 +51,13 @@ conformance: $(MADE)/install $(MADE)/node ## the official conformance suite of M
 bench: $(MADE)/install ## our promises as figures
 	python tests/benchmarks
 
+# Thousands of cases for each property, other ones at each run: about 125,000.
+FUZZ_CASES ?= 4000
+
+.PHONY: fuzz
+fuzz: $(MADE)/install ## more than 100,000 cases against parsers and doors: FUZZ_CASES for each property
+	FUZZ_CASES=$(FUZZ_CASES) pytest -n 2 --dist worksteal --timeout=0 tests/fuzz
+
 .PHONY: screenshots
 screenshots: $(MADE)/panel $(MADE)/browser ## take the pictures of the docs anew
 	JUPYTER_MCP_SCREENSHOTS=docs/images pytest -p no:xdist -m browser tests/browser

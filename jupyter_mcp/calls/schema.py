@@ -21,6 +21,11 @@ from jupyter_mcp.calls.content import Reply, Result
 from jupyter_mcp.calls.context import Context
 from jupyter_mcp.errors import ToolError
 
+SHOWN = 100
+"""How many characters of a wrong argument's name an error repeats."""
+MESSAGE = 300
+"""How many of what a validator says of it: it repeats the value."""
+
 _NOISE = (("default", None), ("additionalProperties", True))
 _REFERENCE = re.compile(r'"#/\$defs/([^"]+)"')
 _ARGUMENT_LINE = re.compile(r"^\s+(\w+):\s+(.*)$")
@@ -83,7 +88,7 @@ def raw_parser(
         error = next(iter(validator.iter_errors(dict(arguments))), None)
         if error is not None:
             place = "/".join(str(part) for part in error.absolute_path) or "arguments"
-            raise _invalid(name, f"{place}: {error.message}")
+            raise _invalid(name, f"{place[:SHOWN]}: {error.message[:MESSAGE]}")
         return dict(arguments)
 
     return parse
@@ -217,7 +222,7 @@ def _parser(name: str, model: type[BaseModel]) -> Callable[[Mapping[str, Any]], 
 
 def _first_error(error: ValidationError, fields: tuple[str, ...]) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
+    place = " ".join(".".join(str(part) for part in first["loc"]).split())[:SHOWN]
     match first["type"]:
         case "missing":
             return f"'{place}' is missing"

@@ -133,8 +133,8 @@ class ToolHandler(ApiHandler):
     async def _call(self, name: str, principal: Principal) -> None:
         from jupyter_mcp.calls.call import Call
 
-        arguments = self._arguments()
         served = await self.ready()
+        arguments = self._arguments()
         try:
             tool = served.runtime.catalog.tool(name, self.selection(served, principal, "all"))
         except ToolError as error:
@@ -179,6 +179,8 @@ class ToolHandler(ApiHandler):
             raise Refused(HTTPStatus.BAD_REQUEST, error) from None
 
     def _arguments(self) -> dict[str, Any]:
+        from pydantic_core import from_json
+
         media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if self.body and media_type != "application/json":
             raise Refused(
@@ -186,8 +188,9 @@ class ToolHandler(ApiHandler):
                 ToolError("invalid_arguments", "The Content-Type must be application/json."),
             )
         try:
-            arguments = json.loads(self.body or b"{}")
-        except (ValueError, RecursionError):
+            # Not Python's own: that lets halves of surrogate pairs in, which no file can be called.
+            arguments = from_json(self.body or b"{}")
+        except ValueError:
             arguments = None
         if not isinstance(arguments, dict):
             error = ToolError(
@@ -232,7 +235,7 @@ class CancelHandler(ApiHandler):
         """Refuse a token that may not do what it would end: a person may hold several tokens."""
         call, served = entry.call, await self.ready()
         policy = served.runtime.trust.policy
-        if entry.ended is None and not await policy.allows(principal, call.operation, call.values):
+        if not await policy.allows(principal, call.operation, call.values):
             what = f"Cancelling '{call.operation.name}' needs the scope '{call.operation.scope}'."
             error = ToolError("forbidden", what, "Use a token with that scope.")
             raise Refused(HTTPStatus.FORBIDDEN, error)

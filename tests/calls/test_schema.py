@@ -148,6 +148,13 @@ def test_wrong_arguments_get_one_line_that_names_them(arguments: dict[str, Any],
     assert "\n" not in str(caught.value)
 
 
+def test_an_endless_name_of_an_argument_is_not_repeated_whole() -> None:
+    with pytest.raises(ToolError) as caught:
+        read_signature("search", search).parse({"text": "a", "x\n" * 10_000: 1})
+    assert len(str(caught.value)) < 600
+    assert "\n" not in str(caught.value)
+
+
 def test_a_tool_with_its_own_schema_is_checked_against_it() -> None:
     parse = raw_parser("t", {"type": "object", "properties": {"n": {"minimum": 3}}})
     assert parse({"n": 4}) == {"n": 4}

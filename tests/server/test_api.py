@@ -39,6 +39,7 @@ def test_calls_a_tool(probed: JupyterServer) -> None:
         ("tools/probe_add?toolsets=all", {"a": "x", "b": 1}, 400, "invalid_arguments"),
         ("tools/probe_add?toolsets=all", b"{", 400, "invalid_arguments"),
         ("tools/probe_add?toolsets=all", b"[1]", 400, "invalid_arguments"),
+        ("tools/probe_echo?toolsets=all", {"text": "\ud83d"}, 400, "invalid_arguments"),
         ("tools/probe_fail?toolsets=all", {"kind": "told"}, 409, "conflict"),
         ("tools/probe_fail?toolsets=all", {"kind": "else"}, 500, "internal"),
         ("tools/probe_add?toolsets=none", {"a": 1, "b": 1}, 404, "not_found"),

@@ -83,10 +83,15 @@ class Documents:
         """Return `path` below the root folder, normalised, without slashes around it.
 
         Raises:
-            ToolError: ``forbidden`` when it leads outside.
+            ToolError: ``forbidden`` when it leads outside, ``invalid_arguments`` for what no file
+                can be called.
         """
         if "\0" in path:
             raise _outside(path.replace("\0", "?"))
+        if any("\ud800" <= char <= "\udfff" for char in path):
+            shown = path[:200].encode("utf-8", "backslashreplace").decode()
+            what = f"'{shown}' holds half a character."
+            raise ToolError("invalid_arguments", what, "Give the path as notebook_list tells it.")
         if self._root is not None and path.startswith("/"):
             root = self._root.as_posix().rstrip("/") + "/"
             path = path.removeprefix(root)

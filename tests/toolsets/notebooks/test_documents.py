@@ -36,12 +36,13 @@ def test_nothing_outside_of_the_root_can_be_named(path: str) -> None:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("path", ["", "/", "folder", "data.csv", "a.ipynb/b"])
+@pytest.mark.parametrize("path", ["", "/", "folder", "data.csv", "a.ipynb/b", "\ud83d.ipynb"])
 def test_what_cannot_be_a_notebook_is_refused(path: str) -> None:
     with pytest.raises(ToolError) as error:
         DOCUMENTS.notebook_path(path)
     assert error.value.code == "invalid_arguments"
     assert error.value.remedy
+    assert str(error.value).encode()
 
 
 @given(st.text(alphabet="./a\\~", max_size=20))
