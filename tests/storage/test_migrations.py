@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage import Storage
-from jupyter_mcp.storage.engine import migrate
+from jupyter_mcp.storage.engine import migrate, newest
 from jupyter_mcp.storage.tables import changes, jobs, metadata
 
 CHANGE = {"at": 1.5, "principal": "ann", "path": "ä.ipynb", "action": "edit", "after": {"a": [1]}}
@@ -59,6 +59,21 @@ async def test_an_empty_database_gets_just_the_tables_of_the_code(
             )
         )
     assert differences == []
+
+
+async def test_the_migrations_lead_to_just_the_tables_of_the_code(
+    tmp_path: Path, database_url: str
+) -> None:
+    at_revision(database_url, "0001")
+    async with opened(tmp_path, database_url) as storage:
+        differences = await storage.run(
+            lambda c: compare_metadata(
+                MigrationContext.configure(c, opts={"compare_type": True}), metadata
+            )
+        )
+        revision = await storage.run(lambda c: MigrationContext.configure(c).get_current_heads())
+    assert differences == []
+    assert revision == (newest(),)
 
 
 async def test_the_first_revision_becomes_the_newest_with_all_its_rows(
