@@ -25,6 +25,9 @@ _SUBCOMMANDS = {
     "resume": ("agents.ResumeApp", "Let stopped agents go on."),
     "agents": ("agents.AgentsApp", "Show which agents called lately, and who is stopped."),
     "token": ("token.TokenApp", "Make, list and revoke tokens for clients."),
+    "policy": ("policy.PolicyApp", "Say which rule decides; check and show the policy."),
+    "secret": ("secret.SecretApp", "Keep secrets that configuration refers to."),
+    "pins": ("pins.PinsApp", "See and approve third-party tools that changed."),
     "access": ("access.AccessApp", "End somebody's access at once, and restore it."),
 }
 

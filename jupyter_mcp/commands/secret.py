@@ -1,0 +1,138 @@
+"""``jupyter mcp secret set | list | delete``: secrets that configuration refers to.
+
+Works on the account's own store, with or without a server: a value must not travel as an argument
+of a call, nor of this command, where every process of the machine could read it. A server that runs
+sees a change the next time it needs the secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from traitlets import Bool, Unicode
+
+from jupyter_mcp.commands.command import Command
+from jupyter_mcp.commands.office import configured
+from jupyter_mcp.errors import ToolError
+
+VERBS = {"set": 1, "list": 0, "delete": 1}
+
+
+class SecretApp(Command):
+    """Keep secrets that configuration refers to as ${secret:NAME}."""
+
+    name = "jupyter-mcp-secret"
+    description = (
+        "set NAME: keep a value, asked for without showing it, or read from stdin or --from-file. "
+        "list: show names, never values. delete NAME: forget one."
+    )
+    examples = (
+        "jupyter mcp secret set GITHUB_TOKEN\n"
+        "pass show github | jupyter mcp secret set GITHUB_TOKEN\n"
+        "jupyter mcp secret set TLS_KEY --from-file key.pem\n"
+        "jupyter mcp secret list --json\n"
+        "jupyter mcp secret delete GITHUB_TOKEN"
+    )
+    from_file = Unicode("", help="A file with the value; a newline at its end is left out.").tag(
+        config=True
+    )
+    as_json = Bool(default_value=False, help="Print JSON.").tag(config=True)
+    aliases: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
+        **Command.aliases,
+        "from-file": "SecretApp.from_file",
+    }
+    flags: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
+        **Command.flags,
+        "json": ({"SecretApp": {"as_json": True}}, "Print JSON."),
+    }
+
+    def parse_command_line(self, argv: list[str] | None = None) -> None:
+        """Take words as they are: traitlets would repeat ``NAME=value`` in its complaint.
+
+        Raises:
+            SystemExit: When a value stands on the command line.
+        """
+        words = [word for word in argv or [] if not word.startswith("-")]
+        if words[:1] == ["set"] and any("=" in word for word in words[1:2]):
+            self.tell(f"invalid_arguments: {_on_the_command_line()}")
+            self.exit(1)
+        super().parse_command_line(argv)
+
+    async def run(self) -> int:
+        """Do what the first word says."""
+        verb, *words = self.extra_args or [""]
+        if verb not in VERBS:
+            raise ToolError("invalid_arguments", "Say what to do.", "Choose: set, list, delete.")
+        if verb == "set" and len(words) > 1:
+            raise _on_the_command_line()
+        if len(words) != VERBS[verb]:
+            needed = "needs a name" if VERBS[verb] else "takes no more words"
+            raise ToolError("invalid_arguments", f"'{verb}' {needed}.", "See --help.")
+        await asyncio.to_thread(getattr(self, f"_{verb}"), *words)
+        return 0
+
+    def _set(self, name: str) -> None:
+        kept = self._vault().set(name, self._value(name))
+        self._print(_shown(kept), f"Kept '{name}' in the {_place(kept)}: ${{secret:{name}}}")
+
+    def _list(self) -> None:
+        found = [_shown(each) for each in self._vault().names()]
+        lines = [f"{each['name']}  {each['store']}  {each['set_at']}" for each in found]
+        self._print(found, "\n".join(lines) or "There are no secrets.")
+
+    def _delete(self, name: str) -> None:
+        self._vault().delete(name)
+        self._print({"name": name, "deleted": True}, f"Deleted '{name}'.")
+
+    def _value(self, name: str) -> str:
+        if self.from_file:
+            return _without_newline(_read(Path(self.from_file)))
+        if not sys.stdin.isatty():
+            return _without_newline(sys.stdin.read())
+        return getpass.getpass(f"Value of {name} (not shown): ")
+
+    def _vault(self) -> Any:
+        from jupyter_mcp.security.vault import Vault
+
+        settings = configured(self.config_file_paths)
+        return Vault(settings.secrets_folder, settings.secret_store)
+
+    def _print(self, value: Any, text: str) -> None:
+        if self.as_json:
+            self.out_json(value)
+        else:
+            self.out(text)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        what = f"'{file}' cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}."
+        raise ToolError("invalid_arguments", what, "Give a text file.") from None
+
+
+def _without_newline(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _shown(kept: Any) -> dict[str, str]:
+    at = datetime.fromtimestamp(kept.at, UTC).isoformat(timespec="seconds")
+    return {"name": kept.name, "store": kept.store, "set_at": at}
+
+
+def _place(kept: Any) -> str:
+    return "system's keyring" if kept.store == "keyring" else "encrypted file"
+
+
+def _on_the_command_line() -> ToolError:
+    return ToolError(
+        "invalid_arguments",
+        "A value on the command line can be read by every process, and stays in your history.",
+        "Give only the name; you are asked for the value, or pipe it in. Change this one.",
+    )
