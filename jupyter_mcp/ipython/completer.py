@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
 from jupyter_mcp.ipython.schema import ToolInfo, choices
+from jupyter_mcp.ipython.trust_words import WORDS
 
 SECONDS = 1.0
 """How long a completion may wait for the server."""
@@ -24,7 +25,7 @@ _CALL = re.compile(r"^\s*%{1,2}mcp\s+(?:call\s+|help\s+)?(?P<tool>[\w-]+)\s+(?P<
 _NAME = re.compile(r"^\s*%{1,2}mcp\s+(?P<before>(?:call\s+|help\s+)?)(?P<prefix>[\w-]*)$")
 _GIVEN = re.compile(r"(?<!\S)([A-Za-z_]\w*):?=")
 _LAST = re.compile(r"(?:^|\s)(?P<name>[A-Za-z_]\w*)(?P<operator>:?=)(?P<prefix>[^\s\"']*)$")
-_COMMANDS = ("tools", "help", "connect", "disconnect")
+_COMMANDS = ("tools", "help", "connect", "disconnect", *WORDS)
 
 
 class HasClient(Protocol):

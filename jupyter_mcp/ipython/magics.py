@@ -7,6 +7,9 @@
     %%mcp NAME [key=value …]             the other arguments as JSON or YAML in the cell
     %mcp connect [URL] [--token TOKEN]   to another server
     %mcp disconnect                      let go of it
+    %mcp pause [--read-only] [WHO]       stop agents at once; %mcp resume lets them go on
+    %mcp agents                          who called lately, and who is stopped
+    %mcp approvals                       what waits for your yes; %mcp approve ID, %mcp deny ID
 
 Loading it imports nothing heavy; the first call connects.
 """
@@ -22,7 +25,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from traitlets import Float, Unicode
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.ipython import discovery, own_kernel, progress
+from jupyter_mcp.ipython import discovery, own_kernel, progress, trust_words
 from jupyter_mcp.ipython.arguments import arguments, check_names
 from jupyter_mcp.ipython.completer import Completer
 from jupyter_mcp.ipython.display import Markdown, Table
@@ -31,7 +34,7 @@ from jupyter_mcp.ipython.result import CallResult
 from jupyter_mcp.ipython.schema import ToolInfo
 from jupyter_mcp.ipython.words import Word, split
 
-COMMANDS = ("tools", "help", "connect", "disconnect", "call")
+COMMANDS = ("tools", "help", "connect", "disconnect", "call", *trust_words.WORDS)
 """Words after ``%mcp`` that are no tools; ``%mcp call NAME`` reaches a tool of such a name."""
 
 
@@ -56,6 +59,8 @@ class McpMagics(Magics):
 
         ``%mcp NAME key=value … -o variable`` keeps the result; ``%%mcp NAME`` takes the arguments
         as JSON or YAML from the cell; ``%mcp connect URL --token TOKEN`` goes to another server.
+        ``%mcp pause`` stops agents and ``%mcp resume`` lets them go on; ``%mcp agents`` says who is
+        at work, ``%mcp approvals`` what waits for ``%mcp approve ID`` or ``%mcp deny ID``.
         """
         try:
             return self._run(split(line), cell)
@@ -101,6 +106,8 @@ class McpMagics(Magics):
                 return None
             case "call" if rest:
                 shown = self._call(rest[0].value, rest[1:], cell)
+            case _ if first in trust_words.WORDS:
+                shown = trust_words.carry_out(first, rest, self.client)
             case _:
                 shown = self._call(first, rest, cell)
         if not target:

@@ -149,7 +149,7 @@ def test_progress_is_shown_late_and_in_place(page: Session) -> None:
     ("code", "expected"),
     [
         ("%mcp probe_ec", ["%mcp probe_echo"]),
-        ("%mcp to", ["%mcp tools"]),
+        ("%mcp tool", ["%mcp tools"]),
         ("%mcp help probe_ad", ["%mcp help probe_add"]),
         ("%mcp probe_add ", ["%mcp probe_add a=", "%mcp probe_add b="]),
         ("%mcp probe_add a=1 ", ["%mcp probe_add a=1 b="]),
