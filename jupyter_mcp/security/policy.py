@@ -181,7 +181,11 @@ class Policy:
         self, principal: Caller, operation: Operation, values: Mapping[str, Any]
     ) -> Decision:
         """Decide about a call, and find out what it touches where that matters."""
-        return await _judged(self.verdict(principal, operation), operation, values)
+        verdict = self.verdict(principal, operation)
+        if verdict.settled is not None:
+            return verdict.settled
+        paths = await operation.touches(values) if verdict.wants_paths else ()
+        return verdict.decide(values, paths)
 
     async def allows(
         self, principal: Caller, operation: Operation, values: Mapping[str, Any]
@@ -189,13 +193,10 @@ class Policy:
         """Return whether a call would not be refused."""
         return (await self.judge(principal, operation, values)).effect != "deny"
 
-    async def judge_roles(
-        self, roles: tuple[str, ...], operation: Operation, values: Mapping[str, Any]
-    ) -> Decision:
-        """Decide about a call of somebody with these roles and no limits besides."""
+    def verdict_of_roles(self, roles: tuple[str, ...], operation: Operation) -> Verdict:
+        """Return what is said of an operation for roles, without limits of a credential."""
         seats = self._seats
-        verdict = seats.verdict(seats.seat_of_roles(roles), operation)
-        return await _judged(verdict, operation, values)
+        return seats.verdict(seats.seat_of_roles(roles), operation)
 
     def shows(self, principal: Caller, path: str) -> bool:
         """Return whether a caller may see that the notebook `path` is there."""
@@ -214,13 +215,6 @@ class Policy:
     def oversees(self, principal: Caller) -> bool:
         """Return whether a caller may see what others do."""
         return self.decide(principal, OVERSIGHT, {}, ()).effect == "allow"
-
-
-async def _judged(verdict: Verdict, operation: Operation, values: Mapping[str, Any]) -> Decision:
-    if verdict.settled is not None:
-        return verdict.settled
-    paths = await operation.touches(values) if verdict.wants_paths else ()
-    return verdict.decide(values, paths)
 
 
 def _leads(seat: Seat, folder: str) -> bool:

@@ -33,10 +33,10 @@ def test_hub_users_are_themselves(crowded: JupyterServer) -> None:
 def test_custom_scopes_narrow_a_hub_token(crowded: JupyterServer) -> None:
     who = call(crowded, "probe_who", READ_ONLY)["result"]["structuredContent"]
     assert (who["id"], who["scopes"]) == ("user:ann", ["read"])
-    refused = call(crowded, "probe_edit", READ_ONLY)["result"]
+    refused = call(crowded, "probe_write", READ_ONLY)["result"]
     assert refused["isError"]
     assert "scope 'edit'" in refused["content"][0]["text"]
-    assert "isError" not in call(crowded, "probe_edit", {})["result"]
+    assert "isError" not in call(crowded, "probe_write", {})["result"]
 
 
 async def test_narrow_token_does_not_see_what_it_may_not(crowded: JupyterServer) -> None:
@@ -94,7 +94,7 @@ def test_calls_of_somebody_else_are_not_shown(crowded: JupyterServer) -> None:
 
 
 def test_narrow_token_cannot_cancel_what_it_could_not_begin(crowded: JupyterServer) -> None:
-    made = crowded.request("POST", "jupyter_mcp/api/tools/probe_edit?toolsets=all", {}).json()
+    made = crowded.request("POST", "jupyter_mcp/api/tools/probe_write?toolsets=all", {}).json()
     path = f"jupyter_mcp/api/calls/{made['id']}/cancel"
     refused = crowded.request("POST", path, {}, READ_ONLY)
     assert (refused.status, refused.json()["error"]["code"]) == (403, "forbidden")

@@ -61,6 +61,11 @@ class Probe(Toolset):
         """Add two numbers, in a thread."""
         return a + b
 
+    @tool(scope="edit")
+    async def probe_write(self, ctx: Context) -> str:
+        """Need the scope edit, and nobody's approval."""
+        return ctx.principal.id
+
     @tool(scope="edit", destructive=True)
     async def probe_edit(self, ctx: Context) -> str:
         """Need the scope edit."""
