@@ -1,7 +1,7 @@
 """What a token may carry: never more than whoever makes it.
 
-Globs are compared by their text alone, so the comparison errs to the safe side: what it cannot see
-to be narrower is refused.
+Globs are compared by their text alone, as a policy reads them (``*`` stands for slashes too), so
+the comparison errs to the safe side: what it cannot see to be narrower is refused.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.paths import is_wild, normal_glob
 from jupyter_mcp.security.principal import ALL_SCOPES, Principal
 
 NAME_LIMIT = 100
@@ -18,8 +19,6 @@ GLOB_LIMIT = 500
 GLOBS_LIMIT = 100
 MAX_SECONDS = 5 * 366 * 86_400
 """The longest life of a family."""
-
-_WILD = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +135,13 @@ def _globs(notebooks: Iterable[str] | None, maker: Principal) -> tuple[str, ...]
 
 def within(glob: str, outer: str) -> bool:
     """Return whether all paths of `glob` are surely paths of `outer` too."""
+    glob, outer = normal_glob(glob), normal_glob(outer)
     if glob == outer:
         return True
-    if not _WILD & set(glob):
-        return fnmatchcase(glob, outer) and ("**" in outer or glob.count("/") == outer.count("/"))
+    if not is_wild(glob):
+        return fnmatchcase(glob, outer)
     start = outer.rstrip("*")
-    if _WILD & set(start) or not outer.endswith("*") or not glob.startswith(start):
-        return False
-    return outer.endswith("**") or ("/" not in glob[len(start) :] and "**" not in glob)
+    return outer.endswith("*") and not is_wild(start) and glob.startswith(start)
 
 
 def _check_glob(glob: str) -> None:

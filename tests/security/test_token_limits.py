@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.paths import Globs, normal_glob
 from jupyter_mcp.security.token_limits import within
 from support.tokens import ANN, DAY, Mint, minting
 
@@ -101,10 +101,11 @@ async def test_a_toolset_that_is_not_there_is_told(tmp_path: Path) -> None:
         ("course/*", "course/*", True),
         ("course/a*", "course/*", True),
         ("course/a.ipynb", "course/*", True),
-        ("course/a/b.ipynb", "course/*", False),
-        ("course/a/b.ipynb", "course/**", True),
-        ("course/a/*", "course/**", True),
-        ("course/**", "course/*", False),
+        ("course/a/b.ipynb", "course/*", True),
+        ("course/a/*", "course/", True),
+        ("course/", "course/*", True),
+        ("course/?.ipynb", "course/*", True),
+        ("course/*", "course/?.ipynb", False),
         ("*", "course/*", False),
         ("cours*", "course/*", False),
         ("exam/a.ipynb", "course/*", False),
@@ -120,5 +121,5 @@ PIECES = st.lists(st.sampled_from(["a", "b", "/", "*", "**", "?", "."]), max_siz
 
 @given(PIECES, PIECES, st.text("ab/.", max_size=6))
 def test_no_path_of_a_narrower_glob_is_outside(glob: str, outer: str, path: str) -> None:
-    if within(glob, outer) and fnmatchcase(path, glob):
-        assert fnmatchcase(path, outer)
+    if within(glob, outer) and path in Globs([normal_glob(glob)]):
+        assert path in Globs([normal_glob(outer)])

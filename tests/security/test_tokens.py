@@ -20,6 +20,11 @@ async def refused(work: object) -> str:
     return caught.value.reason
 
 
+def contents(folder: Path) -> bytes:
+    """Return what lies in the files of a folder."""
+    return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
 async def test_a_token_is_who_made_it_and_what_was_asked_for(tmp_path: Path) -> None:
     async with minting(tmp_path) as mint:
         issued = await mint.make(ANN, "read", "edit", notebooks=["course/*"], name="my agent")
@@ -72,7 +77,7 @@ async def test_nothing_at_rest_can_be_shown(tmp_path: Path) -> None:
         issued = [await mint.make(), await mint.make(form="static")]
         issued.append(await mint.tokens.refresh(issued[0].refresh_token or ""))
         told = repr(issued) + repr(mint.noted)
-    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir()) + told.encode()
+    kept = contents(tmp_path) + told.encode()
     secrets = {secret for one in issued for secret in (one.access_token, one.refresh_token)}
     assert not [secret for secret in secrets - {None} if str(secret).encode() in kept]
 

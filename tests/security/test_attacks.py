@@ -1,0 +1,165 @@
+"""The attacks that MCP's security best practices name, each tried on a real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jwt
+import pytest
+
+from support.clients import modern_request
+from support.clients_of_ours import OurClient, ask, client_of
+from support.handshakes import open_session, post
+from support.plugins import plugin_environment
+from support.server import JupyterServer
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A server to attack."""
+    home = tmp_path_factory.mktemp("target")
+    environment = plugin_environment(home, probe="support.probe:Probe")
+    with JupyterServer(home, collaboration=False, env=environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A server whose tokens are good there and nowhere else."""
+    with JupyterServer(tmp_path_factory.mktemp("other"), collaboration=False) as running:
+        yield running
+
+
+ENVIRONMENT = "import os, sys; print(dict(os.environ), sys.argv)"
+
+
+def executed(client: OurClient, code: str) -> str:
+    """Run code in a new kernel and return all that came of it."""
+    kernel = client.call("kernel_start").json()["result"]["structuredContent"]["kernel_id"]
+    answer = client.call("kernel_execute", kernel_id=kernel, code=code)
+    ask(client.server, "kernel_stop", kernel_id=kernel)
+    return answer.body.decode()
+
+
+def test_token_passthrough_no_token_reaches_a_kernel(target: JupyterServer) -> None:
+    client = client_of(target)
+    told = executed(client, ENVIRONMENT)
+    assert "PATH" in told
+    for secret in (client.token, client.made["refresh_token"], target.token):
+        assert secret not in told
+
+
+def test_token_passthrough_tools_get_a_name_and_no_token(target: JupyterServer) -> None:
+    client = client_of(target)
+    told = client.call("probe_who").body.decode()
+    assert client.id in told
+    assert client.token not in told
+    assert client.token.rpartition(".")[2] not in target.log
+
+
+def test_token_passthrough_a_token_of_ours_is_none_of_jupyters(target: JupyterServer) -> None:
+    client = client_of(target, form="static")
+    assert client.request("GET", "api/contents").status in (401, 403)
+    assert client.request("POST", "api/kernels", {}).status in (401, 403)
+
+
+def test_audience_a_token_of_another_server_is_refused(
+    target: JupyterServer, other: JupyterServer
+) -> None:
+    foreign = client_of(other)
+    assert foreign.call("kernel_list").status == 200
+    assert OurClient(target, foreign.made).call("kernel_list").status == 401
+    static = OurClient(target, client_of(other, form="static").made)
+    assert static.call("kernel_list").status == 401
+    assert static.refresh(foreign.made["refresh_token"]).json() == {"error": "invalid_grant"}
+
+
+def test_algorithm_and_claims_are_not_the_attackers_choice(target: JupyterServer) -> None:
+    client = client_of(target, "read")
+    header = jwt.get_unverified_header(client.token)
+    claims = jwt.decode(client.token, options={"verify_signature": False})
+    forged = [
+        jwt.encode(claims, None, algorithm="none", headers=header | {"alg": "none"}),
+        jwt.encode(claims, "x" * 32, algorithm="HS256", headers=header),
+        jwt.encode(claims | {"scope": "admin"}, "x" * 32, algorithm="HS256", headers=header),
+        client.token.rpartition(".")[0] + ".",
+        client.token[:-4] + "AAAA",
+    ]
+    answers = set()
+    for token in forged:
+        attacker = OurClient(target, client.made | {"access_token": token})
+        answer = attacker.request("GET", "jupyter_mcp/api/status")
+        answers.add((answer.status, answer.body, answer.headers["Www-Authenticate"]))
+    assert len(answers) == 1, "the caller learns nothing of what was wrong"
+    assert next(iter(answers))[0] == 401
+    assert client.request("GET", "jupyter_mcp/api/status").status == 200
+
+
+def test_session_hijack_a_session_of_another_family_does_not_exist(target: JupyterServer) -> None:
+    victim, attacker = client_of(target), client_of(target)
+    session, _ = open_session(target, **victim.headers)
+    in_session = {"Mcp-Session-Id": session}
+    for headers in (attacker.headers, target.headers):
+        assert post(target, "tools/list", **in_session, **headers).status == 404
+        stream = {"Accept": "text/event-stream", **in_session, **headers}
+        assert target.request("GET", "mcp", headers=stream, token=False).status == 404
+        ending = {**in_session, **headers}
+        assert target.request("DELETE", "mcp", headers=ending, token=False).status == 404
+    assert post(target, "tools/list", **in_session, **victim.headers).status == 200
+
+
+def test_session_hijack_a_session_is_no_login(target: JupyterServer) -> None:
+    victim = client_of(target)
+    session, _ = open_session(target, **victim.headers)
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    sent = {"Mcp-Session-Id": session, "Accept": "application/json, text/event-stream"}
+    assert target.request("POST", "mcp", body, sent, token=False).status == 401
+    ask(target, "token_revoke", token_id=victim.id)
+    assert post(target, "tools/list", **{"Mcp-Session-Id": session}, **victim.headers).status == 401
+
+
+def question(client: OurClient, mark: str, **more: Any) -> dict[str, Any]:
+    """Call a tool that asks, and return what the server said."""
+    can_ask = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+    params = {"name": "probe_ask", "arguments": {"mark": mark}, "_meta": can_ask, **more}
+    body, headers = modern_request("tools/call", params)
+    answer: dict[str, Any] = client.request("POST", "mcp?toolsets=all", body, **headers).json()
+    return answer
+
+
+def test_confused_deputy_nobody_answers_for_another_client(target: JupyterServer) -> None:
+    victim, attacker = client_of(target), client_of(target)
+    asked = question(victim, "deputy")["result"]
+    state = asked["requestState"]
+    reply = {"action": "accept", "content": {"name": "Eve"}}
+    again = {"requestState": state, "inputResponses": dict.fromkeys(asked["inputRequests"], reply)}
+    assert question(attacker, "deputy", **again)["error"]["code"] == -32602
+    forged = {**again, "requestState": state[:-2] + "AA"}
+    assert question(attacker, "deputy", **forged)["error"]["code"] == -32602
+    assert "accept Eve" in json.dumps(question(victim, "deputy", **again))
+
+
+def test_confused_deputy_a_token_cannot_make_a_stronger_one(target: JupyterServer) -> None:
+    attacker = client_of(target, "read", "admin", toolsets=["trust"], expires="1h")
+    for more in (
+        {"scopes": ["execute"]},
+        {"scopes": ["read"], "toolsets": ["notebooks"]},
+        {"scopes": ["read"], "expires": "2h"},
+    ):
+        result = attacker.call("token_create", **more).json()["result"]
+        assert result["isError"], result
+
+
+def test_scope_minimisation_a_token_holds_what_was_asked_for_and_no_more(
+    target: JupyterServer,
+) -> None:
+    client = client_of(target, "read")
+    for tool in ("probe_edit", "kernel_start", "token_list"):
+        assert client.call(tool).json()["result"]["isError"]
+    body, headers = modern_request("tools/list")
+    listed = client.request("POST", "mcp?toolsets=all", body, **headers).json()["result"]["tools"]
+    names = {tool["name"] for tool in listed}
+    assert "probe_echo" in names
+    assert not names & {"probe_edit", "kernel_start", "token_create", "token_list"}
