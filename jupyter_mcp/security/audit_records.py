@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +15,8 @@ from jupyter_mcp.security.arguments import Arguments, bounded
 from jupyter_mcp.security.audit_chain import canonical, columns
 
 CALL = "call"
+REMEMBERED = 1_000
+"""Principals, and operations, of which is remembered what is told of them."""
 LARGEST = 8_192
 """Characters of a call's arguments or of an event's details, as JSON; more is only hashed."""
 
@@ -86,6 +88,8 @@ class Recorder:
     def __init__(self, cleaner: Cleaner | None = None) -> None:
         self._cleaner = cleaner
         self._arguments = Arguments()
+        self._principals = _Told(_principal)
+        self._operations = _Told(_operation)
 
     def prepare(self, entry: Ended | Happened) -> Prepared:
         """Return the record of `entry`; one that cannot be told in full is told in short."""
@@ -118,15 +122,10 @@ class Recorder:
             "at": call.started,
             "kind": CALL,
             "call": call.id,
-            "principal": _principal(call.principal),
+            "principal": self._principals.of(call.principal),
             "client": call.client[:200],
             "door": call.door,
-            "operation": {
-                "kind": operation.kind,
-                "name": operation.name,
-                "toolset": operation.toolset,
-                "scope": operation.scope,
-            },
+            "operation": self._operations.of(operation),
             "arguments": _small(self._arguments.redact(entry.arguments, operation.input_schema)),
             "outcome": entry.outcome,
             "seconds": round(entry.seconds, 6),
@@ -138,6 +137,34 @@ class Recorder:
         if call.notes:
             record["notes"] = _small(bounded(call.notes))
         return record
+
+
+class _Told:
+    """Remembers what was told of the objects that come again and again."""
+
+    def __init__(self, tell: Callable[[Any], dict[str, Any]]) -> None:
+        self._tell = tell
+        self._known: dict[int, tuple[Any, dict[str, Any]]] = {}
+
+    def of(self, thing: Any) -> dict[str, Any]:
+        """Return what is told of `thing`, which must not be changed."""
+        known = self._known.get(id(thing))
+        if known is not None and known[0] is thing:
+            return known[1]
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        told = self._tell(thing)
+        self._known[id(thing)] = (thing, told)
+        return told
+
+
+def _operation(operation: Any) -> dict[str, Any]:
+    return {
+        "kind": operation.kind,
+        "name": operation.name,
+        "toolset": operation.toolset,
+        "scope": operation.scope,
+    }
 
 
 def _principal(principal: Any) -> dict[str, Any]:
