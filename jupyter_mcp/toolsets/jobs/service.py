@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage import Storage
+from jupyter_mcp.toolsets.jobs.owners import is_gone, new_owner
 
 LOG_TAIL = 8_000
 """Characters of a job's log that are kept."""
@@ -100,7 +101,7 @@ class JobService:
     def __init__(self, storage: Storage, tasks: Spawner) -> None:
         self._storage = storage
         self._tasks = tasks
-        self._server = uuid.uuid4().hex
+        self._server = new_owner()
         self._live: dict[str, Job] = {}
         self._swept = False
 
@@ -234,9 +235,14 @@ class JobService:
         now, server = time.time(), self._server
 
         def sweep(connection: Any) -> None:
+            from sqlalchemy import select
+
             from jupyter_mcp.storage.tables import jobs
 
-            orphans = jobs.update().where(jobs.c.status == "running", jobs.c.server != server)
+            running = jobs.c.status == "running"
+            others = select(jobs.c.server).where(running, jobs.c.server != server).distinct()
+            gone = [each for each in connection.execute(others).scalars() if is_gone(each)]
+            orphans = jobs.update().where(running, jobs.c.server.in_(gone))
             connection.execute(orphans.values(status="lost", ended=now))
 
         await self._storage.run(sweep)

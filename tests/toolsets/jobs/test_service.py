@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from pathlib import Path
 
@@ -118,4 +119,64 @@ async def test_somebody_elses_job_is_not_waited_for(tmp_path: Path) -> None:
         with pytest.raises(ToolError, match="no job"):
             await service.get(job_id, "bob", wait=60)
     await service.stop()
+    storage.stop()
+
+
+OTHER = """
+import asyncio, sys
+from pathlib import Path
+from jupyter_mcp.calls.supervisor import Supervisor
+from jupyter_mcp.storage import Storage
+from jupyter_mcp.toolsets.jobs.service import JobService
+
+async def main():
+    service = JobService(Storage(Path(sys.argv[1]), sys.argv[2]), Supervisor())
+    began = asyncio.Event()
+
+    async def work(job):
+        began.set()
+        await asyncio.Event().wait()
+
+    job_id = service.begin("ann", "t", "wait", work)
+    await began.wait()
+    print(job_id, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_job_of_another_server_is_lost_only_when_that_died(
+    tmp_path: Path, database_url: str
+) -> None:
+    words = [sys.executable, "-c", OTHER, str(tmp_path), database_url]
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    job_id = (await process.stdout.readline()).decode().strip()
+    storage = Storage(tmp_path, database_url)
+    beside = JobService(storage, Supervisor())
+    assert (await beside.get(job_id, "ann"))["status"] == "running"
+    process.kill()
+    await process.wait()
+    after = JobService(storage, Supervisor())
+    assert (await after.get(job_id, "ann"))["status"] == "lost"
+    storage.stop()
+
+
+async def test_jobs_live_in_any_database(tmp_path: Path, database_url: str) -> None:
+    storage, tasks = Storage(tmp_path, database_url), Supervisor()
+    service = JobService(storage, tasks)
+
+    async def work(job: Job) -> Result:
+        job.log("half \0 a pair \ud83d")
+        await job.progress(1, 2, "half")
+        return Result((Text("done \0"),), {"n": 1})
+
+    job_id = service.begin("ann", "t", "quick", work)
+    await service.get(job_id, "ann", wait=10)
+    record = await JobService(storage, Supervisor()).get(job_id, "ann")
+    assert (record["status"], record["progress"]["message"]) == ("succeeded", "half")
+    assert record["log"] == "half \ufffd a pair ?"
+    assert record["result"]["structured"] == {"n": 1}
+    await tasks.stop()
     storage.stop()
