@@ -74,6 +74,7 @@ class _Flight:
         toolset: The toolset of its tool.
         text: What it is asked, in which URIs may stand.
         began: When it began.
+        count: How many updates there had been.
         ended: Its result, its error, or None when somebody else has to do it.
         is_stale: Whether something changed since it began.
     """
@@ -81,6 +82,7 @@ class _Flight:
     toolset: str
     text: str
     began: float
+    count: int
     ended: asyncio.Future[Result | ToolError | None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -119,8 +121,9 @@ class Cache:
         self._shelf = Shelf(memory)
         self._flights: dict[str, _Flight] = {}
         self._store: Store | None = None
-        self._local = LOCAL_SECONDS
-        self._updated: OrderedDict[str, float] = OrderedDict()
+        self._local = float("inf")
+        self._count = 0
+        self._updated: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._forgotten = float("-inf")
         self._changes: dict[str, int] = {}
         self._clean: dict[str, int] = {}
@@ -167,10 +170,11 @@ class Cache:
         for tag in (uri, *map(_tag, touched)):
             self._shelf.drop(tag)
         self._touched(touched, lambda flight: flight.toolset in touched or uri in flight.text)
-        self._updated[uri] = self._clock()
+        self._count += 1
+        self._updated[uri] = (self._count, self._clock())
         self._updated.move_to_end(uri)
         if len(self._updated) > UPDATES:
-            _, self._forgotten = self._updated.popitem(last=False)
+            _, (_, self._forgotten) = self._updated.popitem(last=False)
 
     def _touched(self, toolsets: set[str], stale: Callable[[_Flight], bool]) -> None:
         for toolset in toolsets:
@@ -183,7 +187,9 @@ class Cache:
     async def _lead(
         self, call: Call, following: Following, key: str, text: str, seconds: float
     ) -> Result:
-        flight = self._flights[key] = _Flight(call.operation.toolset, text, self._clock())
+        flight = self._flights[key] = _Flight(
+            call.operation.toolset, text, self._clock(), self._count
+        )
         ended: Result | ToolError | None = None
         try:
             kept = await self._fetch(flight.toolset, key)
@@ -211,7 +217,7 @@ class Cache:
         if flight.is_stale or packed is None or len(packed) > LARGEST:
             return
         now, named = self._clock(), _uris(f"{flight.text} {packed.decode()}")
-        if any(uri in self._updated and self._updated[uri] >= flight.began for uri in named):
+        if any(uri in self._updated and self._updated[uri][0] > flight.count for uri in named):
             return
         until = now + min(seconds, self._local)
         tags = named | {_tag(flight.toolset)}
@@ -238,7 +244,7 @@ class Cache:
         now, made, expires = self._clock(), entry["made"], entry["expires"]
         if expires <= now or made <= self._forgotten:
             return None
-        if any(uri in self._updated and self._updated[uri] >= made for uri in named):
+        if any(uri in self._updated and self._updated[uri][1] >= made for uri in named):
             return None
         result = replace(Result.from_json(entry["result"]), meta=entry["result"]["meta"])
         until = min(expires, now + self._local)

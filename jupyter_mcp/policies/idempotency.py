@@ -92,16 +92,20 @@ class Tasks(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
-    """A call with a key that runs on this server.
+    """A call with a key on this server.
 
     Args:
         arguments: The hash of its arguments.
+        has_key: Whether the key is known to be for these arguments.
+        settled: Set when that is known, and at the end.
         ended: Its result, or None when it left none.
     """
 
     arguments: str
+    has_key: bool = False
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Future[Result | None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -146,22 +150,25 @@ class Idempotency:
             return _replayed(call, unkept[1])
         async with granted(call):
             while (run := self._running.get(slot)) is not None:
-                _check(arguments, run.arguments)
+                await run.settled.wait()
+                if run.has_key:
+                    _check(arguments, run.arguments)
                 if (result := await asyncio.shield(run.ended)) is not None:
                     return _replayed(call, result)
         run = self._running[slot] = _Run(arguments)
         result = None
         try:
-            result = await self._lead(call, following, slot, arguments)
+            result = await self._lead(call, following, slot, run)
             return result
         finally:
             del self._running[slot]
+            run.settled.set()
             run.ended.set_result(None if result is None or result.error is not None else result)
 
-    async def _lead(self, call: Call, following: Following, slot: str, arguments: str) -> Result:
-        mark = json.dumps({"arguments": arguments, "by": uuid.uuid4().hex}).encode()
+    async def _lead(self, call: Call, following: Following, slot: str, run: _Run) -> Result:
+        mark = json.dumps({"arguments": run.arguments, "by": uuid.uuid4().hex}).encode()
         async with granted(call):
-            kept = await self._claim(slot, mark, arguments)
+            kept = await self._claim(slot, mark, run)
         if kept is not None:
             return _replayed(call, kept)
         lease = self._tasks.spawn("idempotency lease", self._renew(slot, mark))
@@ -174,14 +181,14 @@ class Idempotency:
             if not done:
                 await self._whole(self._free(slot, mark))
         if done:
-            await self._whole(self._keep(call, slot, arguments, result))
+            await self._whole(self._keep(call, slot, run.arguments, result))
         return result
 
     async def _whole(self, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` to its end, also when the call is cancelled meanwhile."""
         await asyncio.shield(self._tasks.spawn("idempotency", work))
 
-    async def _claim(self, slot: str, mark: bytes, arguments: str) -> Result | None:
+    async def _claim(self, slot: str, mark: bytes, run: _Run) -> Result | None:
         """Return the result that is there, or None when the call is ours to do."""
         store, wait = self._store(), LOOK_SECONDS[0]
         while not await store.set_if_absent(SPACE, slot, mark, self._lease):
@@ -189,11 +196,15 @@ class Idempotency:
             if found is None:
                 continue
             entry = json.loads(found)
-            _check(arguments, entry["arguments"])
+            _check(run.arguments, entry["arguments"])
+            run.has_key = True
+            run.settled.set()
             if "result" in entry:
                 return _unpacked(entry["result"])
             await asyncio.sleep(wait)
             wait = min(2 * wait, LOOK_SECONDS[1])
+        run.has_key = True
+        run.settled.set()
         return None
 
     async def _renew(self, slot: str, mark: bytes) -> None:
@@ -206,7 +217,9 @@ class Idempotency:
                     await store.set(SPACE, slot, mark, self._lease)
 
     async def _free(self, slot: str, mark: bytes) -> None:
-        with contextlib.suppress(ToolError):  # then the lease ends by itself
+        with contextlib.suppress(
+            ToolError, RuntimeError
+        ):  # gone or stopped: the lease ends by itself
             await self._store().delete(SPACE, slot, mark)
 
     async def _keep(self, call: Call, slot: str, arguments: str, result: Result) -> None:
