@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Dict, Enum, Float, HasTraits, Integer, List, Unicode
+
+_PRIVATE = 0o700
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,9 @@ class Settings:
         """Return the private folder of a server with the root folder `root`, made if need be."""
         digest = hashlib.sha256(str(Path(root).resolve()).encode()).hexdigest()[:16]
         folder = Path(self.state_dir or Path(jupyter_data_dir()) / "jupyter_mcp") / digest
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
+        folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
+        if stat.S_IMODE(folder.stat().st_mode) != _PRIVATE:  # a read-only disk refuses any chmod
+            folder.chmod(_PRIVATE)
         return folder
 
 

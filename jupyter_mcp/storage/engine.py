@@ -8,10 +8,13 @@ which is what SQLite wants.
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from jupyter_mcp.storage.faults import opening
 from jupyter_mcp.storage.locks import lock
@@ -28,6 +31,9 @@ NETWORK_FILE_SYSTEMS = frozenset(
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
+
+THAW_SECONDS = 2.0
+"""After how long a database that could only be read is opened anew, to be written if it can."""
 
 CONNECT_SECONDS = 5
 """After how long a database that does not answer is given up."""
@@ -47,6 +53,7 @@ class Storage:
         """Set once a statement has run, so that upkeep begins when there is something to keep."""
         self._folder = folder
         self._engine: Engine | None = None
+        self._is_frozen, self._thaw = False, 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jupyter-mcp-storage")
 
     async def run(self, work: Callable[[Connection], R]) -> R:
@@ -73,6 +80,8 @@ class Storage:
         self._thread.shutdown(wait=True)
 
     def _run(self, work: Callable[[Connection], R]) -> R:
+        if self._is_frozen and time.monotonic() > self._thaw:
+            self._close()
         if self._engine is None:
             with opening(self.url):
                 self._engine = self._open()
@@ -80,15 +89,31 @@ class Storage:
             return work(connection)
 
     def _open(self) -> Engine:
+        """Open the database; one on a read-only disk to be read, so that reading goes on."""
+        from sqlalchemy.exc import OperationalError
+
+        try:
+            return self._open_at(self.url)
+        except OperationalError:
+            frozen = frozen_url(self.url)
+            if not frozen:
+                raise
+            engine = self._open_at(frozen)
+            self._is_frozen, self._thaw = True, time.monotonic() + THAW_SECONDS
+            return engine
+
+    def _open_at(self, url: str) -> Engine:
         from sqlalchemy import create_engine, event, make_url
 
-        if make_url(self.url).get_backend_name() == "sqlite":
-            engine = create_engine(self.url)
+        if "uri=true" in url:
+            engine = create_engine(url)
+        elif make_url(url).get_backend_name() == "sqlite":
+            engine = create_engine(url)
             journal = "DELETE" if file_system(self._folder) in NETWORK_FILE_SYSTEMS else "WAL"
             event.listen(engine, "connect", _sqlite_pragmas(journal))
         else:
             patience = {"connect_timeout": CONNECT_SECONDS}
-            engine = create_engine(self.url, pool_pre_ping=True, connect_args=patience)
+            engine = create_engine(url, pool_pre_ping=True, connect_args=patience)
         try:
             with engine.begin() as connection:
                 migrate(connection)
@@ -101,6 +126,25 @@ class Storage:
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
+            self._is_frozen = False
+
+
+def frozen_url(url: str) -> str:
+    """Return the URL that opens a SQLite database on a read-only disk; empty where there is none.
+
+    There SQLite cannot make the shared memory of its write-ahead log, so that it has to be told
+    that nobody writes (https://sqlite.org/wal.html, "Read-Only Databases").
+    """
+    from sqlalchemy import make_url
+
+    parsed = make_url(url)
+    file = Path(parsed.database or "")
+    if parsed.get_backend_name() != "sqlite" or not file.is_file():
+        return ""
+    if not hasattr(os, "statvfs") or not os.statvfs(file).f_flag & os.ST_RDONLY:
+        return ""
+    still = "" if Path(f"{file}-wal").exists() else "&immutable=1"
+    return f"sqlite:///file:{quote(str(file.resolve()))}?mode=ro{still}&uri=true"
 
 
 def migrate(connection: Connection, revision: str = "head") -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.storage.engine import Storage
+from jupyter_mcp.storage.faults import reason
 from jupyter_mcp.storage.locks import lock
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Retention:
             try:
                 await self.sweep()
             except Exception as error:  # noqa: BLE001 - tomorrow is another day
-                _log.warning("What is too old could not be removed: %s", error)
+                _log.warning("What is too old could not be removed: %s.", reason(error))
             await asyncio.sleep(DAY)
 
     async def sweep(self) -> dict[str, int]:

@@ -185,6 +185,36 @@ async def test_a_full_disk_stops_writes_and_nothing_else_and_mends_itself(
         assert (await audit.reader.verify()).broken is None
 
 
+async def test_a_read_only_disk_is_read_from_the_start_and_written_when_it_can_be(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remount(how: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{how}", str(small_disk)], check=True)
+
+    async with running(small_disk, Doing) as runtime:
+        assert not (await call(runtime, "doing_edit")).is_error
+    if not small_disk.is_mount():  # whoever may not mount a disk cannot make one read-only either
+        return
+    monkeypatch.setattr("jupyter_mcp.storage.engine.THAW_SECONDS", 0.0)
+    recovered = asyncio.Event()
+    remount("ro")
+    async with running(small_disk, Doing, audit_seconds=0.05) as runtime:
+        refused = await call(runtime, "doing_edit")
+        assert "the database is read-only" in str(refused.error)
+        assert not (await call(runtime, "doing_look")).is_error
+        assert (await call(runtime, "job_get", job_id="x")).error.code == "not_found"
+        runtime.trust.audit.on_written = lambda _count: recovered.set()
+        remount("rw")
+        async with asyncio.timeout(30):
+            await recovered.wait()
+        assert not (await call(runtime, "doing_edit")).is_error
+        await runtime.trust.audit.flush()
+        verdict = await runtime.trust.audit.reader.verify()
+        assert verdict.broken is None
+        edits = await runtime.trust.audit.reader.search(Wanted(tool="doing_edit"))
+        assert [each["outcome"] for each in edits] == ["succeeded", "failed", "succeeded"]
+
+
 async def test_the_first_write_waits_until_the_audit_has_proven_to_work(tmp_path: Path) -> None:
     async with running(tmp_path, Doing, audit_seconds=3600.0) as runtime:
         await runtime.storage.run(lambda c: c.execute(text("pragma query_only=on")))

@@ -242,6 +242,8 @@ class JobService:
             running = jobs.c.status == "running"
             others = select(jobs.c.server).where(running, jobs.c.server != server).distinct()
             gone = [each for each in connection.execute(others).scalars() if is_gone(each)]
+            if not gone:  # a read-only database can be read then
+                return
             orphans = jobs.update().where(running, jobs.c.server.in_(gone))
             connection.execute(orphans.values(status="lost", ended=now))
 
