@@ -47,13 +47,16 @@ class Redact:
         """Return `result` redacted; itself when it is clean."""
         found: list[str] = []
         for block in result.content:
-            _gather_block(block, found)
-        for part in (result.structured, result.meta):
-            if part:
-                gather(part, found)
-        is_tool = result.structured is not None or bool(result.content)
-        if not is_tool:
+            if type(block) is Text:
+                found.append(block.text)
+            else:
+                _gather_block(block, found)
+        if result.structured is not None:
+            gather(result.structured, found)
+        elif not result.content:
             _gather_block(result.value, found)
+        if result.meta:
+            gather(result.meta, found)
         return result if self._redactor.is_clean("\n".join(found)) else self._cleaned(result)
 
     def job(self, job: JobContext) -> JobContext:

@@ -73,7 +73,7 @@ def test_a_changed_tool_waits_for_a_person(tmp_path: Path) -> None:
         approved = run(server, "pins", "approve", "test-plugin", "changing_add")
         assert approved.returncode == 0, approved.stderr
         assert offered(server) == {"changing_add", "changing_same"}
-        assert called(server).value == 3
+        assert called(server).structured == {"result": 3}
         assert run(server, "pins", "reject", "test-plugin", "changing_add").returncode == 0
         assert offered(server) == {"changing_same"}
 

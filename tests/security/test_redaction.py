@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jupyter_mcp.security.access_token import Signer
 from jupyter_mcp.security.log_redaction import LogRedaction
-from jupyter_mcp.security.redaction import FEW_FORMS, Redactor
+from jupyter_mcp.security.redaction import Redactor
 
 SECRET = 'hunter2/"correct horse"+ä'
 
@@ -106,8 +106,8 @@ def test_a_longer_secret_goes_whole() -> None:
     assert knowing("abcdef", "abcdef-ghi").text("x abcdef-ghi y") == "x [redacted] y"
 
 
-def test_many_secrets_are_found_by_one_pattern() -> None:
-    values = [f"value-{number:04}-of-many" for number in range(FEW_FORMS)]
+def test_many_secrets_are_found() -> None:
+    values = [f"value-{number:04}-of-many" for number in range(40)]
     redactor = knowing(*values)
     assert redactor.text(f"a {values[-1]} b {values[0]}") == "a [redacted] b [redacted]"
     assert redactor.is_clean("nothing of this kind")
