@@ -89,13 +89,13 @@ def _text_of(file: Path) -> str:
 
 
 def _lines(state: dict[str, Any]) -> list[str]:
-    lines = [f"File: {state['file'] or 'none, the shipped roles alone'}"]
-    if state["problem"]:
-        stays = "only the person here gets in" if state["closed"] else "the old policy stays"
+    lines = [f"File: {state.get('file') or 'none, the shipped roles alone'}"]
+    if state.get("problem"):
+        stays = "only the person here gets in" if state.get("closed") else "the old policy stays"
         lines.append(f"REFUSED, {stays}: {state['problem']}")
-    lines += [f"Warning: {warning}" for warning in state["warnings"]]
+    lines += [f"Warning: {warning}" for warning in state.get("warnings", ())]
     lines.append(f"Everybody else: {', '.join(state['default'])}")
-    lines += [f"{each['who']}: {', '.join(each['roles'])}" for each in state["subjects"]]
+    lines += [f"{each['who']}: {', '.join(each['roles'])}" for each in state.get("subjects", ())]
     for role in state["roles"]:
         extends = f" extends {', '.join(role['extends'])}" if role["extends"] else ""
         shipped = " (shipped)" if role["shipped"] else ""

@@ -50,7 +50,9 @@ def calls(draw: st.DrawFn) -> tuple[Tool, dict[str, Any], tuple[str, ...] | None
         destructive=draw(st.booleans()),
         places=frozenset({"path"}),
     )
-    values = draw(st.fixed_dictionaries({}, optional={"mode": st.sampled_from(("fast", "slow", 1))}))
+    values = draw(
+        st.fixed_dictionaries({}, optional={"mode": st.sampled_from(("fast", "slow", 1))})
+    )
     paths = draw(st.one_of(st.none(), st.lists(st.sampled_from(PATHS), max_size=2).map(tuple)))
     return tool, values, paths
 

@@ -26,6 +26,8 @@ async def running(
     try:
         for toolset in toolsets:
             runtime.catalog.add(toolset(runtime.host))
+        if toolsets and settings.get("policy_file"):
+            await runtime.trust.policy.reload()  # it may name what came just now
         yield runtime
     finally:
         await runtime.stop()
