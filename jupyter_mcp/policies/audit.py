@@ -16,17 +16,7 @@ from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.audit_records import Ended
 
-DENIED = frozenset(
-    {
-        "forbidden",
-        "unauthorized",
-        "denied",
-        "approval_denied",
-        "paused",
-        "rate_limited",
-        "quarantined",
-    }
-)
+DENIED = frozenset({"busy", "denied", "forbidden", "paused", "rate_limited"})
 """Codes of refusals: somebody or something decided that this may not be done."""
 
 _WRITES = frozenset({"edit", "execute"})
@@ -82,7 +72,7 @@ class Audit:
             self._ended(call, arguments, "succeeded", "", began)
             return result
         code = result.error.code if result.error is not None else ""
-        outcome = "denied" if code in DENIED or call.notes.get("denied") else "failed"
+        outcome = "denied" if code in DENIED else "failed"
         self._ended(call, arguments, outcome, code, began)
         return result
 

@@ -121,6 +121,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+def is_own_disk(folder: Path) -> bool:
+    return folder.is_mount()
+
+
 class Filler:
     """Fills the disk of a runtime, really where it has one of its own, else by SQLite's bound."""
 
@@ -193,7 +197,7 @@ async def test_a_read_only_disk_is_read_from_the_start_and_written_when_it_can_b
 
     async with running(small_disk, Doing) as runtime:
         assert not (await call(runtime, "doing_edit")).is_error
-    if not small_disk.is_mount():  # whoever may not mount a disk cannot make one read-only either
+    if not is_own_disk(small_disk):  # whoever may not mount a disk cannot make one read-only either
         return
     monkeypatch.setattr("jupyter_mcp.storage.engine.THAW_SECONDS", 0.0)
     recovered = asyncio.Event()
