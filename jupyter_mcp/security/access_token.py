@@ -15,6 +15,7 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 STATIC = "jmcp-token-"
@@ -149,9 +150,15 @@ def is_ours(shown: str) -> bool:
     """Return whether a credential claims to be one of ours; it still has to be checked."""
     if shown.startswith((STATIC, REFRESH)):
         return True
-    if not shown.startswith("eyJ") or len(shown) > LIMIT:
+    if not shown.startswith("eyJ") or len(shown) > LIMIT or shown.count(".") != 2:  # noqa: PLR2004 - RFC 7515
         return False
-    header = _part(shown, 0)
+    return _is_our_header(shown.partition(".")[0])
+
+
+@lru_cache(maxsize=64)
+def _is_our_header(segment: str) -> bool:
+    """Return whether the header of a JWT names a key of ours: all tokens of a server share it."""
+    header = _part(f"{segment}..", 0)
     return header is not None and str(header.get("kid", "")).startswith(_KEY_ID)
 
 

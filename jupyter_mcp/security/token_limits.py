@@ -121,8 +121,8 @@ def _globs(notebooks: Iterable[str] | None, maker: Principal) -> tuple[str, ...]
     if notebooks is None:
         return maker.notebooks
     wanted = tuple(dict.fromkeys(glob.strip().removeprefix("/") for glob in notebooks))
-    for glob in wanted:
-        _check_glob(glob)
+    for each in wanted:
+        _check_glob(each)
     if len(wanted) > GLOBS_LIMIT or not wanted:
         what = f"A token is limited to between 1 and {GLOBS_LIMIT} globs of notebooks."
         raise ToolError("invalid_arguments", what, "Leave the limit out to allow all.")

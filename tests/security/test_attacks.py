@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jwt
+import psutil
 import pytest
 
+import jupyter_mcp
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.addresses import check_url
 from support.clients import modern_request
-from support.clients_of_ours import OurClient, ask, client_of
+from support.clients_of_ours import OurClient, ask, client_of, person
 from support.handshakes import open_session, post
 from support.plugins import plugin_environment
 from support.server import JupyterServer
@@ -32,7 +38,8 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
         yield running
 
 
-ENVIRONMENT = "import os, sys; print(dict(os.environ), sys.argv)"
+ENVIRONMENT = "import os, sys; print(str((dict(os.environ), sys.argv))[::-1])"
+"""Backwards, so that nothing is redacted and a token that is there is seen."""
 
 
 def executed(client: OurClient, code: str) -> str:
@@ -40,14 +47,23 @@ def executed(client: OurClient, code: str) -> str:
     kernel = client.call("kernel_start").json()["result"]["structuredContent"]["kernel_id"]
     answer = client.call("kernel_execute", kernel_id=kernel, code=code)
     ask(client.server, "kernel_stop", kernel_id=kernel)
-    return answer.body.decode()
+    text: str = answer.body.decode()
+    return text
 
 
 def test_token_passthrough_no_token_reaches_a_kernel(target: JupyterServer) -> None:
     client = client_of(target)
     told = executed(client, ENVIRONMENT)
-    assert "PATH" in told
+    assert "HTAP" in told
     for secret in (client.token, client.made["refresh_token"], target.token):
+        assert secret[::-1] not in told
+
+
+def test_token_passthrough_what_a_cell_shows_of_a_token_is_redacted(target: JupyterServer) -> None:
+    client = client_of(target)
+    for secret in (target.token, client.token, client.made["refresh_token"]):
+        told = executed(client, f"print('seen', {secret[:10]!r} + {secret[10:]!r})")
+        assert "seen [redacted]" in told
         assert secret not in told
 
 
@@ -81,7 +97,7 @@ def test_algorithm_and_claims_are_not_the_attackers_choice(target: JupyterServer
     header = jwt.get_unverified_header(client.token)
     claims = jwt.decode(client.token, options={"verify_signature": False})
     forged = [
-        jwt.encode(claims, None, algorithm="none", headers=header | {"alg": "none"}),
+        jwt.encode(claims, "", algorithm="none", headers=header | {"alg": "none"}),
         jwt.encode(claims, "x" * 32, algorithm="HS256", headers=header),
         jwt.encode(claims | {"scope": "admin"}, "x" * 32, algorithm="HS256", headers=header),
         client.token.rpartition(".")[0] + ".",
@@ -122,7 +138,7 @@ def test_session_hijack_a_session_is_no_login(target: JupyterServer) -> None:
 
 def question(client: OurClient, mark: str, **more: Any) -> dict[str, Any]:
     """Call a tool that asks, and return what the server said."""
-    can_ask = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+    can_ask: Any = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
     params = {"name": "probe_ask", "arguments": {"mark": mark}, "_meta": can_ask, **more}
     body, headers = modern_request("tools/call", params)
     answer: dict[str, Any] = client.request("POST", "mcp?toolsets=all", body, **headers).json()
@@ -163,3 +179,67 @@ def test_scope_minimisation_a_token_holds_what_was_asked_for_and_no_more(
     names = {tool["name"] for tool in listed}
     assert "probe_echo" in names
     assert not names & {"probe_edit", "kernel_start", "token_create", "token_list"}
+
+
+def test_ssrf_no_configured_url_leads_inside() -> None:
+    """Nothing opens a connection by a caller's URL today; what will has this guard before it."""
+    inside = ("127.0.0.1", "2130706433", "0177.0.0.1", "[::ffff:127.0.0.1]", "169.254.169.254")
+    for host in inside:
+        with pytest.raises(ToolError, match="leads to"):
+            check_url(f"http://{host}/latest/meta-data/")
+
+
+def test_ssrf_a_name_that_changes_its_address_is_resolved_once() -> None:
+    answers = iter([["93.184.216.34"], ["127.0.0.1"]])
+    found = check_url("http://rebinding.test/", resolve=lambda *_: next(answers))
+    assert found.ip == "93.184.216.34"  # who connects uses this, and asks no second time
+
+
+STARTERS = frozenset({"subprocess", "pty", "multiprocessing"})
+"""Modules that start processes."""
+
+CALLS = frozenset({"system", "popen", "fork", "forkpty", "startfile", "posix_spawn"})
+
+
+def _starts_processes(source: str) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                found |= {each.name.partition(".")[0] for each in names} & STARTERS
+            case ast.ImportFrom(module=str(module)):
+                found |= {module.partition(".")[0]} & STARTERS
+            case ast.Attribute(value=ast.Name(id="os"), attr=attr):
+                if attr in CALLS or attr.startswith(("exec", "spawn")):
+                    found.add(f"os.{attr}")
+            case ast.Attribute(attr=str(attr)) if attr.startswith("create_subprocess"):
+                found.add(attr)
+    return found
+
+
+def test_local_server_compromise_no_code_behind_a_door_starts_processes() -> None:
+    """Only the command line starts any; kernels are started by Jupyter from installed specs."""
+    root = Path(jupyter_mcp.__file__).parent
+    modules = [file for file in root.rglob("*.py") if file.relative_to(root).parts[0] != "commands"]
+    assert len(modules) > 100
+    starting = {
+        str(file.relative_to(root)): _starts_processes(file.read_text()) for file in modules
+    }
+    assert {file: found for file, found in starting.items() if found} == {}
+    assert _starts_processes("import subprocess; os.execv(a); x.create_subprocess_exec(b)") == {
+        "subprocess",
+        "os.execv",
+        "create_subprocess_exec",
+    }
+
+
+def test_local_server_compromise_no_argument_becomes_a_command(target: JupyterServer) -> None:
+    mark = target.home / "mark"
+    before = psutil.Process(target.pid).children(recursive=True)
+    for name in (f"; touch {mark}", f"$(touch {mark})", f"../../{mark}", "python3\nx", "--help"):
+        answer = target.request(
+            "POST", "jupyter_mcp/api/tools/kernel_start", {"name": name}, person(target)
+        )
+        assert answer.status >= 400 or answer.json()["is_error"], name
+    assert not mark.exists()
+    assert psutil.Process(target.pid).children(recursive=True) == before

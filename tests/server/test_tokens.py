@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -257,10 +258,9 @@ async def test_streams_of_a_revoked_token_end(tokened: JupyterServer, era: str) 
                 await anext(pieces)
             await asyncio.to_thread(ask, tokened, "token_revoke", token_id=client.id)
             began = time.monotonic()
-            with pytest.raises(httpx2.HTTPError):
+            with contextlib.suppress(httpx2.HTTPError):
                 async for _ in pieces:
                     continue
-                raise httpx2.ReadError("the stream came to its end")
     assert time.monotonic() - began < 1
 
 
