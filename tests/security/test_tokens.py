@@ -129,6 +129,7 @@ async def test_a_revoked_token_takes_those_that_it_made_along(tmp_path: Path) ->
         second = await mint.client(first, "read", "admin")
         third = await mint.make(second, "read")
         other = await mint.make(ANN, "read")
+        await mint.tokens.principal_of(third.access_token)
         await mint.tokens.revoke(first.token, "lost")
         assert await refused(mint.tokens.principal_of(third.access_token)) == "revoked"
         await mint.tokens.principal_of(other.access_token)
