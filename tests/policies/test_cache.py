@@ -170,21 +170,42 @@ async def test_an_argument_that_names_what_changed_counts(ground: Ground) -> Non
     assert rest.runs == 2
 
 
-@pytest.mark.parametrize("text", ["note://a", "file://a"])
+@pytest.mark.parametrize(
+    ("event", "values"),
+    [
+        (ResourceUpdated("note://a"), {}),
+        (ResourceUpdated("file://a"), {"uri": "file://a"}),
+        (ResourcesChanged(), {}),
+    ],
+)
 async def test_what_was_on_its_way_when_something_changed_is_not_kept(
-    ground: Ground, text: str
+    ground: Ground, event: Any, values: dict[str, str]
 ) -> None:
     cache, held, rest = ground.cache(), Held(), Counted()
-    values = {"uri": text}
     early = asyncio.create_task(cache(asked(values=values), held))
     await held.until(1)
     ground.clock.now += 1
-    cache.changed(ResourceUpdated(text))
+    cache.changed(event)
     late = await cache(asked(values=values), rest)
     held.let_go(held.began[0])
     await early
     assert late.structured == {"n": 1}
     assert (await cache(asked(values=values), rest)).structured == {"n": 1}
+
+
+async def test_a_late_result_that_names_what_changed_is_not_kept(ground: Ground) -> None:
+    cache, gate, rest = ground.cache(), asyncio.Event(), Counted()
+
+    async def named(_call: Call) -> Result:
+        await gate.wait()
+        return Result((Text("see file://a"),))
+
+    early = asyncio.create_task(cache(asked(), named))
+    await turn()
+    cache.changed(ResourceUpdated("file://a"))
+    gate.set()
+    await early
+    assert (await cache(asked(), rest)).structured == {"n": 1}
 
 
 async def test_ten_equal_calls_run_once(ground: Ground) -> None:

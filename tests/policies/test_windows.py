@@ -10,9 +10,12 @@ from limits import parse_many
 from jupyter_mcp.policies.windows import MemoryWindows, Windows
 from support.policies import Clock
 
-STEPS = st.lists(
-    st.tuples(st.sampled_from("ab"), st.floats(0, 4, allow_nan=False)), min_size=1, max_size=60
+WAITS = st.one_of(
+    st.floats(0, 4, allow_nan=False), st.integers(0, 12).map(lambda quarters: quarters / 4)
 )
+"""Quarters too, so that hits meet the very edge of a window."""
+
+STEPS = st.lists(st.tuples(st.sampled_from("ab"), WAITS), min_size=1, max_size=60)
 
 
 class Naive:
@@ -63,6 +66,16 @@ def test_of_several_limits_all_need_room(steps: list[tuple[str, float]]) -> None
             assert (await windows.hit(limits, key) is None) == expected
 
     asyncio.run(walk())
+
+
+async def test_what_was_just_as_long_ago_as_the_window_is_long_still_counts() -> None:
+    clock = Clock()
+    windows, limits = Windows(None, clock), tuple(parse_many("1/second"))
+    assert await windows.hit(limits, "a") is None
+    clock.now += 1
+    assert await windows.hit(limits, "a") == 0
+    clock.now += 0.001
+    assert await windows.hit(limits, "a") is None
 
 
 async def test_the_wait_is_enough() -> None:
