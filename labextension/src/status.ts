@@ -1,12 +1,12 @@
 /**
- * What the server last said, refreshed once a second while a call runs and every three seconds
- * otherwise. It stands by while the page is hidden and backs off while the server is away.
+ * What the server last said, refreshed once a second while a call runs or waits for a person, and
+ * every three seconds otherwise. It stands by while the page is hidden and backs off while the server is away.
  */
 import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 import { IDisposable } from '@lumino/disposable';
 
-import { Api, IStatus } from './api';
+import { Answer, Api, IStatus, Mode } from './api';
 
 const RUNNING_MS = 1000;
 const QUIET_MS = 3000;
@@ -47,6 +47,24 @@ export class StatusModel implements IDisposable {
     await this._poll.refresh();
   }
 
+  async switchAgents(mode: Mode): Promise<void> {
+    await this.api.switchAgents(mode);
+    await this._poll.refresh();
+  }
+
+  async resume(target: string): Promise<void> {
+    await this.api.resume(target);
+    await this._poll.refresh();
+  }
+
+  async answer(id: string, answer: Answer): Promise<void> {
+    try {
+      await this.api.answer(id, answer);
+    } finally {
+      await this._poll.refresh();
+    }
+  }
+
   dispose(): void {
     this._poll.dispose();
     Signal.clearData(this);
@@ -66,7 +84,8 @@ export class StatusModel implements IDisposable {
   }
 
   private _pace(): void {
-    const interval = this._status?.calls.running.length ? RUNNING_MS : QUIET_MS;
+    const busy = this._status?.calls.running.length || this._status?.approvals?.waiting.length;
+    const interval = busy ? RUNNING_MS : QUIET_MS;
     if (this._poll.frequency.interval !== interval) {
       this._poll.frequency = { interval, backoff: true, max: AWAY_MS };
     }

@@ -1,4 +1,4 @@
-/** What the panel shows: the server's state, how to connect a client, and the calls. */
+/** What the panel shows: the server, what waits for you, the stop button, clients and calls. */
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import { Clipboard } from '@jupyterlab/apputils';
 import * as React from 'react';
@@ -6,6 +6,7 @@ import * as React from 'react';
 import { ICall, IStatus } from './api';
 import { CLIENTS, NO_TOKEN } from './clients';
 import { StatusModel } from './status';
+import { Agents, Approvals } from './trust';
 
 const COPIED_MS = 1500;
 const RECENT = 8;
@@ -185,6 +186,8 @@ export class McpPanel extends ReactWidget {
         {() => (
           <>
             <State model={model} />
+            <Approvals model={model} />
+            <Agents model={model} />
             <Connect model={model} />
             <Calls model={model} />
           </>
