@@ -128,17 +128,22 @@ class Policy:
         if self.file is None:
             return
         try:
-            document = await self._threads.run(read_file, self.file, self.names)
+            seats = await self._threads.run(self._compiled, self.file)
         except ToolError as error:
             self.problem = error
             self._signals.note("policy_refused", file=str(self.file), reason=str(error))
             raise
         self.problem = None
-        self.put_in_force(document)
+        self._put_in_force(seats)
 
-    def put_in_force(self, document: Document) -> None:
-        """Let `document` decide from now on."""
-        self._seats = Seats(document, self._root)
+    def _compiled(self, file: Path) -> Seats:
+        """Read and compile a file; blocking."""
+        seats = Seats(read_file(file, self.names), self._root)
+        seats.warm(self.operations)
+        return seats
+
+    def _put_in_force(self, seats: Seats) -> None:
+        self._seats = seats
         self.loaded = time.time()
         if self._offer is not None:
             self._offer.changed()

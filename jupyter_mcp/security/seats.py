@@ -6,7 +6,7 @@ of an operation is worked out once for each seat.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal, Protocol
@@ -24,6 +24,9 @@ SEATS = 1024
 
 VERDICTS = 4096
 """For how many operations one seat remembers what is said."""
+
+WARMED = 20
+"""For how many sets of roles that is done beforehand."""
 
 EVERYTHING = Limit(ALL_SCOPES)
 
@@ -146,6 +149,17 @@ class Seats:
     def seat_of_roles(self, roles: tuple[str, ...]) -> Seat:
         """Return where somebody with these roles and no limits stands."""
         return self._share(roles, (), None)
+
+    def warm(self, operations: Iterable[Operation]) -> None:
+        """Work out what is said of `operations` for whom the policy names; before it is in force.
+
+        The first call of each would else pay for it on the event loop.
+        """
+        named = {subject.roles for subject in self.document.subjects}
+        seats = [self.seat_of_roles(roles) for roles in {*named, self.document.default, OWNER}]
+        for operation in operations:
+            for seat in seats[:WARMED]:
+                self.verdict(seat, operation)
 
     def verdict(self, seat: Seat, operation: Operation) -> Verdict:
         """Return what is said of an operation at a seat."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from jupyter_mcp.security.bundles import Bundle, bundled
 from jupyter_mcp.security.paths import Globs
 from jupyter_mcp.security.roles import CLOSED
 from jupyter_mcp.security.rules import Effect, Facts, Operation, Rule, facts_of
@@ -26,8 +27,8 @@ KEPT = 4096
 KEPT_TEXT = 200
 """The most characters of paths and arguments for which a decision is kept."""
 
-BUNDLED = 4
-"""From how many rules on notebooks on it is quicker to ask first whether any of them holds."""
+ORDERS = 256
+"""How many sets of rules that matter to some operation are remembered."""
 
 _ABSENT = object()
 
@@ -97,46 +98,33 @@ class Limit:
         return Decision("deny", "credential: notebooks", lack="notebook", detail=told)
 
 
-class Bundle:
-    """Rules with one effect that ask of notebooks only, as one question.
-
-    Args:
-        rules: The rules.
-    """
-
-    __slots__ = ("_all", "effect", "rules")
-
-    asks_paths = True
-    is_conditional = True
-
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self.effect = rules[0].effect
-        self.rules = tuple(rules)
-        self._all = Globs(p for rule in rules if rule.resources for p in rule.resources.patterns)
-
-    def holding(self, facts: Facts) -> Rule | None:
-        """Return the first rule that is about the call."""
-        paths = facts.paths
-        if paths is not None and not any(path in self._all for path in paths):
-            return None
-        return next((rule for rule in self.rules if rule.holds(facts)), None)
-
-
 @dataclass(slots=True)
 class Kept:
-    """Decisions on paths and arguments that may come again.
+    """What one policy remembers for all operations and callers.
 
     Args:
-        decisions: The decisions, by verdict and by what they depend on.
+        decisions: Decisions on paths and arguments, by verdict and by what they depend on.
+        orders: Rules in the order in which they are asked, by the rules that matter.
     """
 
     decisions: dict[Any, Decision] = field(default_factory=dict)
+    orders: dict[tuple[Rule, ...], tuple[Rule | Bundle, ...]] = field(default_factory=dict)
 
     def keep(self, key: Any, decision: Decision) -> None:
         """Keep a decision; when there are too many all go."""
         if len(self.decisions) >= KEPT:
             self.decisions.clear()
         self.decisions[key] = decision
+
+    def order(self, rules: Sequence[Rule]) -> tuple[Rule | Bundle, ...]:
+        """Return rules in the order in which they are asked; many operations have the same."""
+        key = tuple(rules)
+        found = self.orders.get(key)
+        if found is None:
+            if len(self.orders) >= ORDERS:
+                self.orders.clear()
+            found = self.orders[key] = bundled(rules)
+        return found
 
 
 class Verdict:
@@ -187,7 +175,7 @@ class Verdict:
         self._root = root
         self._limits = tuple(limit for limit in limits if limit.globs is not None)
         self._default = READS if _only_reads(operation) else NOT_ALLOWED
-        self._rules = _bundled(matter)
+        self._rules = kept.order(matter)
         self.arguments = _arguments(matter) | (above.arguments if above else frozenset())
         self.settled = self._settle(limits)
         self.wants_paths = self.settled is None and (
@@ -294,18 +282,6 @@ def _that_matter(rules: Sequence[Rule]) -> list[Rule]:
             return [always] if effect == "deny" else [*found, always]
         found += mine
     return found
-
-
-def _bundled(rules: Sequence[Rule]) -> tuple[Rule | Bundle, ...]:
-    made: list[Rule | Bundle] = []
-    for effect in ("deny", "ask", "allow"):
-        mine = [rule for rule in rules if rule.effect == effect]
-        simple = [r for r in mine if r.resources is not None and not r.outside and not r.conditions]
-        if len(simple) < BUNDLED:
-            made += mine
-        else:
-            made += [*(rule for rule in mine if rule not in simple), Bundle(simple)]
-    return tuple(made)
 
 
 def _arguments(rules: Sequence[Rule]) -> frozenset[str]:

@@ -66,7 +66,12 @@ def test_an_empty_policy_is_the_shipped_one(text: str) -> None:
         ("roles:\n  r:\n    rules:\n    - deny: {tool: []}", 4, "empty list", "Leave it out"),
         ("roles:\n  r:\n    rules:\n    - deny: {destructive: 1}", 4, "true or false", ""),
         ("roles:\n  r:\n    rules:\n    - deny: {tool: 7}", 4, "has to be text", ""),
-        ("roles:\n  r:\n    rules:\n    - deny: {resource: a/../b}", 4, "goes up", "below the root"),
+        (
+            "roles:\n  r:\n    rules:\n    - deny: {resource: a/../b}",
+            4,
+            "goes up",
+            "below the root",
+        ),
         ("roles:\n  r:\n    rules:\n    - deny: {when: {path: {like: a}}}", 4, "'like'", "prefix"),
         ("roles:\n  r:\n    rules:\n    - deny: {when: {path: {}}}", 4, "Nothing is asked", "glob"),
         ("roles:\n  viewer: {}", 2, "comes with the project", "extends: [viewer]"),
@@ -116,11 +121,13 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
 
 
 def parse(text: str) -> None:
+    told = ""
     try:
         read_text(text, "policy.yaml", NAMES)
     except ToolError as error:
-        assert error.code == "invalid_policy"
-        str(error).encode()
+        told = f"{error.code} {error}"
+    assert told.startswith("invalid_policy ") or not told
+    assert told.encode() or not told
 
 
 @given(st.text())
@@ -128,10 +135,11 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     parse(text)
 
 
-KEYS = st.sampled_from(
+WORDS = (
     "version default subjects roles who extends rules allow ask deny scope toolset tool except "
-    "destructive resource outside when prefix glob equals in reason viewer student path".split()
+    "destructive resource outside when prefix glob equals in reason viewer student path"
 )
+KEYS = st.sampled_from(WORDS.split())
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), KEYS)
 TREES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4)

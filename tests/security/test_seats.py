@@ -21,7 +21,12 @@ def client(maker: Principal, **options: Any) -> Principal:
 
 
 def tool(name: str, scope: str = "edit", **options: Any) -> Tool:
-    common = {"toolset": "notebooks", "function": print, "parse": dict, "read_only": scope == "read"}
+    common = {
+        "toolset": "notebooks",
+        "function": print,
+        "parse": dict,
+        "read_only": scope == "read",
+    }
     return Tool(name=name, scope=scope, **{**common, **options})
 
 

@@ -53,6 +53,19 @@ def test_many_rules_on_notebooks_decide_as_few(written: list[dict], asked: tuple
     assert decide(simple, asked).effect == plain_effect(simple, *asked)
 
 
+WANTED = st.sampled_from(
+    ({"equals": "fast"}, {"prefix": "f"}, {"prefix": "sl"}, {"in": ["slow", 1]}, {"equals": True})
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(("deny", "ask", "allow")), WANTED), max_size=16), calls())
+def test_many_rules_on_an_argument_decide_as_few(written: list[tuple], asked: tuple) -> None:
+    many = [{effect: {"when": {"mode": wanted}}} for effect, wanted in written]
+    sane = [rule for rule in many if "True" not in str(rule)]  # Python takes 1 for True
+    assert decide(sane, asked).effect == plain_effect(sane, *asked)
+    assert decide(many, asked).effect == plain_effect(sane, *asked)
+
+
 def test_what_is_kept_is_bounded() -> None:
     written = [{"deny": {"when": {"code": {"prefix": "!"}}}}, {"allow": {}}]
     seats = Seats(read_text(document(written), "policy.yaml"))

@@ -144,6 +144,7 @@ def test_resource_metadata_is_public_and_inside_the_prefix(probed: JupyterServer
     document = answer.json()
     assert document["resource"] == f"{probed.url}mcp"
     assert "authorization_servers" not in document
+    assert document["scopes_supported"] == ["read"], "no more than a client needs to begin"
 
 
 def preflight(server: JupyterServer, path: str, origin: str) -> Answer:
