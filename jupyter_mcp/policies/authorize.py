@@ -54,8 +54,11 @@ def refusal(decision: Decision, principal: Principal, operation: Asked) -> ToolE
         case "scope":
             what = f"'{name}' needs the scope '{operation.scope}', and '{who}' does not hold it."
             held = operation.scope in principal.scopes
-            remedy = "Ask the administrator for a role that allows it." if held else ""
-            return ToolError("forbidden", what, remedy or "Use a token with that scope.")
+            if held:
+                remedy = "Ask the administrator for a role that allows it."
+                return ToolError("forbidden", what, remedy)
+            data = {"scope": operation.scope}
+            return ToolError("forbidden", what, "Use a token with that scope.", data=data)
         case "toolset":
             what = f"'{name}' is of the toolset '{operation.toolset}', and this token is not."
             return ToolError("forbidden", what, f"It is good for: {decision.detail}.")

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.server.auth import server_url
+from jupyter_mcp.server.auth import challenge, server_url
 from jupyter_mcp.server.handler import DoorHandler
 from jupyter_mcp.server.refusal import Refused
 
@@ -152,7 +152,15 @@ class ToolHandler(ApiHandler):
         status = HTTPStatus.OK if result.error is None else status_of(result.error)
         if result.error is not None and "retry_after" in result.error.data:
             self.set_header("Retry-After", str(result.error.data["retry_after"]))
+        if result.error is not None and result.error.code == "forbidden":
+            self._challenge(result.error.data.get("scope"))
         self.answer({"id": call.id, **result.to_json()}, status)
+
+    def _challenge(self, scope: str | None) -> None:
+        """Name the scope that a credential lacks (RFC 6750, section 3.1)."""
+        if scope is not None:
+            told = f'{challenge(self, scope)}, error="insufficient_scope"'
+            self.set_header("WWW-Authenticate", told)
 
     async def _run(self, served: Served, call: Call) -> Result:
         from jupyter_mcp.calls.content import Result

@@ -41,6 +41,9 @@ Action = Literal["read", "execute"]
 RESOURCE = "mcp"
 """The resource that we name to Jupyter's authorizer."""
 
+FIRST_SCOPE = "read"
+"""The scope that a client starts with (MCP: security best practices, scope minimization)."""
+
 METADATA_PATH = ".well-known/oauth-protected-resource/mcp"
 """Where the metadata of RFC 9728 lies below the base URL: a proxy may own the host's root."""
 
@@ -167,7 +170,7 @@ class Door:
                 self._credentials.note("login_failed", handler)
                 refused.headers.setdefault(
                     "WWW-Authenticate",
-                    f'Bearer resource_metadata="{metadata_url(handler)}", {INVALID}',
+                    f"{challenge(handler)}, {INVALID}",
                 )
             raise
         return principal
@@ -190,7 +193,7 @@ class Door:
                     "This server wants a token.",
                     "Send 'Authorization: Bearer TOKEN'; 'jupyter server list' shows the token.",
                 ),
-                {"WWW-Authenticate": f'Bearer resource_metadata="{metadata_url(handler)}"'},
+                {"WWW-Authenticate": challenge(handler, FIRST_SCOPE)},
             )
         return self._principal(handler, provider, user)
 
@@ -273,6 +276,17 @@ class Door:
                     "Send the value of the _xsrf cookie in it, or use a token.",
                 ),
             ) from None
+
+
+def challenge(handler: JupyterHandler, scope: str = "") -> str:
+    """Return what a client is told who gets no further with what it showed (RFC 6750, section 3).
+
+    Args:
+        handler: Where it asked.
+        scope: The one scope that it needs; nobody is told to ask for all.
+    """
+    needed = f', scope="{scope}"' if scope else ""
+    return f'Bearer resource_metadata="{metadata_url(handler)}"{needed}'
 
 
 def bearer(handler: JupyterHandler) -> str:

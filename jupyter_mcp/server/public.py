@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 
-from jupyter_mcp.server.auth import server_url
+from jupyter_mcp.server.auth import FIRST_SCOPE, server_url
 from jupyter_mcp.server.handler import DoorHandler
 from jupyter_mcp.server.refusal import Refused
 
@@ -33,7 +33,8 @@ class MetadataHandler(PublicHandler):
     """The metadata of a protected resource (RFC 9728).
 
     No authorization server is named: a client would start a login that this server cannot end. A
-    token is what it takes.
+    token is what it takes. Of the scopes it names the one to start with: a refusal names the one
+    that is missing.
     """
 
     @allow_unauthenticated  # it tells an unauthenticated client what it needs
@@ -45,6 +46,7 @@ class MetadataHandler(PublicHandler):
             "resource": f"{server_url(self)}mcp",
             "resource_name": "Jupyter",
             "bearer_methods_supported": ["header"],
+            "scopes_supported": [FIRST_SCOPE],
         }
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(document))

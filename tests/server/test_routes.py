@@ -55,7 +55,7 @@ def test_without_credentials_it_says_where_to_get_some(
         assert answer.status == 401
         challenge = answer.headers["Www-Authenticate"]
         place = f"{probed.url}.well-known/oauth-protected-resource/mcp"
-        assert challenge == f'Bearer resource_metadata="{place}"'
+        assert challenge == f'Bearer resource_metadata="{place}", scope="read"'
         assert "token" in answer.body.decode()
 
 
