@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import types
 from mcp.client import Client
 
+from jupyter_mcp.security.principal import Principal
 from support.clients import MODERN, connected, modern_request
 from support.commands import run
 from support.people import Person
 from support.plugins import plugin_environment
+from support.probe import Probe
+from support.runtimes import running
 from support.server import JupyterServer
 
 ERAS = [MODERN, "legacy"]
@@ -238,6 +242,62 @@ async def test_a_yes_is_remembered_as_long_as_was_said(
     assert "will ask again" in forgotten.stdout, forgotten.stderr
     async with connected(office, **info("first")()) as client:
         assert (await call_and_answer(client, person, "deny")).is_error
+
+
+class Guest:
+    """The client of somebody who does not own the server; it would say yes to anything."""
+
+    can_ask = True
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.was_told = asyncio.Event()
+
+    async def progress(self, done: float, total: float | None, message: str) -> None:
+        """Take note."""
+        del done, total
+        self.told.append(message)
+        self.was_told.set()
+
+    async def log(self, level: str, data: Any) -> None:
+        """Ignore it."""
+
+    async def ask(self, requests: Any) -> Any:
+        """Say yes."""
+        return {key: {"action": "accept", "content": {"answer": "always"}} for key in requests}
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        Principal("user:bob", "bob", kind="user", roles=("operator",)),
+        Principal(
+            "token:t",
+            "bobs",
+            kind="client",
+            token="t",
+            maker=Principal("user:bob", "bob", kind="user", roles=("operator",)),
+        ),
+    ],
+)
+async def test_who_does_not_own_the_server_cannot_say_yes_to_themselves(
+    tmp_path: Path, principal: Principal
+) -> None:
+    person = Principal("person:local", "ann", credential="key", kind="person")
+    guest = Guest()
+    async with running(tmp_path, Probe) as runtime:
+        everything = runtime.catalog.selection("all")
+        call = asyncio.create_task(
+            runtime.call_tool(TOOL, {}, principal, "mcp", selection=everything, channel=guest)
+        )
+        async with asyncio.timeout(20):
+            await guest.was_told.wait()
+            (question,) = runtime.trust.approvals.waiting()
+            assert question.id in guest.told[0]
+            await runtime.trust.approvals.answer(question.id, "deny", person, "test")
+            result = await call
+    assert result.error is not None
+    assert result.error.code == "denied"
 
 
 async def test_silence_is_a_no_and_always_outlives_the_server(tmp_path: Any) -> None:
