@@ -13,6 +13,9 @@ from jupyter_mcp.runtime import Runtime
 from jupyter_mcp.security.principal import ALL_SCOPES, Principal
 
 OWNER = Principal(id="user:owner", name="owner", scopes=ALL_SCOPES)
+PERSON = Principal(id="user:owner", name="owner", kind="person")
+"""The owner at the machine, who is not asked before a kernel is stopped."""
+
 READER = Principal(id="user:reader", name="reader", scopes=frozenset({"read"}))
 
 

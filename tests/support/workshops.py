@@ -13,7 +13,7 @@ from jupyter_mcp.config import Settings
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.runtime import Runtime
 from support.notebooks import on_disk, server_app, write_notebook
-from support.runtimes import OWNER
+from support.runtimes import PERSON
 
 
 class Client(SilentChannel):
@@ -54,7 +54,7 @@ class Workshop:
         """Call a tool; what goes wrong is in the result."""
         selection = self.runtime.catalog.selection("all")
         return await self.runtime.call_tool(
-            tool, arguments, OWNER, "test", selection=selection, channel=channel
+            tool, arguments, PERSON, "test", selection=selection, channel=channel
         )
 
     async def do(self, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -71,8 +71,8 @@ class Workshop:
         return result.error
 
     async def read(self, uri: str, **values: str) -> Any:
-        view = self.runtime.catalog.view(OWNER)
-        result = await self.runtime.call(view.resources[uri], values, OWNER, "test")
+        view = self.runtime.catalog.view(PERSON)
+        result = await self.runtime.call(view.resources[uri], values, PERSON, "test")
         if result.error:
             raise result.error
         return result.value
