@@ -1,4 +1,8 @@
-"""The attacks that MCP's security best practices name, each tried on a real server."""
+"""The six attacks that MCP's security best practices name, each tried on a real server.
+
+One class for each, named after its section of
+https://modelcontextprotocol.io/specification/draft/basic/security_best_practices.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ import jupyter_mcp
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.addresses import check_url
 from support.clients import modern_request
-from support.clients_of_ours import OurClient, ask, client_of, person
+from support.clients_of_ours import OurClient, ask, client_of, person, refresh
 from support.handshakes import open_session, post
 from support.plugins import plugin_environment
 from support.server import JupyterServer
@@ -51,91 +55,6 @@ def executed(client: OurClient, code: str) -> str:
     return text
 
 
-def test_token_passthrough_no_token_reaches_a_kernel(target: JupyterServer) -> None:
-    client = client_of(target)
-    told = executed(client, ENVIRONMENT)
-    assert "HTAP" in told
-    for secret in (client.token, client.made["refresh_token"], target.token):
-        assert secret[::-1] not in told
-
-
-def test_token_passthrough_what_a_cell_shows_of_a_token_is_redacted(target: JupyterServer) -> None:
-    client = client_of(target)
-    for secret in (target.token, client.token, client.made["refresh_token"]):
-        told = executed(client, f"print('seen', {secret[:10]!r} + {secret[10:]!r})")
-        assert "seen [redacted]" in told
-        assert secret not in told
-
-
-def test_token_passthrough_tools_get_a_name_and_no_token(target: JupyterServer) -> None:
-    client = client_of(target)
-    told = client.call("probe_who").body.decode()
-    assert client.id in told
-    assert client.token not in told
-    assert client.token.rpartition(".")[2] not in target.log
-
-
-def test_token_passthrough_a_token_of_ours_is_none_of_jupyters(target: JupyterServer) -> None:
-    client = client_of(target, form="static")
-    assert client.request("GET", "api/contents").status in (401, 403)
-    assert client.request("POST", "api/kernels", {}).status in (401, 403)
-
-
-def test_audience_a_token_of_another_server_is_refused(
-    target: JupyterServer, other: JupyterServer
-) -> None:
-    foreign = client_of(other)
-    assert foreign.call("kernel_list").status == 200
-    assert OurClient(target, foreign.made).call("kernel_list").status == 401
-    static = OurClient(target, client_of(other, form="static").made)
-    assert static.call("kernel_list").status == 401
-    assert static.refresh(foreign.made["refresh_token"]).json() == {"error": "invalid_grant"}
-
-
-def test_algorithm_and_claims_are_not_the_attackers_choice(target: JupyterServer) -> None:
-    client = client_of(target, "read")
-    header = jwt.get_unverified_header(client.token)
-    claims = jwt.decode(client.token, options={"verify_signature": False})
-    forged = [
-        jwt.encode(claims, "", algorithm="none", headers=header | {"alg": "none"}),
-        jwt.encode(claims, "x" * 32, algorithm="HS256", headers=header),
-        jwt.encode(claims | {"scope": "admin"}, "x" * 32, algorithm="HS256", headers=header),
-        client.token.rpartition(".")[0] + ".",
-        client.token[:-4] + "AAAA",
-    ]
-    answers = set()
-    for token in forged:
-        attacker = OurClient(target, client.made | {"access_token": token})
-        answer = attacker.request("GET", "jupyter_mcp/api/status")
-        answers.add((answer.status, answer.body, answer.headers["Www-Authenticate"]))
-    assert len(answers) == 1, "the caller learns nothing of what was wrong"
-    assert next(iter(answers))[0] == 401
-    assert client.request("GET", "jupyter_mcp/api/status").status == 200
-
-
-def test_session_hijack_a_session_of_another_family_does_not_exist(target: JupyterServer) -> None:
-    victim, attacker = client_of(target), client_of(target)
-    session, _ = open_session(target, **victim.headers)
-    in_session = {"Mcp-Session-Id": session}
-    for headers in (attacker.headers, target.headers):
-        assert post(target, "tools/list", **in_session, **headers).status == 404
-        stream = {"Accept": "text/event-stream", **in_session, **headers}
-        assert target.request("GET", "mcp", headers=stream, token=False).status == 404
-        ending = {**in_session, **headers}
-        assert target.request("DELETE", "mcp", headers=ending, token=False).status == 404
-    assert post(target, "tools/list", **in_session, **victim.headers).status == 200
-
-
-def test_session_hijack_a_session_is_no_login(target: JupyterServer) -> None:
-    victim = client_of(target)
-    session, _ = open_session(target, **victim.headers)
-    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
-    sent = {"Mcp-Session-Id": session, "Accept": "application/json, text/event-stream"}
-    assert target.request("POST", "mcp", body, sent, token=False).status == 401
-    ask(target, "token_revoke", token_id=victim.id)
-    assert post(target, "tools/list", **{"Mcp-Session-Id": session}, **victim.headers).status == 401
-
-
 def question(client: OurClient, mark: str, **more: Any) -> dict[str, Any]:
     """Call a tool that asks, and return what the server said."""
     can_ask: Any = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
@@ -143,56 +62,6 @@ def question(client: OurClient, mark: str, **more: Any) -> dict[str, Any]:
     body, headers = modern_request("tools/call", params)
     answer: dict[str, Any] = client.request("POST", "mcp?toolsets=all", body, **headers).json()
     return answer
-
-
-def test_confused_deputy_nobody_answers_for_another_client(target: JupyterServer) -> None:
-    victim, attacker = client_of(target), client_of(target)
-    asked = question(victim, "deputy")["result"]
-    state = asked["requestState"]
-    reply = {"action": "accept", "content": {"name": "Eve"}}
-    again = {"requestState": state, "inputResponses": dict.fromkeys(asked["inputRequests"], reply)}
-    assert question(attacker, "deputy", **again)["error"]["code"] == -32602
-    forged = {**again, "requestState": state[:-2] + "AA"}
-    assert question(attacker, "deputy", **forged)["error"]["code"] == -32602
-    assert "accept Eve" in json.dumps(question(victim, "deputy", **again))
-
-
-def test_confused_deputy_a_token_cannot_make_a_stronger_one(target: JupyterServer) -> None:
-    attacker = client_of(target, "read", "admin", toolsets=["trust"], expires="1h")
-    for more in (
-        {"scopes": ["execute"]},
-        {"scopes": ["read"], "toolsets": ["notebooks"]},
-        {"scopes": ["read"], "expires": "2h"},
-    ):
-        result = attacker.call("token_create", **more).json()["result"]
-        assert result["isError"], result
-
-
-def test_scope_minimisation_a_token_holds_what_was_asked_for_and_no_more(
-    target: JupyterServer,
-) -> None:
-    client = client_of(target, "read")
-    for tool in ("probe_edit", "kernel_start", "token_list"):
-        assert client.call(tool).json()["result"]["isError"]
-    body, headers = modern_request("tools/list")
-    listed = client.request("POST", "mcp?toolsets=all", body, **headers).json()["result"]["tools"]
-    names = {tool["name"] for tool in listed}
-    assert "probe_echo" in names
-    assert not names & {"probe_edit", "kernel_start", "token_create", "token_list"}
-
-
-def test_ssrf_no_configured_url_leads_inside() -> None:
-    """Nothing opens a connection by a caller's URL today; what will has this guard before it."""
-    inside = ("127.0.0.1", "2130706433", "0177.0.0.1", "[::ffff:127.0.0.1]", "169.254.169.254")
-    for host in inside:
-        with pytest.raises(ToolError, match="leads to"):
-            check_url(f"http://{host}/latest/meta-data/")
-
-
-def test_ssrf_a_name_that_changes_its_address_is_resolved_once() -> None:
-    answers = iter([["93.184.216.34"], ["127.0.0.1"]])
-    found = check_url("http://rebinding.test/", resolve=lambda *_: next(answers))
-    assert found.ip == "93.184.216.34"  # who connects uses this, and asks no second time
 
 
 STARTERS = frozenset({"subprocess", "pty", "multiprocessing"})
@@ -217,29 +86,234 @@ def _starts_processes(source: str) -> set[str]:
     return found
 
 
-def test_local_server_compromise_no_code_behind_a_door_starts_processes() -> None:
-    """Only the command line starts any; kernels are started by Jupyter from installed specs."""
-    root = Path(jupyter_mcp.__file__).parent
-    modules = [file for file in root.rglob("*.py") if file.relative_to(root).parts[0] != "commands"]
-    assert len(modules) > 100
-    starting = {
-        str(file.relative_to(root)): _starts_processes(file.read_text()) for file in modules
-    }
-    assert {file: found for file, found in starting.items() if found} == {}
-    assert _starts_processes("import subprocess; os.execv(a); x.create_subprocess_exec(b)") == {
-        "subprocess",
-        "os.execv",
-        "create_subprocess_exec",
-    }
+class TestConfusedDeputy:
+    """Confused Deputy Problem: a client that gets another's consent, or more than its maker has.
+
+    We are no OAuth proxy, so nobody's consent is kept for a third party; what is left of the attack
+    is a server that uses its own power for whoever asks.
+    """
+
+    def test_nobody_answers_for_another_client(self, target: JupyterServer) -> None:
+        victim, attacker = client_of(target), client_of(target)
+        asked = question(victim, "deputy")["result"]
+        state = asked["requestState"]
+        reply = {"action": "accept", "content": {"name": "Eve"}}
+        again = {
+            "requestState": state,
+            "inputResponses": dict.fromkeys(asked["inputRequests"], reply),
+        }
+        assert question(attacker, "deputy", **again)["error"]["code"] == -32602
+        forged = {**again, "requestState": state[:-2] + "AA"}
+        assert question(attacker, "deputy", **forged)["error"]["code"] == -32602
+        assert "accept Eve" in json.dumps(question(victim, "deputy", **again))
+
+    def test_a_token_cannot_make_a_stronger_one(self, target: JupyterServer) -> None:
+        attacker = client_of(target, "read", "admin", toolsets=["trust"], expires="1h")
+        for more in (
+            {"scopes": ["execute"]},
+            {"scopes": ["read"], "toolsets": ["notebooks"]},
+            {"scopes": ["read"], "expires": "2h"},
+        ):
+            result = attacker.call("token_create", **more).json()["result"]
+            assert result["isError"], result
 
 
-def test_local_server_compromise_no_argument_becomes_a_command(target: JupyterServer) -> None:
-    mark = target.home / "mark"
-    before = psutil.Process(target.pid).children(recursive=True)
-    for name in (f"; touch {mark}", f"$(touch {mark})", f"../../{mark}", "python3\nx", "--help"):
-        answer = target.request(
-            "POST", "jupyter_mcp/api/tools/kernel_start", {"name": name}, person(target)
+class TestTokenPassthrough:
+    """Token Passthrough: tokens not issued for this server, and tokens that travel on."""
+
+    def test_no_token_reaches_a_kernel(self, target: JupyterServer) -> None:
+        client = client_of(target)
+        told = executed(client, ENVIRONMENT)
+        assert "HTAP" in told
+        for secret in (client.token, client.made["refresh_token"], target.token):
+            assert secret[::-1] not in told
+
+    def test_what_a_cell_shows_of_a_token_is_redacted(self, target: JupyterServer) -> None:
+        client = client_of(target)
+        for secret in (target.token, client.token, client.made["refresh_token"]):
+            told = executed(client, f"print('seen', {secret[:10]!r} + {secret[10:]!r})")
+            assert "seen [redacted]" in told
+            assert secret not in told
+
+    def test_tools_get_a_name_and_no_token(self, target: JupyterServer) -> None:
+        client = client_of(target)
+        told = client.call("probe_who").body.decode()
+        assert client.id in told
+        assert client.token not in told
+        assert client.token.rpartition(".")[2] not in target.log
+
+    def test_a_token_of_ours_is_none_of_jupyters(self, target: JupyterServer) -> None:
+        client = client_of(target, form="static")
+        assert client.request("GET", "api/contents").status in (401, 403)
+        assert client.request("POST", "api/kernels", {}).status in (401, 403)
+
+    def test_a_token_of_another_server_is_refused(
+        self, target: JupyterServer, other: JupyterServer
+    ) -> None:
+        foreign = client_of(other)
+        assert foreign.call("kernel_list").status == 200
+        assert OurClient(target, foreign.made).call("kernel_list").status == 401
+        static = OurClient(target, client_of(other, form="static").made)
+        assert static.call("kernel_list").status == 401
+        assert static.refresh(foreign.made["refresh_token"]).json() == {"error": "invalid_grant"}
+
+    def test_algorithm_and_claims_are_not_the_attackers_choice(self, target: JupyterServer) -> None:
+        client = client_of(target, "read")
+        header = jwt.get_unverified_header(client.token)
+        claims = jwt.decode(client.token, options={"verify_signature": False})
+        forged = [
+            jwt.encode(claims, "", algorithm="none", headers=header | {"alg": "none"}),
+            jwt.encode(claims, "x" * 32, algorithm="HS256", headers=header),
+            jwt.encode(claims | {"scope": "admin"}, "x" * 32, algorithm="HS256", headers=header),
+            client.token.rpartition(".")[0] + ".",
+            client.token[:-4] + "AAAA",
+        ]
+        answers = set()
+        for token in forged:
+            attacker = OurClient(target, client.made | {"access_token": token})
+            answer = attacker.request("GET", "jupyter_mcp/api/status")
+            answers.add((answer.status, answer.body, answer.headers["Www-Authenticate"]))
+        assert len(answers) == 1, "the caller learns nothing of what was wrong"
+        assert next(iter(answers))[0] == 401
+        assert client.request("GET", "jupyter_mcp/api/status").status == 200
+
+
+class TestServerSideRequestForgery:
+    """Server-Side Request Forgery (SSRF): a URL that makes the server fetch from inside."""
+
+    def test_no_configured_url_leads_inside(self) -> None:
+        """Nothing connects by a caller's URL today; what will has this guard before it."""
+        inside = ("127.0.0.1", "2130706433", "0177.0.0.1", "[::ffff:127.0.0.1]", "169.254.169.254")
+        for host in inside:
+            with pytest.raises(ToolError, match="leads to"):
+                check_url(f"http://{host}/latest/meta-data/")
+
+    def test_a_name_that_changes_its_address_is_resolved_once(self) -> None:
+        answers = iter([["93.184.216.34"], ["127.0.0.1"]])
+        found = check_url("http://rebinding.test/", resolve=lambda *_: next(answers))
+        assert found.ip == "93.184.216.34"  # who connects uses this, and asks no second time
+
+
+class TestSessionHijacking:
+    """Session Hijacking: a session id in the hands of somebody else."""
+
+    def test_a_session_of_another_family_does_not_exist(self, target: JupyterServer) -> None:
+        victim, attacker = client_of(target), client_of(target)
+        session, _ = open_session(target, **victim.headers)
+        in_session = {"Mcp-Session-Id": session}
+        for headers in (attacker.headers, target.headers):
+            assert post(target, "tools/list", **in_session, **headers).status == 404
+            stream = {"Accept": "text/event-stream", **in_session, **headers}
+            assert target.request("GET", "mcp", headers=stream, token=False).status == 404
+            ending = {**in_session, **headers}
+            assert target.request("DELETE", "mcp", headers=ending, token=False).status == 404
+        assert post(target, "tools/list", **in_session, **victim.headers).status == 200
+
+    def test_a_session_is_no_login(self, target: JupyterServer) -> None:
+        victim = client_of(target)
+        session, _ = open_session(target, **victim.headers)
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+        sent = {"Mcp-Session-Id": session, "Accept": "application/json, text/event-stream"}
+        assert target.request("POST", "mcp", body, sent, token=False).status == 401
+        ask(target, "token_revoke", token_id=victim.id)
+        assert (
+            post(target, "tools/list", **{"Mcp-Session-Id": session}, **victim.headers).status
+            == 401
         )
-        assert answer.status >= 400 or answer.json()["is_error"], name
-    assert not mark.exists()
-    assert psutil.Process(target.pid).children(recursive=True) == before
+
+
+class TestLocalServerCompromise:
+    """Local MCP Server Compromise: a request that makes this machine run a command."""
+
+    def test_no_code_behind_a_door_starts_processes(self) -> None:
+        """Only the command line starts any; kernels are started by Jupyter from installed specs."""
+        root = Path(jupyter_mcp.__file__).parent
+        modules = [
+            file for file in root.rglob("*.py") if file.relative_to(root).parts[0] != "commands"
+        ]
+        assert len(modules) > 100
+        starting = {
+            str(file.relative_to(root)): _starts_processes(file.read_text()) for file in modules
+        }
+        assert {file: found for file, found in starting.items() if found} == {}
+        assert _starts_processes("import subprocess; os.execv(a); x.create_subprocess_exec(b)") == {
+            "subprocess",
+            "os.execv",
+            "create_subprocess_exec",
+        }
+
+    def test_no_argument_becomes_a_command(self, target: JupyterServer) -> None:
+        mark = target.home / "mark"
+        before = psutil.Process(target.pid).children(recursive=True)
+        for name in (
+            f"; touch {mark}",
+            f"$(touch {mark})",
+            f"../../{mark}",
+            "python3\nx",
+            "--help",
+        ):
+            answer = target.request(
+                "POST", "jupyter_mcp/api/tools/kernel_start", {"name": name}, person(target)
+            )
+            assert answer.status >= 400 or answer.json()["is_error"], name
+        assert not mark.exists()
+        assert psutil.Process(target.pid).children(recursive=True) == before
+
+
+class TestScopeMinimization:
+    """Scope Minimization: a client gets the scope it needs now, and asks for each further one."""
+
+    def test_a_token_holds_what_was_asked_for_and_no_more(
+        self,
+        target: JupyterServer,
+    ) -> None:
+        client = client_of(target, "read")
+        for tool in ("probe_edit", "kernel_start", "token_list"):
+            assert client.call(tool).json()["result"]["isError"]
+        body, headers = modern_request("tools/list")
+        listed = client.request("POST", "mcp?toolsets=all", body, **headers).json()["result"][
+            "tools"
+        ]
+        names = {tool["name"] for tool in listed}
+        assert "probe_echo" in names
+        assert not names & {"probe_edit", "kernel_start", "token_create", "token_list"}
+
+    def test_a_client_is_told_of_one_scope_to_begin_with(self, target: JupyterServer) -> None:
+        place = ".well-known/oauth-protected-resource/mcp"
+        metadata = target.request("GET", place, token=False).json()
+        assert metadata["scopes_supported"] == ["read"]
+        body, headers = modern_request("tools/list")
+        stranger = target.request("POST", "mcp", body, headers, token=False)
+        assert stranger.status == 401
+        assert 'scope="read"' in stranger.headers["Www-Authenticate"]
+
+    @pytest.mark.parametrize(
+        ("tool", "scope"),
+        [("probe_edit", "edit"), ("kernel_start", "execute"), ("token_list", "admin")],
+    )
+    def test_a_refusal_names_the_one_scope_that_is_missing(
+        self, target: JupyterServer, tool: str, scope: str
+    ) -> None:
+        client = client_of(target, "read")
+        refused = client.request("POST", f"jupyter_mcp/api/tools/{tool}", {})
+        assert refused.status == 403
+        challenge = refused.headers["Www-Authenticate"]
+        assert 'error="insufficient_scope"' in challenge
+        assert f'scope="{scope}"' in challenge
+        over_mcp = client.call(tool).json()["result"]["structuredContent"]["error"]
+        assert over_mcp["data"] == {"scope": scope}
+
+    def test_no_step_up_is_silent(self, target: JupyterServer) -> None:
+        client = client_of(target, "read")
+        assert client.call("probe_edit").json()["result"]["isError"]
+        later = client.refreshed()
+        assert later.call("probe_edit").json()["result"]["isError"], "a refresh widens nothing"
+        asked = refresh(
+            target,
+            grant_type="refresh_token",
+            refresh_token=later.made["refresh_token"],
+            scope="read edit",
+        )
+        assert asked.status == 400 or "edit" not in asked.json().get("scope", "")
+        denied = ask(target, "audit_search", principal=f"token:{client.id}", outcome="denied")
+        assert [record["operation"]["name"] for record in denied["records"]] == ["probe_edit"] * 2
