@@ -51,8 +51,8 @@ conformance: $(MADE)/install $(MADE)/node ## the official conformance suite of M
 bench: $(MADE)/install ## our promises as figures
 	python tests/benchmarks
 
-# Thousands of cases for each property, other ones at each run: about 125,000.
-FUZZ_CASES ?= 4000
+# Thousands of cases for each property, other ones at each run: about 113,000.
+FUZZ_CASES ?= 3000
 
 .PHONY: fuzz
 fuzz: $(MADE)/install ## more than 100,000 cases against parsers and doors: FUZZ_CASES for each property

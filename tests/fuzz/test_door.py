@@ -41,7 +41,7 @@ def failures(log: str) -> list[str]:
     Its page for what is not there cannot tell of a method that HTTP does not know, for one.
     """
     found = [re.split(r"\n\[", piece, maxsplit=1)[0] for piece in log.split("Traceback")[1:]]
-    return [piece for piece in found if "/jupyter_mcp/" in piece]
+    return [piece for piece in found if re.search(r'File "[^"]*/jupyter_mcp/', piece)]
 
 
 def send(

@@ -44,7 +44,7 @@ VALID = st.sampled_from(
 FRAMES = (
     st.text(max_size=80)
     | st.binary(max_size=80)
-    | TEXT
+    | TEXT.map(lambda text: text.encode(errors="replace").decode())
     | JSON.map(json.dumps)
     | mutated(VALID).map(json.dumps)
     | mutated(VALID).map(lambda sent: json.dumps(sent).encode())
