@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from jupyter_mcp.server.starter import Served
 
 STATUSES = {
+    "denied": HTTPStatus.FORBIDDEN,
     "forbidden": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,
+    "paused": HTTPStatus.FORBIDDEN,
+    "quarantined": HTTPStatus.FORBIDDEN,
     "timeout": HTTPStatus.REQUEST_TIMEOUT,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,

@@ -10,11 +10,12 @@ from support.server import JupyterServer
 
 LEFT_OUT = (
     r"probe_(wait|began|was_cancelled|fail|count|flood)|kernel_start|kernel_execute|cell_run"
-    r"|agents_pause"
+    r"|kernel_restart|kernel_stop|probe_edit|token_create|agents_pause"
 )
 """Tools that wait, fail or start kernels: a thousand kernels prove nothing about the document.
 
-Nor do answers of a server whose agents were paused, which other tests share.
+Nor do calls that wait for a person's approval, nor answers of a server whose agents were paused,
+which other tests share.
 """
 
 

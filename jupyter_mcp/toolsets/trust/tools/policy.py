@@ -57,7 +57,7 @@ class SubjectState(BaseModel):
 class PolicyState(BaseModel):
     """A policy."""
 
-    file: str | None
+    file: str | None = None
     in_force_since: float | None = None
     closed: bool = Field(default=False, description="Only the person at the machine gets in")
     problem: str | None = Field(None, description="Why the file was refused, if it was")
