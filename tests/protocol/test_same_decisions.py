@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from jupyter_mcp import Client, ToolError
 from support.clients import META, modern_request
-from support.clients_of_ours import OurClient, client_of
+from support.clients_of_ours import OurClient, ask, client_of
 from support.handshakes import ACCEPT, events, open_session
 from support.notebooks import code, write_notebook
 from support.plugins import plugin_environment
@@ -237,6 +238,27 @@ def test_every_door_decides_the_same(
     outcomes["api"] = "ok" if answer.status == 200 else str(error["code"])
     assert len(set(outcomes.values())) == 1, (KINDS[who]["name"], asked, outcomes)
     SEEN.update(outcomes.values())
+
+
+def test_a_viewers_forced_call_is_refused_and_audited_at_every_door(doors: list[Doors]) -> None:
+    looker = next(each for each in doors if each.client.made["name"] == "looker")
+    who = f"token:{looker.client.id}"
+    server = looker.client.server
+    wanted = {"principal": who, "tool": "cell_move", "outcome": "denied"}
+    before = len(ask(server, "audit_search", **wanted)["records"])
+    given = {"path": "course/a.ipynb", "cell_id": "a"}
+    answers = looker.ask("tools/call", {"name": "cell_move", "arguments": given})
+    assert {outcome(answer) for answer in answers.values()} == {"forbidden"}
+    assert looker.api("cell_move", given).status == 403
+    with Client(server.url, looker.client.token, toolsets="all") as magic:
+        assert "cell_move" not in {tool.name for tool in magic.tools()}
+        with pytest.raises(ToolError) as refused:
+            magic.call("cell_move", **given)
+        assert refused.value.code == "forbidden"
+    records = ask(server, "audit_search", **wanted)["records"]
+    assert len(records) == before + 6
+    assert {record["error"] for record in records} == {"forbidden"}
+    assert {record["door"] for record in records} >= {"mcp", "http"}
 
 
 def test_the_decisions_were_of_every_sort() -> None:

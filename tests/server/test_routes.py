@@ -20,6 +20,13 @@ CASES = [
 ]
 WITH_CREDENTIALS = [case for case in CASES if not case.values[0].is_public]  # type: ignore[union-attr]
 EXAMPLES = {"([^/]+)": "probe_echo", r"([\w-]+)": "jobs"}
+PUBLIC = {
+    "RefreshHandler": "the refresh token in the body is the credential",
+    "MetadataHandler": "it tells a stranger what it takes to get in (RFC 9728)",
+    "IconHandler": "clients fetch icons without credentials, and an icon is no secret",
+}
+"""The routes that answer strangers, and why they may."""
+
 HANDSHAKE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
@@ -57,6 +64,12 @@ def test_without_credentials_it_says_where_to_get_some(
         place = f"{probed.url}.well-known/oauth-protected-resource/mcp"
         assert challenge == f'Bearer resource_metadata="{place}", scope="read"'
         assert "token" in answer.body.decode()
+
+
+def test_only_routes_with_a_reason_answer_strangers() -> None:
+    assert {route.handler.__name__ for route in ROUTES if route.is_public} == set(PUBLIC)
+    for route in ROUTES:
+        assert bool(route.actions) is not bool(route.public), route.pattern
 
 
 @pytest.mark.parametrize(("route", "method"), CASES)
