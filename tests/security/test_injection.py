@@ -66,7 +66,7 @@ def test_what_a_person_does_not_see_is_found(text: str, kind: str) -> None:
         "",
         "Ignore NaN values. Previous instructions for installing are below.",
         "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f 👨\u200d👩\u200d👧 ❤\ufe0f",
-        "می\u200cخواهم",
+        "می\u200cخواهم",  # noqa: RUF001 - Persian
         "葛\U000e0100飾区",
         "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "[![build](https://img.shields.io/github/actions/x.svg?branch=main)](https://github.com/x)",
