@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from jupyter_mcp.calls.tool import Operation, Tool
 from jupyter_mcp.runtime import Runtime
+from jupyter_mcp.security.policy.roles import EVERYDAY, HUMAN_DECISIONS
 from jupyter_mcp.security.principal import ALL_SCOPES, Principal
-from jupyter_mcp.security.roles import EVERYDAY, HUMAN_DECISIONS
 from support.workshops import Client, Workshop, workshop
 
 ALLOWED: Mapping[str, frozenset[str]] = {

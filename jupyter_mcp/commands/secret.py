@@ -97,7 +97,7 @@ class SecretApp(Command):
         return getpass.getpass(f"Value of {name} (not shown): ")
 
     def _vault(self) -> Any:
-        from jupyter_mcp.security.vault import Vault
+        from jupyter_mcp.security.secrets.vault import Vault
 
         settings = configured(self.config_file_paths)
         return Vault(settings.secrets_folder, settings.secret_store)

@@ -14,7 +14,7 @@ from jupyter_mcp.calls.call import Call
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.audit_records import Ended
+from jupyter_mcp.security.audit.records import Ended
 
 DENIED = frozenset({"busy", "denied", "forbidden", "paused", "rate_limited"})
 """Codes of refusals: somebody or something decided that this may not be done."""
@@ -23,7 +23,7 @@ _WRITES = frozenset({"edit", "execute"})
 
 
 class Records(Protocol):
-    """Where records go (`jupyter_mcp.security.audit.Audit`)."""
+    """Where records go (`jupyter_mcp.security.audit.audit.Audit`)."""
 
     @property
     def is_proven(self) -> bool:
@@ -40,7 +40,7 @@ class Records(Protocol):
 
 
 class Counts(Protocol):
-    """What counts calls (`jupyter_mcp.security.metrics.Metrics`)."""
+    """What counts calls (`jupyter_mcp.security.audit.metrics.Metrics`)."""
 
     def call(self, tool: str, outcome: str, seconds: float) -> None:
         """Count a call."""

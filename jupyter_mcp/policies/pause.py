@@ -17,9 +17,9 @@ from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
 
 if TYPE_CHECKING:
-    from jupyter_mcp.security.agents import Agents
     from jupyter_mcp.security.principal import Principal
-    from jupyter_mcp.security.switch import Stop, Switch
+    from jupyter_mcp.security.stop.agents import Agents
+    from jupyter_mcp.security.stop.switch import Stop, Switch
 
 ALWAYS = frozenset({"agents_pause", "agents_status"})
 """The tools of the trust toolset that a stopped agent may still call, if the policy allows."""

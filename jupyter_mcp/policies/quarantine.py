@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_mcp.calls.call import Call
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
-from jupyter_mcp.security.pins import Pins, refusal
+from jupyter_mcp.security.untrusted.pins import Pins, refusal
 
 
 class Quarantine:

@@ -16,7 +16,7 @@ from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Embedded, Link, Message, Result, Text
 from jupyter_mcp.calls.context import JobContext
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.redaction import Redactor, gather
+from jupyter_mcp.security.secrets.redaction import Redactor, gather
 
 SECRET_OUTPUT = "jupyter_mcp/secret_output"  # noqa: S105 - a key of _meta
 

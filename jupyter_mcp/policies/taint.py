@@ -19,9 +19,9 @@ from jupyter_mcp.calls.call import Asked, Call
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Embedded, Result, Text
 from jupyter_mcp.calls.executor import Executor
-from jupyter_mcp.security.injection import MOST, Finding, scan_all
 from jupyter_mcp.security.signals import Signals
-from jupyter_mcp.security.taints import Taints
+from jupyter_mcp.security.untrusted.injection import MOST, Finding, scan_all
+from jupyter_mcp.security.untrusted.taints import Taints
 
 FINDINGS = "jupyter_mcp/findings"
 """The key of what was found in a result's ``_meta``."""

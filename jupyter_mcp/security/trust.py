@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from jupyter_mcp.security.access import Access
-from jupyter_mcp.security.agents import Agents
-from jupyter_mcp.security.approvals import Approvals
-from jupyter_mcp.security.audit import Audit, AuditOptions
-from jupyter_mcp.security.audit_events import AuditEvents
-from jupyter_mcp.security.deciders import decides
-from jupyter_mcp.security.leases import Leases
-from jupyter_mcp.security.log_redaction import LogRedaction
-from jupyter_mcp.security.metrics import Metrics
-from jupyter_mcp.security.pins import Pins
-from jupyter_mcp.security.policy import Policy
-from jupyter_mcp.security.policy_watch import PolicyWatch
+from jupyter_mcp.security.approvals.approvals import Approvals
+from jupyter_mcp.security.approvals.deciders import decides
+from jupyter_mcp.security.audit.audit import Audit, AuditOptions
+from jupyter_mcp.security.audit.events import AuditEvents
+from jupyter_mcp.security.audit.metrics import Metrics
+from jupyter_mcp.security.audit.signal_history import SignalHistory
+from jupyter_mcp.security.policy.policy import Policy
+from jupyter_mcp.security.policy.watch import PolicyWatch
 from jupyter_mcp.security.principal import Principal
-from jupyter_mcp.security.redaction import Redactor
-from jupyter_mcp.security.secrets import Secrets
-from jupyter_mcp.security.signal_history import SignalHistory
+from jupyter_mcp.security.secrets.log_redaction import LogRedaction
+from jupyter_mcp.security.secrets.redaction import Redactor
+from jupyter_mcp.security.secrets.secrets import Secrets
+from jupyter_mcp.security.secrets.vault import Vault
 from jupyter_mcp.security.signals import Signals
-from jupyter_mcp.security.switch import Switch
-from jupyter_mcp.security.taints import Taints
-from jupyter_mcp.security.tokens import Tokens
-from jupyter_mcp.security.vault import Vault
+from jupyter_mcp.security.stop.agents import Agents
+from jupyter_mcp.security.stop.switch import Switch
+from jupyter_mcp.security.tokens.access import Access
+from jupyter_mcp.security.tokens.leases import Leases
+from jupyter_mcp.security.tokens.tokens import Tokens
+from jupyter_mcp.security.untrusted.pins import Pins
+from jupyter_mcp.security.untrusted.taints import Taints
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.retention import Retention
 from jupyter_mcp.storage.sharing import Shared

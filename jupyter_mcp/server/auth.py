@@ -20,7 +20,6 @@ from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.access_token import is_ours
 from jupyter_mcp.security.principal import (
     ALL_SCOPES,
     Kind,
@@ -29,6 +28,7 @@ from jupyter_mcp.security.principal import (
     scopes_from_hub,
     scopes_named,
 )
+from jupyter_mcp.security.tokens.access_token import is_ours
 from jupyter_mcp.server.credentials import INVALID, Credentials
 from jupyter_mcp.server.person import PREFIX, PersonKey
 from jupyter_mcp.server.refusal import Refused

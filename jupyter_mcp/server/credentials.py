@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.access import marker
-from jupyter_mcp.security.access_token import TokenRefused
+from jupyter_mcp.security.tokens.access import marker
+from jupyter_mcp.security.tokens.access_token import TokenRefused
 from jupyter_mcp.server.refusal import Refused
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from jupyter_mcp.server.refusal import Refused
 if TYPE_CHECKING:
     from jupyter_mcp.protocol.exchange import Caller
     from jupyter_mcp.protocol.websocket import Socket
-    from jupyter_mcp.security.leases import Lease
     from jupyter_mcp.security.principal import Principal
+    from jupyter_mcp.security.tokens.leases import Lease
     from jupyter_mcp.server.starter import Served
 
 INVALID_REQUEST = -32600

@@ -15,12 +15,12 @@ from urllib.parse import parse_qs
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.access_token import LIMIT, REFRESH, TokenRefused
+from jupyter_mcp.security.tokens.access_token import LIMIT, REFRESH, TokenRefused
 from jupyter_mcp.server.handler import DoorHandler
 from jupyter_mcp.server.refusal import Refused
 
 if TYPE_CHECKING:
-    from jupyter_mcp.security.tokens import Issued
+    from jupyter_mcp.security.tokens.tokens import Issued
 
 BODY_LIMIT = 2 * LIMIT
 

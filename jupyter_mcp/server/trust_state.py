@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mcp.security.switch import EVERYBODY
+from jupyter_mcp.security.stop.switch import EVERYBODY
 
 if TYPE_CHECKING:
     from jupyter_mcp.security.principal import Principal

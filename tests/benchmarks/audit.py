@@ -12,9 +12,9 @@ from jupyter_mcp.calls import Call, Result, Text
 from jupyter_mcp.calls.chain import chain
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.policies import Audit as AuditPolicy
-from jupyter_mcp.security.audit import Audit
-from jupyter_mcp.security.metrics import Metrics
-from jupyter_mcp.security.redaction import Redactor
+from jupyter_mcp.security.audit.audit import Audit
+from jupyter_mcp.security.audit.metrics import Metrics
+from jupyter_mcp.security.secrets.redaction import Redactor
 from jupyter_mcp.security.signals import Signals
 from jupyter_mcp.storage import Storage
 from support.audits import a_tool

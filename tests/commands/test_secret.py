@@ -42,7 +42,7 @@ def run(
 
 
 def vault(tmp_path: Path) -> Any:
-    from jupyter_mcp.security.vault import Vault
+    from jupyter_mcp.security.secrets.vault import Vault
 
     return Vault(tmp_path / "data" / "jupyter_mcp" / "secrets", "file")
 

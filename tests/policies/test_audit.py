@@ -17,8 +17,8 @@ from jupyter_mcp.calls import Call, Result, Text, Toolset, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies import Audit
 from jupyter_mcp.runtime import Runtime
-from jupyter_mcp.security.audit_reader import Wanted
-from jupyter_mcp.security.audit_records import Ended
+from jupyter_mcp.security.audit.reader import Wanted
+from jupyter_mcp.security.audit.records import Ended
 from support.audits import a_tool
 from support.runtimes import OWNER, call, running
 

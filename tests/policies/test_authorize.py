@@ -9,7 +9,7 @@ import pytest
 from jupyter_mcp.calls import Context, Link, Toolset, completer, prompt, resource, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.runtime import Runtime
-from jupyter_mcp.security.policy_watch import PolicyWatch
+from jupyter_mcp.security.policy.watch import PolicyWatch
 from jupyter_mcp.security.principal import ALL_SCOPES, Principal
 from support.runtimes import OWNER, READER, call, running
 

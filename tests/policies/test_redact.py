@@ -10,7 +10,7 @@ from jupyter_mcp.calls.call import SilentChannel
 from jupyter_mcp.calls.content import Message, Result
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.redact import SECRET_OUTPUT, Redact
-from jupyter_mcp.security.redaction import Redactor
+from jupyter_mcp.security.secrets.redaction import Redactor
 from support.runtimes import OWNER, call, running
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.taint import FINDINGS, changes_or_sends, session_of
 from jupyter_mcp.security.principal import Principal
-from jupyter_mcp.security.taints import Taints
+from jupyter_mcp.security.untrusted.taints import Taints
 from support.runtimes import OWNER, running
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def test_all_that_is_not_reading_counts_as_a_change() -> None:
 
 
 def test_refusals_are_errors_with_a_remedy() -> None:
-    from jupyter_mcp.security.pins import refusal
+    from jupyter_mcp.security.untrusted.pins import refusal
 
     error = refusal("x", "changed")
     assert isinstance(error, ToolError)

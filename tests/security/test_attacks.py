@@ -18,7 +18,7 @@ import pytest
 
 import jupyter_mcp
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.addresses import check_url
+from jupyter_mcp.security.untrusted.addresses import check_url
 from support.clients import modern_request
 from support.clients_of_ours import OurClient, ask, client_of, person, refresh
 from support.handshakes import open_session, post

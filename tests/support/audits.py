@@ -10,8 +10,8 @@ from typing import Any
 from jupyter_mcp.calls import Call
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.calls.tool import Tool
-from jupyter_mcp.security.audit import Audit, AuditOptions
-from jupyter_mcp.security.audit_records import Ended
+from jupyter_mcp.security.audit.audit import Audit, AuditOptions
+from jupyter_mcp.security.audit.records import Ended
 from jupyter_mcp.security.signals import Signals
 from jupyter_mcp.storage import Storage
 from support.runtimes import OWNER

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.security.principal import Principal
-from jupyter_mcp.security.switch import EVERYBODY, Stop
+from jupyter_mcp.security.stop.switch import EVERYBODY, Stop
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 Target = Annotated[

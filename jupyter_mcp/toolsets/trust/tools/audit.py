@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Reply, Text, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.audit_reader import Verdict, Wanted
-from jupyter_mcp.security.moments import moment_of
+from jupyter_mcp.security.audit.moments import moment_of
+from jupyter_mcp.security.audit.reader import Verdict, Wanted
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 Moment = Annotated[

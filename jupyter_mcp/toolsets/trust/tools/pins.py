@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.pins import Pin
 from jupyter_mcp.security.principal import Principal
+from jupyter_mcp.security.untrusted.pins import Pin
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 Source = Annotated[str, Field(description="The package or server, as pin_list names it")]

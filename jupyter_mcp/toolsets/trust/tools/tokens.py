@@ -8,10 +8,10 @@ from typing import Annotated, Literal, cast
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
-from jupyter_mcp.security.access import Ended
-from jupyter_mcp.security.duration import seconds_of
 from jupyter_mcp.security.principal import Principal
-from jupyter_mcp.security.token_family import Form, TokenFamily
+from jupyter_mcp.security.tokens.access import Ended
+from jupyter_mcp.security.tokens.duration import seconds_of
+from jupyter_mcp.security.tokens.family import Form, TokenFamily
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 SECRET_OUTPUT = "jupyter_mcp/secret_output"  # noqa: S105 - the name of a mark

@@ -1,0 +1,309 @@
+"""Calls that wait for a person's yes, and who may give it.
+
+A question lives in memory and as long as the call that asks: it can be answered once, by whoever
+is first. Never by the credential that asks, and by nobody but an administrator; a form that the
+owner's own client shows counts as the owner at that client. Silence is a no.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.approvals.grants import Grant, Grants, Matter
+
+if TYPE_CHECKING:
+    from jupyter_mcp.security.principal import Principal
+    from jupyter_mcp.security.signals import Signals
+    from jupyter_mcp.storage import Storage
+
+Answer = Literal["once", "session", "always", "deny"]
+Outcome = Literal["once", "session", "always", "deny", "timeout"]
+
+ANSWERS: tuple[Answer, ...] = ("once", "session", "always", "deny")
+
+WAITING_LIMIT = 200
+"""How many calls may wait for a yes at once."""
+
+_log = logging.getLogger(__name__)
+
+
+class Spawner(Protocol):
+    """The owner of background tasks."""
+
+    def spawn(self, name: str, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run `work` in a named task."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is asked, and by whom.
+
+    Args:
+        principal: Who asks.
+        matter: What makes two calls the same.
+        title: The tool's title.
+        summary: The arguments, readable and without secrets.
+        door: The way in that the call took.
+        reason: Why a person is asked, in a line.
+        rule: The rule that says so; empty where it is none.
+    """
+
+    principal: Principal
+    matter: Matter
+    title: str
+    summary: str
+    door: str
+    reason: str
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How a question ended.
+
+    Args:
+        outcome: The answer, or ``timeout``.
+        by: The name of who answered; empty for nobody.
+        via: The way the answer came: a door's name or ``elicitation``.
+        seconds: How long it took.
+        grant: What is remembered of it.
+    """
+
+    outcome: Outcome
+    by: str
+    via: str
+    seconds: float
+    grant: Grant | None = None
+
+    @property
+    def is_yes(self) -> bool:
+        """Whether the call may go on."""
+        return self.outcome in ("once", "session", "always")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call that waits.
+
+    Args:
+        id: What a person names it by.
+        subject: What is asked.
+        created: Unix time of the question.
+        expires: Unix time at which silence is a no.
+        decision: How it ended, once it has.
+    """
+
+    id: str
+    subject: Subject
+    created: float
+    expires: float
+    decision: asyncio.Future[Decision]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what whoever may answer gets to see."""
+        subject = self.subject
+        return {
+            "id": self.id,
+            "tool": subject.matter.tool,
+            "title": subject.title,
+            "arguments": subject.summary,
+            "principal": subject.principal.name,
+            "client": subject.matter.client,
+            "door": subject.door,
+            "reason": subject.reason,
+            "created": self.created,
+            "expires": self.expires,
+        }
+
+
+class Approvals:
+    """The questions that are open, and what was remembered of earlier ones.
+
+    Args:
+        storage: Where a yes for always is kept.
+        tasks: The owner of background tasks.
+        signals: Where a no is told.
+        decides: Says whether a principal may answer.
+        seconds: For how long a question waits.
+        redact: Takes known secrets out of a summary.
+        clock: Returns the Unix time.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        tasks: Spawner,
+        signals: Signals,
+        *,
+        decides: Callable[[Principal], bool],
+        seconds: float,
+        redact: Callable[[str], str] = str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.seconds = seconds
+        self._redact = redact
+        self.grants = Grants(storage, clock)
+        self._tasks = tasks
+        self._signals = signals
+        self._decides = decides
+        self._clock = clock
+        self._open: dict[str, Question] = {}
+        self._writes: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Read what is remembered."""
+        await self.grants.start()
+
+    async def stop(self) -> None:
+        """Wait until what is remembered is written."""
+        await asyncio.gather(*self._writes, return_exceptions=True)
+
+    def may_answer(self, principal: Principal) -> bool:
+        """Return whether `principal` may answer questions of others."""
+        return self._decides(principal)
+
+    def waiting(self) -> list[Question]:
+        """Return the open questions, the oldest first."""
+        return list(self._open.values())
+
+    def ask(self, subject: Subject) -> Question:
+        """Open a question; whoever opened it settles, expires or withdraws it.
+
+        Raises:
+            ToolError: ``unavailable`` when too many are open.
+        """
+        if len(self._open) >= WAITING_LIMIT:
+            raise ToolError(
+                "unavailable",
+                "Too many calls wait for a person's approval.",
+                "Answer some: jupyter mcp approvals.",
+            )
+        subject = replace(subject, summary=self._redact(subject.summary))
+        now = self._clock()
+        future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        question = Question(self._new_id(), subject, now, now + self.seconds, future)
+        self._open[question.id] = question
+        return question
+
+    def settle(self, question: Question, answer: Answer, by: str, via: str) -> Decision:
+        """End a question with the first answer; a later one changes nothing."""
+        if question.decision.done():
+            return question.decision.result()
+        grant = None
+        if answer in ("session", "always"):
+            subject = question.subject
+            grant = self.grants.add(answer, subject.matter, subject.summary, by)
+            if answer == "always":
+                self._write(grant)
+        return self._end(question, answer, by, via, grant)
+
+    def expire(self, question: Question) -> Decision:
+        """End a question that nobody answered; an answer that came meanwhile stands."""
+        if question.decision.done():
+            return question.decision.result()
+        return self._end(question, "timeout", "", "", None)
+
+    def withdraw(self, question: Question) -> None:
+        """Forget a question whose call is gone; nothing when it has ended."""
+        self._open.pop(question.id, None)
+        question.decision.cancel()
+
+    async def answer(self, question_id: str, answer: Answer, by: Principal, via: str) -> Question:
+        """Answer a question as a person outside of the call that asks.
+
+        Raises:
+            ToolError: ``not_found`` for a question that is not open, ``forbidden`` for somebody
+                who may not answer it.
+        """
+        self._check_decides(by)
+        question = self._open.get(question_id)
+        if question is None:
+            raise ToolError(
+                "not_found",
+                f"No call waits for approval under '{question_id}'.",
+                "It may have been answered, withdrawn or timed out; list those that wait.",
+            )
+        if _same_credential(by, question.subject.principal):
+            raise ToolError(
+                "forbidden",
+                "A call cannot be approved with the credential that asks for it.",
+                "Answer in the panel, or with: jupyter mcp approve.",
+            )
+        self.settle(question, answer, by.name, via)
+        await asyncio.gather(*self._writes, return_exceptions=True)
+        return question
+
+    async def forget(self, grant_id: str, by: Principal) -> Grant:
+        """Take back what is remembered.
+
+        Raises:
+            ToolError: ``not_found`` when there is no such grant, ``forbidden`` for somebody who may
+                not decide.
+        """
+        self._check_decides(by)
+        grant = await self.grants.forget(grant_id)
+        if grant is None:
+            raise ToolError(
+                "not_found", f"No approval is remembered as '{grant_id}'.", "List those that are."
+            )
+        return grant
+
+    def _check_decides(self, by: Principal) -> None:
+        if not self._decides(by):
+            raise ToolError(
+                "forbidden",
+                f"'{by.name}' may not answer for a person.",
+                "Answer in the panel of a logged-in browser, or at the server's machine with: "
+                "jupyter mcp approve.",
+            )
+
+    def _end(
+        self, question: Question, outcome: Outcome, by: str, via: str, grant: Grant | None
+    ) -> Decision:
+        seconds = round(self._clock() - question.created, 3)
+        decision = Decision(outcome, by, via, seconds, grant)
+        self._open.pop(question.id, None)
+        question.decision.set_result(decision)
+        if not decision.is_yes:
+            subject = question.subject
+            self._signals.note(
+                "approval_denied",
+                principal=subject.principal.id,
+                client=subject.matter.client,
+                operation=subject.matter.tool,
+                reason=subject.reason,
+                answer=outcome,
+                by=by,
+            )
+        return decision
+
+    def _new_id(self) -> str:
+        while True:
+            found = secrets.token_hex(3)
+            if found not in self._open:
+                return found
+
+    def _write(self, grant: Grant) -> None:
+        task = self._tasks.spawn("remember an approval", self._store(grant))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+
+    async def _store(self, grant: Grant) -> None:
+        try:
+            await self.grants.store(grant)
+        except Exception:  # noqa: BLE001 - the yes counts; only a restart will ask again
+            _log.exception("An approval could not be written; it holds until the server stops.")
+
+
+def _same_credential(one: Principal, other: Principal) -> bool:
+    if one.token and one.token == other.token:
+        return True
+    return bool(one.credential) and one.credential == other.credential

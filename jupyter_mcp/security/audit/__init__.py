@@ -1,0 +1,1 @@
+"""What happened: the chain of records, metrics and events."""

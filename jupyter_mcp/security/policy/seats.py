@@ -1,0 +1,261 @@
+"""Where each caller stands: their roles, what their credential is limited to, what follows from it.
+
+One document is compiled once. Callers with the same roles and limits share a seat, and what is said
+of an operation is worked out once for each seat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Literal, Protocol
+
+from jupyter_mcp.security.policy.file import Document, Subject
+from jupyter_mcp.security.policy.roles import CLOSED, Role, rules_of
+from jupyter_mcp.security.policy.rules import Operation, Rule, path_globs
+from jupyter_mcp.security.policy.verdicts import Kept, Limit, Verdict
+from jupyter_mcp.security.principal import ALL_SCOPES
+
+PERSON = ("admin",)
+OWNER = ("operator",)
+SEATS = 1024
+"""How many callers are remembered: each access token of a client is another."""
+
+VERDICTS = 4096
+"""For how many operations one seat remembers what is said."""
+
+WARMED = 20
+"""For how many sets of roles that is done beforehand."""
+
+EVERYTHING = Limit(ALL_SCOPES)
+
+
+class Caller(Protocol):
+    """Who asks, as a policy looks at them (`jupyter_mcp.security.principal.Principal`)."""
+
+    @property
+    def id(self) -> str:
+        """A stable identifier."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The name to show, which its bearer may have chosen."""
+        ...
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What the credential may do."""
+        ...
+
+    @property
+    def kind(self) -> Literal["person", "owner", "user", "client"]:
+        """What was shown."""
+        ...
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups of the caller."""
+        ...
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Roles that come with the credential."""
+        ...
+
+    @property
+    def token(self) -> str:
+        """Identifier of a token of ours."""
+        ...
+
+    @property
+    def maker(self) -> Caller | None:
+        """Who made it."""
+        ...
+
+    @property
+    def toolsets(self) -> frozenset[str] | None:
+        """The toolsets that it is limited to."""
+        ...
+
+    @property
+    def notebooks(self) -> tuple[str, ...]:
+        """Globs of the notebooks that it is limited to."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """What callers with the same roles and limits share.
+
+    Args:
+        roles: Their roles.
+        limits: What their credentials and those of their makers are limited to.
+        rules: The rules of the roles.
+        above: The seat of whoever made the credential, where it has roles of its own.
+        verdicts: What is said of operations.
+    """
+
+    roles: tuple[str, ...]
+    limits: tuple[Limit, ...]
+    rules: tuple[Rule, ...]
+    above: Seat | None
+    verdicts: dict[Hashable, Verdict] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Hashable:
+        """What stands for all callers at this seat."""
+        return (self.roles, self.limits, None if self.above is None else self.above.key)
+
+
+class Seats:
+    """One policy, compiled.
+
+    Args:
+        document: The policy.
+        root: The server's root folder with slashes.
+        is_closed: Whether nobody but the person at the machine gets in, because the policy that is
+            meant cannot be used.
+    """
+
+    def __init__(self, document: Document, root: str = "", *, is_closed: bool = False) -> None:
+        self.document = document
+        self._root = root
+        self.is_closed = is_closed
+        self._kept = Kept()
+        self._of: dict[Caller, Seat] = {}
+        self._shared: dict[Hashable, Seat] = {}
+        closed = Rule("deny", CLOSED, line=1)
+        self._roles: Mapping[str, Role] = {
+            **document.roles,
+            **({CLOSED: Role(CLOSED, (), (closed,))} if is_closed else {}),
+        }
+
+    def roles_of(self, caller: Caller) -> tuple[str, ...]:
+        """Return the roles of a caller."""
+        return self._own_roles(caller) or self._roles_by_kind(caller)
+
+    def seat(self, caller: Caller) -> Seat:
+        """Return where a caller stands."""
+        seat = self._of.get(caller)
+        if seat is None:
+            if len(self._of) >= SEATS:
+                self._of.clear()
+                self._shared.clear()
+            seat = self._of[caller] = self._placed(caller)
+        return seat
+
+    def seat_of_roles(self, roles: tuple[str, ...]) -> Seat:
+        """Return where somebody with these roles and no limits stands."""
+        return self._share(roles, (), None)
+
+    def warm(self, operations: Iterable[Operation]) -> None:
+        """Work out what is said of `operations` for whom the policy names; before it is in force.
+
+        The first call of each would else pay for it on the event loop.
+        """
+        named = {subject.roles for subject in self.document.subjects}
+        seats = [self.seat_of_roles(roles) for roles in {*named, self.document.default, OWNER}]
+        for operation in operations:
+            for seat in seats[:WARMED]:
+                self.verdict(seat, operation)
+
+    def verdict(self, seat: Seat, operation: Operation) -> Verdict:
+        """Return what is said of an operation at a seat."""
+        key = (
+            operation.kind,
+            operation.toolset,
+            operation.name,
+            operation.scope,
+            operation.destructive,
+            operation.read_only,
+            operation.pathless,
+            operation.places,
+        )
+        found = seat.verdicts.get(key)
+        if found is None:
+            if len(seat.verdicts) >= VERDICTS:
+                seat.verdicts.clear()
+            above = None if seat.above is None else self.verdict(seat.above, operation)
+            found = seat.verdicts[key] = Verdict(
+                operation, seat.rules, seat.limits, self._kept, root=self._root, above=above
+            )
+        return found
+
+    def _placed(self, caller: Caller) -> Seat:
+        """Return the seat of a caller whom we meet for the first time.
+
+        A token without roles of its own has those of its maker; one that the policy gives roles is
+        held to what its maker may do besides.
+        """
+        own = self._own_roles(caller)
+        limit = _limit(caller)
+        maker = None if caller.maker is None else self.seat(caller.maker)
+        if maker is None:
+            return self._share(own or self._roles_by_kind(caller), limit, None)
+        if own:
+            return self._share(own, limit, maker)
+        return self._share(self._roles_by_kind(caller), (*limit, *maker.limits), maker.above)
+
+    def _share(self, roles: tuple[str, ...], limits: tuple[Limit, ...], above: Seat | None) -> Seat:
+        seat = Seat(roles, limits, rules_of(roles, self._roles), above)
+        return self._shared.setdefault(seat.key, seat)
+
+    def _own_roles(self, caller: Caller) -> tuple[str, ...]:
+        """Return the roles that the policy or the credential itself names."""
+        if self.is_closed:
+            return PERSON if caller.kind == "person" else (CLOSED,)
+        named = [
+            role
+            for subject in self.document.subjects
+            if is_about(subject, caller)
+            for role in subject.roles
+        ]
+        return tuple(dict.fromkeys(named)) or tuple(r for r in caller.roles if r in self._roles)
+
+    def _roles_by_kind(self, caller: Caller) -> tuple[str, ...]:
+        match caller.kind:
+            case "person":
+                return PERSON
+            case "owner":
+                return OWNER
+            case "client" if caller.maker is not None:
+                return self._inherited(caller.maker, caller.scopes)
+            case _:
+                return self.document.default
+
+    def _inherited(self, maker: Caller, scopes: frozenset[str]) -> tuple[str, ...]:
+        """Return the roles of a token's maker; an administrator's decisions need the scope."""
+        roles = self.roles_of(maker)
+        if "admin" in scopes:
+            return roles
+        return tuple("operator" if role == "admin" else role for role in roles)
+
+
+def is_about(subject: Subject, caller: Caller) -> bool:
+    """Return whether a subject of a policy means this caller.
+
+    Names that callers choose for themselves count for tokens only, which can never do more than
+    their makers: nobody gets another's roles by taking their name.
+    """
+    who = subject.who
+    kind, colon, rest = who.partition(":")
+    if who in {"owner", "person"}:
+        return caller.kind == who
+    if kind == "token" and colon:
+        names = (caller.token, caller.name)
+        return caller.kind == "client" and any(fnmatchcase(name, rest) for name in names)
+    if caller.kind == "client":
+        return False
+    if kind == "group" and colon:
+        return any(fnmatchcase(group, rest) for group in caller.groups)
+    if fnmatchcase(caller.id, who):
+        return True
+    return not colon and fnmatchcase(caller.id.partition(":")[2], who)
+
+
+def _limit(caller: Caller) -> tuple[Limit, ...]:
+    globs = path_globs(caller.notebooks) if caller.notebooks else None
+    limit = Limit(caller.scopes, caller.toolsets, caller.notebooks, globs)
+    return () if limit == EVERYTHING else (limit,)

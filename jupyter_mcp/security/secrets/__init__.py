@@ -1,0 +1,1 @@
+"""Secrets of the account, and keeping them out of everything else."""

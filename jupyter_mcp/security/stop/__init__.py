@@ -1,0 +1,1 @@
+"""The stop button: who is active, and who is stopped."""

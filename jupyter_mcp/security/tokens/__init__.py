@@ -1,0 +1,1 @@
+"""Tokens for clients, and how access ends."""

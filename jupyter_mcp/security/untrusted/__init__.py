@@ -1,0 +1,1 @@
+"""What comes from outside: pinned tools, suspicious texts, tainted sessions, addresses."""

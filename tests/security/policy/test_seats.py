@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jupyter_mcp.calls.tool import Tool
+from jupyter_mcp.security.policy.file import Document, read_text
+from jupyter_mcp.security.policy.seats import Seats
+from jupyter_mcp.security.principal import ALL_SCOPES, Principal
+
+PERSON = Principal("person:local", "me", kind="person")
+OWNER = Principal("token:f00", "token", kind="owner")
+ANN = Principal("user:ann", "Ann", ALL_SCOPES - {"admin"}, kind="user", groups=("students",))
+
+
+def client(maker: Principal, **options: Any) -> Principal:
+    scopes = options.pop("scopes", maker.scopes)
+    return Principal("token:t1", "bot", scopes, kind="client", token="t1", maker=maker, **options)
+
+
+def tool(name: str, scope: str = "edit", **options: Any) -> Tool:
+    common = {
+        "toolset": "notebooks",
+        "function": print,
+        "parse": dict,
+        "read_only": scope == "read",
+    }
+    return Tool(name=name, scope=scope, **{**common, **options})
+
+
+def effect(
+    seats: Seats, who: Principal, asked: Tool, paths: tuple[str, ...] | None = (), **values: Any
+) -> str:
+    return seats.verdict(seats.seat(who), asked).decide(values, paths).effect
+
+
+READ, EDIT, RUN = tool("look", "read"), tool("cell_edit"), tool("kernel_execute", "execute")
+DESTROY = tool("kernel_stop", "execute", destructive=True)
+EVERYDAY = tool("kernel_execute", "execute", destructive=True)
+ANSWER, MAKE = tool("approval_answer", "admin"), tool("token_create", "admin")
+
+
+@pytest.mark.parametrize(
+    ("who", "told"),
+    [
+        (PERSON, "allow allow allow allow allow allow allow"),
+        (OWNER, "allow allow allow ask allow deny ask"),
+        (ANN, "allow deny deny deny deny deny deny"),
+        (replace(ANN, roles=("editor",)), "allow allow deny deny deny deny deny"),
+        (client(OWNER), "allow allow allow ask allow deny ask"),
+        (client(PERSON), "allow allow allow allow allow allow allow"),
+        (
+            client(PERSON, scopes=ALL_SCOPES - {"admin"}),
+            "allow allow allow ask allow deny deny",
+        ),
+        (client(OWNER, scopes=frozenset({"read"})), "allow deny deny deny deny deny deny"),
+    ],
+)
+def test_shipped_roles(who: Principal, told: str) -> None:
+    seats = Seats(Document())
+    asked = (READ, EDIT, RUN, DESTROY, EVERYDAY, ANSWER, MAKE)
+    assert " ".join(effect(seats, who, each) for each in asked) == told
+
+
+def policy(subjects: str, roles: str = "{}") -> Seats:
+    return Seats(read_text(f"subjects: {subjects}\nroles: {roles}\n", "policy.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("who", "means"),
+    [
+        ("user:ann", True),
+        ("user:a*", True),
+        ("ann", True),
+        ("Ann", False),  # a name that its bearer chose
+        ("group:students", True),
+        ("group:stud*", True),
+        ("group:ann", False),
+        ("token:*", False),
+        ("owner", False),
+    ],
+)
+def test_subjects_are_ids_groups_and_kinds(who: str, means: bool) -> None:
+    seats = policy(f'[{{who: "{who}", roles: [editor]}}]')
+    assert seats.roles_of(ANN) == (("editor",) if means else ("viewer",))
+
+
+def test_all_subjects_that_mean_somebody_count() -> None:
+    seats = policy("[{who: ann, roles: [editor]}, {who: 'group:*', roles: [operator, editor]}]")
+    assert seats.roles_of(ANN) == ("editor", "operator")
+
+
+def test_a_token_never_does_more_than_its_maker() -> None:
+    seats = policy('[{who: "token:*", roles: [admin]}]')
+    assert effect(seats, client(ANN), EDIT) == "deny"
+    assert effect(seats, client(OWNER), DESTROY) == "ask"
+    assert effect(seats, client(PERSON), DESTROY) == "allow"
+    child = replace(client(client(OWNER, toolsets=frozenset({"jobs"}))), id="token:t2", token="t2")
+    assert effect(seats, child, READ) == "deny"
+    inherited = Seats(Document())
+    assert effect(inherited, child, READ) == "deny"
+
+
+def test_a_token_of_a_name_may_be_given_less() -> None:
+    seats = policy('[{who: "token:bot", roles: [viewer]}]')
+    assert effect(seats, client(OWNER), EDIT) == "deny"
+    assert effect(seats, OWNER, EDIT) == "allow"
+
+
+def test_nobody_takes_anothers_roles_by_taking_their_name() -> None:
+    seats = policy('[{who: "ann", roles: [operator]}, {who: "user:ann", roles: [operator]}]')
+    eve = Principal("user:eve", "ann", kind="user")
+    assert seats.roles_of(eve) == ("viewer",)
+    assert effect(seats, replace(client(eve), name="user:ann"), RUN) == "deny"
+
+
+def test_a_token_is_held_to_its_notebooks() -> None:
+    seats = Seats(Document(), "/srv/root")
+    bot = client(OWNER, notebooks=("course/*",))
+    edit = replace(EDIT, places=frozenset({"path"}))
+    assert effect(seats, bot, edit, ("course/a.ipynb",)) == "allow"
+    assert effect(seats, bot, edit, ("/srv/root/course/a.ipynb",)) == "allow"
+    for path in ("secret.ipynb", "course/../secret.ipynb", "/srv/root/course/../secret.ipynb"):
+        assert effect(seats, bot, edit, (path,)) == "deny"
+    assert effect(seats, bot, edit, ("course/a.ipynb", "secret.ipynb")) == "deny"
+    assert effect(seats, bot, edit, None) == "deny"
+    assert effect(seats, bot, edit, ()) == "deny"
+    assert effect(seats, bot, EDIT) == "deny", "a tool that names no path at all"
+    assert effect(seats, bot, replace(READ, pathless=True)) == "allow"
+    assert seats.verdict(seats.seat(bot), edit).may_pass
+    assert not seats.verdict(seats.seat(bot), EDIT).may_pass
+
+
+def test_a_path_in_an_argument_is_compared_in_its_one_form() -> None:
+    rules = "{r: {rules: [{allow: {}}, {deny: {when: {path: {prefix: secret/}}}}]}}"
+    seats = policy("[{who: ann, roles: [r]}]", rules)
+    for path in ("secret/a.ipynb", "x/../secret/a.ipynb", "/secret//a.ipynb"):
+        assert effect(seats, ANN, EDIT, path=path) == "deny"
+    assert effect(seats, ANN, EDIT, path="secrets/a.ipynb") == "allow"
+
+
+def test_a_rule_on_notebooks_forbids_where_it_is_not_known_which() -> None:
+    rules = "{r: {extends: [operator], rules: [{deny: {resource: secret/*}}]}}"
+    seats = policy("[{who: ann, roles: [r]}]", rules)
+    who = replace(ANN, scopes=ALL_SCOPES)
+    assert effect(seats, who, RUN, None) == "deny"
+    assert effect(seats, who, RUN, ("a.ipynb",)) == "allow"
+    assert effect(seats, who, RUN, ()) == "allow"
+
+
+def test_true_is_not_one_and_not_kept_as_one() -> None:
+    rules = "{r: {rules: [{allow: {}}, {deny: {when: {force: {equals: true}}}}]}}"
+    seats = policy("[{who: ann, roles: [r]}]", rules)
+    assert [effect(seats, ANN, EDIT, force=value) for value in (1, True, 1, "true")] == [
+        "allow",
+        "deny",
+        "allow",
+        "allow",
+    ]
+
+
+def test_without_a_policy_to_go_by_only_the_person_gets_in() -> None:
+    seats = Seats(Document(), is_closed=True)
+    assert effect(seats, PERSON, EDIT) == "allow"
+    for who in (OWNER, ANN, client(PERSON), client(OWNER)):
+        assert effect(seats, who, READ) == "deny"
+
+
+def test_a_tool_that_becomes_destructive_is_decided_anew() -> None:
+    seats = Seats(Document())
+    assert effect(seats, OWNER, EDIT) == "allow"
+    assert effect(seats, OWNER, replace(EDIT, destructive=True)) == "ask"
