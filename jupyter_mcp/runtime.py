@@ -100,6 +100,7 @@ class Runtime:
             schemes=self.catalog.schemes,
             redact=redact.result,
         )
+        authorize = Authorize(self.trust.policy, self.trust.signals)
         approve = Approve(self.trust.approvals)
         self.corridor = Corridor(
             self.catalog,
@@ -109,8 +110,9 @@ class Runtime:
             policies=[
                 Pause(self.trust.switch, self.trust.agents),
                 Quarantine(self.trust.pins),
+                authorize.admit,
                 validate,
-                Authorize(self.trust.policy, self.trust.signals),
+                authorize,
                 Taint(self.trust.taints, approve, self.trust.signals, self.executor),
                 approve,
                 self.traffic.limit,

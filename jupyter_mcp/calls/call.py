@@ -135,6 +135,16 @@ class Asked(Protocol):
         ...
 
     @property
+    def secret_output(self) -> bool:
+        """Whether its results are for its caller's eyes only: nobody redacts or keeps them."""
+        ...
+
+    @property
+    def restrains(self) -> bool:
+        """Whether it only takes away what others may do, or stops what runs."""
+        ...
+
+    @property
     def input_schema(self) -> Mapping[str, Any]:
         """JSON Schema of the arguments; empty where there is none."""
         ...

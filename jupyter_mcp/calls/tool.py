@@ -34,6 +34,8 @@ class ToolNote:
     idempotent: bool = False
     open_world: bool = False
     untrusted: bool = False
+    secret_output: bool = False
+    restrains: bool = False
     timeout: float | None = None
     cacheable_for: float | None = None
     long_running: bool = False
@@ -79,6 +81,8 @@ def tool(
     idempotent: bool = False,
     open_world: bool = False,
     untrusted: bool = False,
+    secret_output: bool = False,
+    restrains: bool = False,
     timeout: float | None = None,
     cacheable_for: float | None = None,
     long_running: bool = False,
@@ -98,6 +102,10 @@ def tool(
         open_world: Whether it reaches things outside of the server.
         untrusted: Whether its results may carry what strangers wrote, such as web pages. Those of
             a tool in somebody else's package that reaches the open world always may.
+        secret_output: Whether its results are for its caller's eyes only, such as a new token:
+            they go out unredacted, and neither a log nor a cache keeps them.
+        restrains: Whether it only takes away what others may do, or stops what runs: it works
+            also while nothing can be recorded.
         timeout: Seconds after which the call is cancelled; None for the server's default.
         cacheable_for: Seconds for which a result may be served again.
         long_running: Whether calls usually take more than a few seconds.
@@ -115,6 +123,8 @@ def tool(
         idempotent=idempotent,
         open_world=open_world,
         untrusted=untrusted,
+        secret_output=secret_output,
+        restrains=restrains,
         timeout=timeout,
         cacheable_for=cacheable_for,
         long_running=long_running,
@@ -193,6 +203,8 @@ class Operation:
         idempotent: Whether a second call with the same arguments changes nothing more.
         open_world: Whether it reaches things outside of the server.
         untrusted: Whether its results may carry what strangers wrote.
+        secret_output: Whether its results are for its caller's eyes only.
+        restrains: Whether it only takes away what others may do, or stops what runs.
         cacheable_for: Seconds for which a result may be served again.
         upstream: The other server that does the work; empty where this one does.
         input_schema: JSON Schema 2020-12 of the arguments.
@@ -217,6 +229,8 @@ class Operation:
     idempotent: bool = False
     open_world: bool = False
     untrusted: bool = False
+    secret_output: bool = False
+    restrains: bool = False
     cacheable_for: float | None = None
     upstream: str = ""
     input_schema: Mapping[str, Any] = field(default_factory=dict)
@@ -373,6 +387,8 @@ def _tool(note: ToolNote, signature: Any, common: Mapping[str, Any]) -> Tool:
         idempotent=note.idempotent,
         open_world=note.open_world,
         untrusted=note.untrusted,
+        secret_output=note.secret_output,
+        restrains=note.restrains,
         cacheable_for=note.cacheable_for,
         long_running=note.long_running,
         icon=note.icon,

@@ -20,7 +20,7 @@ from jupyter_mcp.ipython.discovery import Server
 
 _log = logging.getLogger(__name__)
 
-RENEW = "jupyter_mcp/renew"
+RENEW = "jupyter-mcp/renew"
 """The notification that shows a newer token (see `jupyter_mcp.server.mcp`)."""
 
 AGAIN_SECONDS = 2.0

@@ -1,7 +1,8 @@
 """The outermost policy: every call leaves a record, whatever became of it.
 
 It holds on to the arguments, which the call lets go when it ends, until the audit has redacted
-them. While the audit cannot be written, edits and runs are refused and reading goes on.
+them. While the audit cannot be written, what changes anything is refused; reading and stopping go
+on.
 """
 
 from __future__ import annotations
@@ -10,16 +11,14 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import Any, Protocol
 
-from jupyter_mcp.calls.call import Call
+from jupyter_mcp.calls.call import Asked, Call
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.audit.records import Ended
 
-DENIED = frozenset({"busy", "denied", "forbidden", "paused", "rate_limited"})
+DENIED = frozenset({"busy", "denied", "forbidden", "paused", "quarantined", "rate_limited"})
 """Codes of refusals: somebody or something decided that this may not be done."""
-
-_WRITES = frozenset({"edit", "execute"})
 
 
 class Records(Protocol):
@@ -77,7 +76,7 @@ class Audit:
         return result
 
     async def _allowed(self, call: Call, following: Following) -> Result:
-        if call.operation.scope in _WRITES and not self._records.is_proven:
+        if not self._records.is_proven and _needs_record(call.operation):
             try:
                 await self._records.check()
             except ToolError as error:
@@ -91,3 +90,8 @@ class Audit:
         self._records.append(Ended(call, arguments, outcome, code, seconds))
         if self._counts is not None:
             self._counts.call(call.operation.name, outcome, seconds)
+
+
+def _needs_record(operation: Asked) -> bool:
+    """Return whether it gives or changes something: stopping has to work at all times."""
+    return not operation.read_only and not operation.restrains

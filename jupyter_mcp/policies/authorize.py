@@ -29,22 +29,33 @@ class Authorize:
         self._policy = policy
         self._signals = signals
 
+    async def admit(self, call: Call, following: Following) -> Result:
+        """Refuse, before its arguments are looked at, what no arguments would make allowed."""
+        verdict = self._policy.verdict(call.principal, call.operation)
+        if not verdict.may_pass:
+            raise self._denied(call, verdict.decide({}, None))
+        return await following(call)
+
     async def __call__(self, call: Call, following: Following) -> Result:
         """Let `call` pass, with the rule that decided in its notes."""
         decision = await self._policy.judge(call.principal, call.operation, call.values)
         call.notes["rule"] = decision.rule
         if decision.effect == "deny":
-            self._signals.note(
-                "call_denied",
-                principal=call.principal.id,
-                client=call.client,
-                operation=call.operation.name,
-                reason=decision.rule,
-            )
-            raise refusal(decision, call.principal, call.operation)
+            raise self._denied(call, decision)
         if decision.effect == "ask":
             call.notes["ask"] = {"reason": decision.reason or ASKED, "rule": decision.rule}
         return await following(call)
+
+    def _denied(self, call: Call, decision: Decision) -> ToolError:
+        call.notes["rule"] = decision.rule
+        self._signals.note(
+            "call_denied",
+            principal=call.principal.id,
+            client=call.client,
+            operation=call.operation.name,
+            reason=decision.rule,
+        )
+        return refusal(decision, call.principal, call.operation)
 
 
 def refusal(decision: Decision, principal: Principal, operation: Asked) -> ToolError:

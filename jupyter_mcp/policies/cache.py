@@ -41,11 +41,10 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.deadline import granted
 from jupyter_mcp.policies.idempotency import Store, Tasks
 from jupyter_mcp.policies.keys import canonical, digest
-from jupyter_mcp.policies.redact import has_secret_output
 from jupyter_mcp.policies.shelf import Kept, Shelf
 
-CACHED = "jupyter_mcp/cached"
-AGE = "jupyter_mcp/age"
+CACHED = "jupyter-mcp/cached"
+AGE = "jupyter-mcp/age"
 """Keys in the ``_meta`` of a result that was served again; the age is in seconds."""
 
 MEMORY = 32 * 2**20
@@ -138,7 +137,7 @@ class Cache:
         """Serve a result again, or let the call pass and keep what it gives."""
         operation = call.operation
         seconds = operation.cacheable_for
-        if not seconds or operation.kind != "tool" or has_secret_output(operation):
+        if not seconds or operation.kind != "tool" or operation.secret_output:
             return await following(call)
         text = canonical(call.values)
         key = self._name(operation, call.principal, text)

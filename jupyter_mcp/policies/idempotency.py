@@ -1,7 +1,7 @@
 """A call that a client repeats with the same key is done once.
 
 A client that lost an answer cannot know whether its call was done. When it puts a key of its own
-into the request's ``_meta``, under ``jupyter_mcp/idempotency-key`` (MCP names no such key, so this
+into the request's ``_meta``, under ``jupyter-mcp/idempotency-key`` (MCP names no such key, so this
 one is ours), it may send the call again: while the first one runs the second waits for it, and
 afterwards it gets the same result, for 24 hours and from any replica of the server. The key counts
 for one principal and one tool; with other arguments it is refused as a ``conflict``.
@@ -33,12 +33,11 @@ from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.deadline import granted
 from jupyter_mcp.policies.keys import canonical, digest
-from jupyter_mcp.policies.redact import has_secret_output
 
-KEY = "jupyter_mcp/idempotency-key"
+KEY = "jupyter-mcp/idempotency-key"
 """The key in a request's ``_meta``."""
 
-REPLAYED = "jupyter_mcp/replayed"
+REPLAYED = "jupyter-mcp/replayed"
 """The key in the ``_meta`` of a result that was given before."""
 
 SPACE = "idempotency"
@@ -223,7 +222,7 @@ class Idempotency:
             await self._store().delete(SPACE, slot, mark)
 
     async def _keep(self, call: Call, slot: str, arguments: str, result: Result) -> None:
-        packed = None if has_secret_output(call.operation) else _packed(self._redact(result))
+        packed = None if call.operation.secret_output else _packed(self._redact(result))
         if packed is not None and len(packed) > LARGEST:
             packed = None
         entry = f'{{"arguments": "{arguments}", "result": {packed or "null"}}}'

@@ -18,7 +18,6 @@ from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result, Text
 from jupyter_mcp.calls.events import CallsChanged, Events
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.policies.redact import has_secret_output
 
 UNSEEN = Result(content=(Text("The result was for its caller's eyes only and is not kept."),))
 """What is kept in the place of a secret."""
@@ -95,7 +94,7 @@ class CallLog:
         try:
             result = await following(call)
             entry.result = (
-                UNSEEN if has_secret_output(call.operation) and not result.is_error else result
+                UNSEEN if call.operation.secret_output and not result.is_error else result
             )
             return result
         finally:

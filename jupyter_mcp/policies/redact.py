@@ -1,7 +1,7 @@
 """Takes secrets out of results, progress and log before anybody keeps or sends them.
 
-It stands inside of those who record. A tool whose very answer is a secret (a new token) says so in
-its ``_meta``, ``jupyter_mcp/secret_output``: the caller then gets the whole, and nobody keeps it.
+It stands inside of those who record. A tool whose very answer is a secret (a new token) is
+marked with ``secret_output``: the caller then gets the whole, and nobody keeps it.
 Each message is looked at by itself: a secret split over two lines of progress is not found.
 """
 
@@ -11,19 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from jupyter_mcp.calls.call import Asked, Call, Channel, InputRequest, LogLevel
+from jupyter_mcp.calls.call import Call, Channel, InputRequest, LogLevel
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Embedded, Link, Message, Result, Text
 from jupyter_mcp.calls.context import JobContext
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.secrets.redaction import Redactor, gather
-
-SECRET_OUTPUT = "jupyter_mcp/secret_output"  # noqa: S105 - a key of _meta
-
-
-def has_secret_output(operation: Asked) -> bool:
-    """Return whether the results of `operation` are for its caller's eyes only."""
-    return bool(getattr(operation, "meta", {}).get(SECRET_OUTPUT))
 
 
 class Redact:
@@ -41,7 +34,7 @@ class Redact:
         if not isinstance(call.channel, RedactedChannel):
             call.channel = RedactedChannel(call, self._redactor)
         result = await following(call)
-        return result if has_secret_output(call.operation) else self.result(result)
+        return result if call.operation.secret_output else self.result(result)
 
     def result(self, result: Result) -> Result:
         """Return `result` redacted; itself when it is clean."""

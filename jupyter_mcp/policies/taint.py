@@ -23,7 +23,7 @@ from jupyter_mcp.security.signals import Signals
 from jupyter_mcp.security.untrusted.injection import MOST, Finding, scan_all
 from jupyter_mcp.security.untrusted.taints import Taints
 
-FINDINGS = "jupyter_mcp/findings"
+FINDINGS = "jupyter-mcp/findings"
 """The key of what was found in a result's ``_meta``."""
 
 IN_PLACE = 16 * 1024

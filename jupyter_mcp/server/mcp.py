@@ -33,7 +33,7 @@ SUBPROTOCOL = "mcp"
 
 LISTEN = "subscriptions/listen"
 
-RENEW = "jupyter_mcp/renew"
+RENEW = "jupyter-mcp/renew"
 """The notification by which our own bridge shows a newer token on its open WebSocket."""
 
 RENEW_LIMIT = 8192

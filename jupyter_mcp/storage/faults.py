@@ -57,6 +57,28 @@ def opening(url: str) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def remembering(what: str) -> Iterator[None]:
+    """Say of something that holds already, that it could not be written down.
+
+    Args:
+        what: What was done, as the beginning of a sentence: "The agents are paused".
+
+    Raises:
+        ToolError: ``unavailable`` when the database fails meanwhile.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, OSError, ToolError) as error:
+        raise ToolError(
+            "unavailable",
+            f"{what} now, but that could not be written down: {reason(error)}.",
+            "It holds until this server stops: do it again when the database can be written.",
+        ) from error
+
+
 def reason(error: BaseException) -> str:
     """Return in a few words why a statement failed; no path, no password."""
     if isinstance(error, ToolError):

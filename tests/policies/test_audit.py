@@ -20,7 +20,7 @@ from jupyter_mcp.runtime import Runtime
 from jupyter_mcp.security.audit.reader import Wanted
 from jupyter_mcp.security.audit.records import Ended
 from support.audits import a_tool
-from support.runtimes import OWNER, call, running
+from support.runtimes import OWNER, PERSON, call, running
 
 
 class Doing(Toolset):
@@ -94,15 +94,27 @@ async def test_a_refusal_is_denied_and_a_failure_is_failed() -> None:
     assert (await ends(Result.from_error(failed))).outcome == "failed"
 
 
-@pytest.mark.parametrize(("scope", "runs"), [("read", True), ("edit", False), ("execute", False)])
-async def test_only_reads_go_on_while_nothing_can_be_recorded(scope: str, runs: bool) -> None:
+@pytest.mark.parametrize(
+    ("marks", "runs"),
+    [
+        ({"scope": "read", "read_only": True}, True),
+        ({"scope": "admin", "read_only": True}, True),
+        ({"scope": "edit", "restrains": True}, True),
+        ({"scope": "edit"}, False),
+        ({"scope": "execute"}, False),
+        ({"scope": "admin"}, False),
+    ],
+)
+async def test_only_looking_and_stopping_go_on_while_nothing_can_be_recorded(
+    marks: dict[str, Any], runs: bool
+) -> None:
     records, ran = Records(refusing=True), []
 
     async def rest(call: Call) -> Result:
         ran.append(call)
         return Result((Text("ok"),))
 
-    result = await Audit(records)(Call(a_tool(scope=scope), {}, OWNER, "test"), rest)
+    result = await Audit(records)(Call(a_tool(**marks), {}, OWNER, "test"), rest)
     assert bool(ran) is runs
     assert result.is_error is not runs
     assert len(records.entries) == 1
@@ -160,6 +172,7 @@ async def test_a_full_disk_stops_writes_and_nothing_else_and_mends_itself(
     small_disk: Path,
 ) -> None:
     async with running(small_disk, Doing, audit_seconds=0.05) as runtime:
+        token = {"scopes": ["read"]}
         audit, filler = runtime.trust.audit, Filler(runtime, small_disk)
         failed, recovered = asyncio.Event(), asyncio.Event()
         runtime.trust.signals.subscribe(lambda each: each.kind == "audit_failed" and failed.set())
@@ -175,17 +188,27 @@ async def test_a_full_disk_stops_writes_and_nothing_else_and_mends_itself(
             refused = await call(runtime, name)
             assert refused.error.code == "unavailable"
             assert "audit cannot be written: the disk is full" in str(refused.error)
-        assert not (await call(runtime, "doing_look")).is_error
+        given = await call(runtime, "token_create", PERSON, **token)
+        assert given.error.code == "unavailable"
+        paused = await call(runtime, "agents_pause", PERSON, target=OWNER.id)
+        assert "is stopped now, but that could not be written down: the disk is full" in str(
+            paused.error
+        )
+        assert (await call(runtime, "doing_look")).error.code == "paused"
+        assert (await call(runtime, "agents_resume", PERSON)).error.code == "unavailable"
+        assert not (await call(runtime, "doing_look", PERSON)).is_error
         await filler.free()
         audit.on_written = lambda _count: recovered.set()
         async with asyncio.timeout(30):
             await recovered.wait()
+        assert not (await call(runtime, "agents_resume", PERSON)).is_error
         assert not (await call(runtime, "doing_edit")).is_error
         await audit.flush()
         looks = await audit.reader.search(Wanted(tool="doing_look", limit=100_000))
-        assert len(looks) == calls + 1
+        assert len(looks) == calls + 2
         refusals = await audit.reader.search(Wanted(query="unavailable"))
-        assert {each["operation"]["name"] for each in refusals} == {"doing_edit", "doing_run"}
+        told = {each["operation"]["name"] for each in refusals}
+        assert told >= {"doing_edit", "doing_run", "token_create"}
         assert (await audit.reader.verify()).broken is None
 
 
@@ -211,6 +234,7 @@ async def test_a_read_only_disk_is_read_from_the_start_and_written_when_it_can_b
         remount("rw")
         async with asyncio.timeout(30):
             await recovered.wait()
+        assert not (await call(runtime, "agents_resume", PERSON)).is_error
         assert not (await call(runtime, "doing_edit")).is_error
         await runtime.trust.audit.flush()
         verdict = await runtime.trust.audit.reader.verify()

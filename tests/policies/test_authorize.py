@@ -89,6 +89,15 @@ async def test_who_is_named_nowhere_reads_and_no_more(tmp_path: Path) -> None:
     assert (tools, resources, prompts) == ({"look", "hours"}, {"shelf"}, {"praise"})
 
 
+async def test_what_is_never_allowed_is_refused_whatever_its_arguments(tmp_path: Path) -> None:
+    async with running(tmp_path, Shop) as runtime:
+        refused = await call(runtime, "paint", READER, colour=["no", "string"])
+        allowed = await call(runtime, "paint", OWNER, colour=["no", "string"])
+        assert runtime.trust.signals.counts["call_denied"] == 1
+    assert refused.error.code == "forbidden"
+    assert allowed.error.code == "invalid_arguments"
+
+
 async def test_a_token_without_a_scope_is_told_to_get_one(tmp_path: Path) -> None:
     async with running(tmp_path, Shop) as runtime:
         refused = await call(runtime, "paint", READER, path="a")

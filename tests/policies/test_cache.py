@@ -19,7 +19,6 @@ from jupyter_mcp.calls.events import (
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.cache import AGE, CACHED, Cache
-from jupyter_mcp.policies.redact import SECRET_OUTPUT
 from jupyter_mcp.policies.shelf import Kept, Shelf
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.shared import SqlStore
@@ -111,7 +110,11 @@ async def test_those_who_see_the_same_share_unless_the_tool_knows_who_calls(
 
 @pytest.mark.parametrize(
     "made",
-    [lambda: asked(seconds=0), a_call, lambda: asked(meta={SECRET_OUTPUT: True})],
+    [
+        lambda: asked(seconds=0),
+        a_call,
+        lambda: a_call(operation(cacheable_for=60, secret_output=True)),
+    ],
     ids=["no time", "not cacheable", "secret"],
 )
 async def test_what_may_not_be_kept_is_not(ground: Ground, made: Any) -> None:

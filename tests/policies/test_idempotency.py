@@ -13,7 +13,6 @@ from jupyter_mcp.calls import Call, Context, Image, Result, Text, Toolset, tool
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.idempotency import KEY, REPLAYED, Idempotency
-from jupyter_mcp.policies.redact import SECRET_OUTPUT
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.shared import SqlStore
 from support.policies import OTHER, Held, a_call, operation, turn
@@ -202,7 +201,7 @@ async def test_a_result_is_kept_as_it_went_out(ground: Ground) -> None:
 @pytest.mark.parametrize(
     ("tool_of", "result"),
     [
-        (operation("t", meta={SECRET_OUTPUT: True}), Result((Text("new token"),))),
+        (operation("t", secret_output=True), Result((Text("new token"),))),
         (operation(), Result((Image(b"x" * 5 * 2**20),))),
     ],
     ids=["secret", "too large"],

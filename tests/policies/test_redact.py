@@ -9,7 +9,7 @@ from jupyter_mcp.calls import tool as offered
 from jupyter_mcp.calls.call import SilentChannel
 from jupyter_mcp.calls.content import Message, Result
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.policies.redact import SECRET_OUTPUT, Redact
+from jupyter_mcp.policies.redact import Redact
 from jupyter_mcp.security.secrets.redaction import Redactor
 from support.runtimes import OWNER, call, running
 
@@ -45,7 +45,7 @@ class Leaky(Toolset):
         """Fail in an unforeseen way."""
         raise RuntimeError(SECRET)
 
-    @offered(scope="read", meta={SECRET_OUTPUT: True})
+    @offered(scope="read", secret_output=True)
     async def leaky_make(self) -> str:
         """Make a secret for the caller."""
         return SECRET

@@ -43,11 +43,11 @@ async def test_a_client_sees_when_to_try_again(limited: JupyterServer, era: str)
 
 @pytest.mark.parametrize("era", [MODERN, "legacy"])
 async def test_a_client_repeats_a_call_with_a_key(limited: JupyterServer, era: str) -> None:
-    meta: Any = {"jupyter_mcp/idempotency-key": f"key-{era}"}
+    meta: Any = {"jupyter-mcp/idempotency-key": f"key-{era}"}
     async with connected(limited, era) as client:
         asked = [await client.call_tool("probe_who", {}, meta=meta) for _ in range(2)]
     assert asked[1].meta is not None
-    assert asked[1].meta["jupyter_mcp/replayed"] is True
+    assert asked[1].meta["jupyter-mcp/replayed"] is True
     assert asked[0].structured_content == asked[1].structured_content
 
 

@@ -352,7 +352,7 @@ async def test_a_websocket_ends_with_its_access_token_or_goes_on_by_a_newer_one(
 def renewal(newer: OurClient) -> str:
     """Return the frame that shows a newer token."""
     params = {"token": newer.token}
-    return json.dumps({"jsonrpc": "2.0", "method": "jupyter_mcp/renew", "params": params})
+    return json.dumps({"jsonrpc": "2.0", "method": "jupyter-mcp/renew", "params": params})
 
 
 async def closed(socket: WebSocketClientConnection) -> int | None:

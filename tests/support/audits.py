@@ -19,7 +19,9 @@ from support.runtimes import OWNER
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}}
 
 
-def a_tool(name: str = "t", scope: Any = "read", schema: Mapping[str, Any] = SCHEMA) -> Tool:
+def a_tool(
+    name: str = "t", scope: Any = "read", schema: Mapping[str, Any] = SCHEMA, **marks: Any
+) -> Tool:
     """A tool that does nothing."""
     return Tool(
         name=name,
@@ -28,6 +30,7 @@ def a_tool(name: str = "t", scope: Any = "read", schema: Mapping[str, Any] = SCH
         function=lambda: None,
         parse=dict,
         input_schema=schema,
+        **marks,
     )
 
 

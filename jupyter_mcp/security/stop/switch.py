@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.approvals.summary import visible
+from jupyter_mcp.storage.faults import remembering
 
 if TYPE_CHECKING:
     from jupyter_mcp.security.principal import Principal
@@ -144,7 +145,8 @@ class Switch:
         self._stops[target] = now
         ended = 0 if keep_running else sum(stopper(now) for stopper in self.stoppers)
         if now is not before:
-            await self._storage.run(_writing(now))
+            with remembering(f"'{target}' is stopped"):
+                await self._storage.run(_writing(now))
         return now, ended
 
     async def resume(self, target: str, by: Principal) -> list[Stop]:

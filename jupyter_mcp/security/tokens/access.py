@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.change_stamp import ChangeStamp
 from jupyter_mcp.security.tokens.family import names_of
+from jupyter_mcp.storage.faults import remembering
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -117,8 +118,9 @@ class Access:
         self._ended[name] = found
         self._leases.end(name)
         self._signals.note("access_ended", principal=name, by=by.id, reason=found.reason)
-        await self._ground.storage.run(lambda connection: _keep(connection, found))
-        await self._ground.threads.run(self._stamp.touch)
+        with remembering(f"The access of '{name}' is ended"):
+            await self._ground.storage.run(lambda connection: _keep(connection, found))
+            await self._ground.threads.run(self._stamp.touch)
         return found
 
     async def restore(self, who: str) -> Ended:

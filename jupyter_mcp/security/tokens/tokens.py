@@ -31,6 +31,7 @@ from jupyter_mcp.security.tokens.family import Form, TokenFamily
 from jupyter_mcp.security.tokens.guesses import Guesses
 from jupyter_mcp.security.tokens.limits import granted
 from jupyter_mcp.security.tokens.store import TokenStore
+from jupyter_mcp.storage.faults import remembering
 
 if TYPE_CHECKING:
     from jupyter_mcp.security.principal import Principal
@@ -220,8 +221,9 @@ class Tokens:
         self._memo.clear()
         for family in ended:  # before the database: it holds at once even where a disk is full
             self._leases.end(family.id)
-        await self._store.end(ended)
-        await self._changed()
+        with remembering(f"Token '{family_id}' is revoked"):
+            await self._store.end(ended)
+            await self._changed()
         return self._families[family_id]
 
     async def families(self) -> list[TokenFamily]:

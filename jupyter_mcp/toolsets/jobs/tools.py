@@ -74,7 +74,7 @@ class Jobs(Toolset):
         record = await self._service.get(job_id, self._owner(ctx), wait)
         return _reply(record)
 
-    @tool(scope="edit", title="Cancel a job", idempotent=True)
+    @tool(scope="edit", title="Cancel a job", idempotent=True, restrains=True)
     async def job_cancel(self, ctx: Context, job_id: JobId) -> Reply[JobState]:
         """Cancel a background job; a cell that it runs is interrupted."""
         return _reply(await self._service.cancel(job_id, self._owner(ctx)))

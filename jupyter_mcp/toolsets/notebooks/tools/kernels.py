@@ -116,7 +116,7 @@ class KernelTools(DocumentTools):
         state = await self.kernels.state(kernel_id)
         return KernelStarted(kernel_id=kernel_id, name=state.record.name, new=new)
 
-    @tool(scope="execute", title="Interrupt a kernel", idempotent=True)
+    @tool(scope="execute", title="Interrupt a kernel", idempotent=True, restrains=True)
     async def kernel_interrupt(self, kernel_id: str) -> KernelChanged:
         """Interrupt what a kernel runs, also a person's code; variables are kept."""
         state = await self.kernels.interrupt(kernel_id)

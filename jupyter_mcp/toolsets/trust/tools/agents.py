@@ -66,7 +66,7 @@ class AgentsState(BaseModel):
 class AgentTools(TrustTools):
     """Tools on agents."""
 
-    @tool(scope="edit", title="Pause agents", idempotent=True)
+    @tool(scope="edit", title="Pause agents", idempotent=True, restrains=True)
     async def agents_pause(
         self,
         ctx: Context,

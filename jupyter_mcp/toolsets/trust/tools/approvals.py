@@ -94,7 +94,7 @@ class ApprovalTools(TrustTools):
         answered = Answered(id=approval_id, tool=tool_name, answer=answer)
         return Reply(answered, [Text(f"{tool_name} {said}.")])
 
-    @tool(scope="admin", title="Forget an approval")
+    @tool(scope="admin", title="Forget an approval", restrains=True)
     async def approval_forget(
         self,
         ctx: Context,

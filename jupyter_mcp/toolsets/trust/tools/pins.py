@@ -58,7 +58,7 @@ class PinTools(TrustTools):
         by = self._decider(ctx)
         return _reply(await self.trust.pins.approve(source, tool, by), "")
 
-    @tool(scope="admin", title="Reject a third-party tool")
+    @tool(scope="admin", title="Reject a third-party tool", restrains=True)
     async def pin_reject(
         self, ctx: Context, source: Source, tool: ToolName = None
     ) -> Reply[PinList]:

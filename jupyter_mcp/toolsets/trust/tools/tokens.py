@@ -14,9 +14,6 @@ from jupyter_mcp.security.tokens.duration import seconds_of
 from jupyter_mcp.security.tokens.family import Form, TokenFamily
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
-SECRET_OUTPUT = "jupyter_mcp/secret_output"  # noqa: S105 - the name of a mark
-"""Marks a tool whose results hold secrets, so that no log and no audit keeps them."""
-
 TokenId = Annotated[str, Field(min_length=1, max_length=64, description="As token_list shows it")]
 Who = Annotated[
     str,
@@ -85,7 +82,7 @@ class AccessList(BaseModel):
 class TokenTools(TrustTools):
     """Make, list and revoke tokens; end and restore access."""
 
-    @tool(scope="admin", title="Make a token for a client", meta={SECRET_OUTPUT: True})
+    @tool(scope="admin", title="Make a token for a client", secret_output=True)
     async def token_create(
         self,
         ctx: Context,
@@ -138,7 +135,7 @@ class TokenTools(TrustTools):
         families = await self.trust.tokens.families()
         return TokenList(tokens=[_state(family) for family in families])
 
-    @tool(scope="admin", title="Revoke a token", idempotent=True)
+    @tool(scope="admin", title="Revoke a token", idempotent=True, restrains=True)
     async def token_revoke(
         self,
         ctx: Context,
@@ -149,7 +146,7 @@ class TokenTools(TrustTools):
         said = " ".join(reason.split()) or f"revoked by {ctx.principal.id}"
         return _state(await self.trust.tokens.revoke(token_id, said))
 
-    @tool(scope="admin", title="End somebody's access", idempotent=True)
+    @tool(scope="admin", title="End somebody's access", idempotent=True, restrains=True)
     async def access_end(
         self,
         ctx: Context,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_output
 
-from jupyter_mcp.calls import Image, JupyterServices, Link, Result
+from jupyter_mcp.calls import Call, Context, Image, JupyterServices, Link, Result
 from jupyter_mcp.calls.events import Event, ResourcesChanged, ResourceUpdated
 from jupyter_mcp.config import Settings
 from jupyter_mcp.runtime import Runtime
@@ -29,7 +29,7 @@ from support.notebooks import (
     until,
     write_notebook,
 )
-from support.runtimes import OWNER, call
+from support.runtimes import OWNER, PERSON, call
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Unclosed <MemoryObject:ResourceWarning",  # jupyter_server_ydoc leaves them in a room
@@ -335,7 +335,8 @@ async def test_after_the_end_nobody_listens_to_the_contents_manager(tmp_path: Pa
 async def test_notebooks_are_resources(desk: Desk) -> None:
     desk.notebook(code("a", "a"), name="a b.ipynb")
     (toolset,) = [ts for ts in desk.runtime.catalog.toolsets if ts.name == "notebooks"]
-    links = await toolset.resources(None)  # type: ignore[arg-type] # it needs no context
+    call = Call(toolset.operations[0], {}, PERSON, "test")
+    links = await toolset.resources(Context(call, desk.runtime.corridor))
     assert [link.uri for link in links] == ["notebook://a%20b.ipynb"]
     content = json.loads(await desk.read("notebook://{+path}", path="a b.ipynb"))
     assert [cell["source"] for cell in content["cells"]] == ["a"]
