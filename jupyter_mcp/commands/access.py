@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 from traitlets import Unicode
 
-from jupyter_mcp.commands.office import OfficeCommand
+from jupyter_mcp.commands.admin import AdminCommand
 from jupyter_mcp.commands.token import verb_of
 
 
-class AccessApp(OfficeCommand):
+class AccessApp(AdminCommand):
     """End and restore access."""
 
     name = "jupyter-mcp-access"
@@ -18,7 +18,7 @@ class AccessApp(OfficeCommand):
     examples = "jupyter mcp access end user:bob --reason 'lost laptop'\njupyter mcp access list"
     reason = Unicode("", help="Why, for the audit.").tag(config=True)
     aliases: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
-        **OfficeCommand.aliases,
+        **AdminCommand.aliases,
         "reason": "AccessApp.reason",
     }
     verbs: ClassVar[dict[str, int]] = {"end": 1, "restore": 1, "list": 0}
@@ -26,16 +26,16 @@ class AccessApp(OfficeCommand):
     async def run(self) -> int:
         """Do what the first word says."""
         verb, words = verb_of(self.extra_args, self.verbs)
-        async with self.office() as office:
+        async with self.admin() as client:
             if verb == "list":
-                ended = (await office.ask("access_list"))["ended"]
+                ended = (await client.ask("access_list"))["ended"]
                 text = "\n".join(f"{e['who']}  by {e['by']}  {e['reason']}".strip() for e in ended)
                 self._print(ended, text or "Nobody's access is ended.")
             elif verb == "end":
-                told = await office.ask("access_end", who=words[0], reason=self.reason or None)
+                told = await client.ask("access_end", who=words[0], reason=self.reason or None)
                 self._print(told, f"The access of {told['who']} is ended.")
             else:
-                told = await office.ask("access_restore", who=words[0])
+                told = await client.ask("access_restore", who=words[0])
                 self._print(told, f"{told['who']} may come in again.")
         return 0
 

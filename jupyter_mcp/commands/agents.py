@@ -7,21 +7,21 @@ from typing import Any
 
 from traitlets import Bool, Unicode
 
-from jupyter_mcp.commands.office import OfficeCommand
+from jupyter_mcp.commands.admin import AdminCommand
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython.display import Table
 
 EVERYBODY = "*"
 
 
-class TargetCommand(OfficeCommand):
+class TargetCommand(AdminCommand):
     """A command about all agents or one of them."""
 
     target = Unicode(
         EVERYBODY, help="Who: a client's name, user:NAME or token:ID; all by default."
     ).tag(config=True)
     aliases: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
-        **OfficeCommand.aliases,
+        **AdminCommand.aliases,
         "target": "TargetCommand.target",
         "client": "TargetCommand.target",
     }
@@ -62,8 +62,8 @@ class PauseApp(TargetCommand):
     async def run(self) -> int:
         """Stop them."""
         self.check_no_words()
-        async with self.office() as office:
-            result = await office.call(
+        async with self.admin() as client:
+            result = await client.call(
                 "agents_pause",
                 target=self.target,
                 mode="read_only" if self.read_only else "paused",
@@ -84,13 +84,13 @@ class ResumeApp(TargetCommand):
     async def run(self) -> int:
         """Let them go on."""
         self.check_no_words()
-        async with self.office() as office:
-            result = await office.call("agents_resume", target=self.target)
+        async with self.admin() as client:
+            result = await client.call("agents_resume", target=self.target)
         self.out_json(result.structured) if self.as_json else self.out(result.text)
         return 0
 
 
-class AgentsApp(OfficeCommand):
+class AgentsApp(AdminCommand):
     """Show which agents called lately, and who is stopped."""
 
     name = "jupyter-mcp-agents"
@@ -99,8 +99,8 @@ class AgentsApp(OfficeCommand):
 
     async def run(self) -> int:
         """Show them."""
-        async with self.office() as office:
-            told = await office.ask("agents_status")
+        async with self.admin() as client:
+            told = await client.ask("agents_status")
         self.out_json(told) if self.as_json else self.out(_shown(told))
         return 0
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from traitlets import Bool
 
-from jupyter_mcp.commands.office import OfficeCommand
+from jupyter_mcp.commands.admin import AdminCommand
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython.display import Table
 
 
-class ApprovalsApp(OfficeCommand):
+class ApprovalsApp(AdminCommand):
     """Show the calls that wait for your approval, and the approvals that are remembered."""
 
     name = "jupyter-mcp-approvals"
@@ -22,24 +22,24 @@ class ApprovalsApp(OfficeCommand):
         config=True
     )
     flags: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
-        **OfficeCommand.flags,
+        **AdminCommand.flags,
         "forget": ({"ApprovalsApp": {"forget": True}}, "Take back the remembered approval ID."),
     }
 
     async def run(self) -> int:
         """List them."""
-        async with self.office() as office:
+        async with self.admin() as client:
             if self.forget:
-                told = await office.ask("approval_forget", approval_id=_one(self.extra_args))
+                told = await client.ask("approval_forget", approval_id=_one(self.extra_args))
                 text = f"{told['tool']} will ask again."
             else:
-                told = await office.ask("approval_list")
+                told = await client.ask("approval_list")
                 text = listing(told)
         self.out_json(told) if self.as_json else self.out(text)
         return 0
 
 
-class ApproveApp(OfficeCommand):
+class ApproveApp(AdminCommand):
     """Let the waiting call ID go on, this once unless you say more."""
 
     name = "jupyter-mcp-approve"
@@ -50,7 +50,7 @@ class ApproveApp(OfficeCommand):
     )
     always = Bool(default_value=False, help="Always with these arguments.").tag(config=True)
     flags: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
-        **OfficeCommand.flags,
+        **AdminCommand.flags,
         "session": (
             {"ApproveApp": {"session": True}},
             "Approve this tool for the client's session.",
@@ -64,7 +64,7 @@ class ApproveApp(OfficeCommand):
         return await _answer(self, answer)
 
 
-class DenyApp(OfficeCommand):
+class DenyApp(AdminCommand):
     """Refuse the waiting call ID."""
 
     name = "jupyter-mcp-deny"
@@ -76,10 +76,10 @@ class DenyApp(OfficeCommand):
         return await _answer(self, "deny")
 
 
-async def _answer(command: OfficeCommand, answer: str) -> int:
+async def _answer(command: AdminCommand, answer: str) -> int:
     approval_id = _one(command.extra_args)
-    async with command.office() as office:
-        told = await office.ask("approval_answer", approval_id=approval_id, answer=answer)
+    async with command.admin() as client:
+        told = await client.ask("approval_answer", approval_id=approval_id, answer=answer)
     if command.as_json:
         command.out_json(told)
     else:

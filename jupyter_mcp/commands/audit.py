@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets import Bool, Enum, Integer, Unicode
 
-from jupyter_mcp.commands.office import Office, OfficeCommand
+from jupyter_mcp.commands.admin import AdminClient, AdminCommand
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython.display import Table
 
@@ -24,7 +24,7 @@ PAGE = 500
 _HEAD = ("number", "time", "kind", "who", "client", "what", "outcome", "error")
 
 
-class AuditApp(OfficeCommand):
+class AuditApp(AdminCommand):
     """Show records of the audit, verify its hash chain (--verify) or export it (--export)."""
 
     name = "jupyter-mcp-audit"
@@ -52,7 +52,7 @@ class AuditApp(OfficeCommand):
     )
     export.tag(config=True)
     aliases: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
-        **OfficeCommand.aliases,
+        **AdminCommand.aliases,
         **{
             name: f"AuditApp.{name}"
             for name in (
@@ -69,21 +69,21 @@ class AuditApp(OfficeCommand):
         },
     }
     flags: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
-        **OfficeCommand.flags,
+        **AdminCommand.flags,
         "verify": ({"AuditApp": {"verify": True}}, "Follow the hash chain."),
     }
 
     async def run(self) -> int:
         """Show, verify or export."""
-        async with self.office() as office:
+        async with self.admin() as client:
             if self.verify:
-                return await self._verify(office)
+                return await self._verify(client)
             if self.export:
-                return await self._export(office)
-            return await self._show(office)
+                return await self._export(client)
+            return await self._show(client)
 
-    async def _verify(self, office: Office) -> int:
-        result = await office.call("audit_verify")
+    async def _verify(self, client: AdminClient) -> int:
+        result = await client.call("audit_verify")
         verdict = dict(result.structured or {})
         if self.as_json:
             self.out_json(verdict)
@@ -91,8 +91,8 @@ class AuditApp(OfficeCommand):
             self.out(result.text)
         return 0 if verdict["ok"] else 1
 
-    async def _show(self, office: Office) -> int:
-        page = await office.ask("audit_search", **self._filter(), limit=self.limit)
+    async def _show(self, client: AdminClient) -> int:
+        page = await client.ask("audit_search", **self._filter(), limit=self.limit)
         if self.as_json:
             self.out_json(page)
         else:
@@ -101,19 +101,19 @@ class AuditApp(OfficeCommand):
             self.tell(f"The audit cannot be written now: {page['failing']}.")
         return 0
 
-    async def _export(self, office: Office) -> int:
+    async def _export(self, client: AdminClient) -> int:
         count = 0
         with _sink(self.export) as write:
-            async for record in self._all(office):
+            async for record in self._all(client):
                 write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
                 count += 1
         self.tell(f"{count} records.")
         return 0
 
-    async def _all(self, office: Office) -> AsyncIterator[dict[str, Any]]:
+    async def _all(self, client: AdminClient) -> AsyncIterator[dict[str, Any]]:
         cursor: str | None = None
         while True:
-            page = await office.ask(
+            page = await client.ask(
                 "audit_search", **self._filter(), limit=PAGE, order="oldest", cursor=cursor
             )
             for record in page["records"]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from jupyter_mcp.commands.office import OfficeCommand
+from jupyter_mcp.commands.admin import AdminCommand
 from jupyter_mcp.errors import ToolError
 
 
-class PinsApp(OfficeCommand):
+class PinsApp(AdminCommand):
     """See what third-party tools changed, and let them be called or not."""
 
     name = "jupyter-mcp-pins"
@@ -32,12 +32,12 @@ class PinsApp(OfficeCommand):
         if len(words) not in ((0,) if verb == "list" else (1, 2)):
             remedy = "list takes no more words; the others SOURCE [TOOL]."
             raise ToolError("invalid_arguments", f"'{verb}' does not take that.", remedy)
-        async with self.office() as office:
+        async with self.admin() as client:
             if verb == "list":
-                result = await office.call("pin_list")
+                result = await client.call("pin_list")
             else:
                 source, tool = (*words, None)[:2]
-                result = await office.call(self.tools[verb], source=source, tool=tool)
+                result = await client.call(self.tools[verb], source=source, tool=tool)
         if self.as_json:
             self.out_json((result.structured or {})["pins"])
         else:

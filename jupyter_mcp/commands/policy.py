@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jupyter_mcp.commands.office import Office, OfficeCommand
+from jupyter_mcp.commands.admin import AdminClient, AdminCommand
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython.words import from_shell
 
@@ -13,7 +13,7 @@ USAGE = "Use: policy explain USER TOOL [key=value ...] | check FILE | show | rel
 LARGEST = 1 << 20
 
 
-class PolicyApp(OfficeCommand):
+class PolicyApp(AdminCommand):
     """Explain a decision, check a policy file, or show and reload the policy in force."""
 
     name = "jupyter-mcp-policy"
@@ -44,8 +44,8 @@ class PolicyApp(OfficeCommand):
                 raise ToolError("invalid_arguments", "That is no command of 'policy'.", USAGE)
 
     async def _tell(self, tool: str, arguments: dict[str, Any]) -> int:
-        async with self.office() as office:
-            told, line = await _asked(office, tool, arguments)
+        async with self.admin() as client:
+            told, line = await _asked(client, tool, arguments)
         if self.as_json:
             self.out_json(told)
         elif tool == "policy_explain":
@@ -56,9 +56,9 @@ class PolicyApp(OfficeCommand):
 
 
 async def _asked(
-    office: Office, tool: str, arguments: dict[str, Any]
+    client: AdminClient, tool: str, arguments: dict[str, Any]
 ) -> tuple[dict[str, Any], str]:
-    result = await office.call(tool, **arguments)
+    result = await client.call(tool, **arguments)
     return dict(result.structured or {}), result.text
 
 

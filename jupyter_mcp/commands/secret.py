@@ -16,8 +16,8 @@ from typing import Any
 
 from traitlets import Bool, Unicode
 
+from jupyter_mcp.commands.admin import configured
 from jupyter_mcp.commands.command import Command
-from jupyter_mcp.commands.office import configured
 from jupyter_mcp.errors import ToolError
 
 VERBS = {"set": 1, "list": 0, "delete": 1}

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 from traitlets import Bool, Unicode
 
-from jupyter_mcp.commands.office import Office, OfficeCommand
+from jupyter_mcp.commands.admin import AdminClient, AdminCommand
 from jupyter_mcp.commands.refresh_file import RefreshFile
 from jupyter_mcp.errors import ToolError
 
 
-class TokenApp(OfficeCommand):
+class TokenApp(AdminCommand):
     """Make, list and revoke tokens for clients."""
 
     name = "jupyter-mcp-token"
@@ -38,7 +38,7 @@ class TokenApp(OfficeCommand):
         config=True
     )
     aliases: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
-        **OfficeCommand.aliases,
+        **AdminCommand.aliases,
         "scopes": "TokenApp.scopes",
         "toolsets": "TokenApp.limit_toolsets",
         "notebooks": "TokenApp.notebooks",
@@ -47,7 +47,7 @@ class TokenApp(OfficeCommand):
         "save": "TokenApp.save",
     }
     flags: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
-        **OfficeCommand.flags,
+        **AdminCommand.flags,
         "static": ({"TokenApp": {"is_static": True}}, "Make one token for fixed headers."),
     }
     verbs: ClassVar[dict[str, int]] = {"create": 0, "list": 0, "revoke": 1}
@@ -57,13 +57,13 @@ class TokenApp(OfficeCommand):
         verb, words = verb_of(self.extra_args, self.verbs)
         if verb == "create":
             self._check_create()
-        async with self.office() as office:
+        async with self.admin() as client:
             if verb == "create":
-                await self._create(office)
+                await self._create(client)
             elif verb == "list":
-                await self._list(office)
+                await self._list(client)
             else:
-                state = await office.ask("token_revoke", token_id=words[0])
+                state = await client.ask("token_revoke", token_id=words[0])
                 self._print(state, f"Revoked {state['id']} ({state['name']}).")
         return 0
 
@@ -75,9 +75,9 @@ class TokenApp(OfficeCommand):
             what = "A static token is not refreshed, so there is no file to save."
             raise ToolError("invalid_arguments", what, "Leave out --save or --static.")
 
-    async def _create(self, office: Office) -> None:
+    async def _create(self, client: AdminClient) -> None:
         blank = {"refresh_token": None, "toolsets": None}
-        made = blank | await office.ask(
+        made = blank | await client.ask(
             "token_create",
             scopes=_names(self.scopes),
             toolsets=_names(self.limit_toolsets) or None,
@@ -96,9 +96,9 @@ class TokenApp(OfficeCommand):
             lines.append(f"refresh token: {made['refresh_token']}")
         self._print(made, "\n".join([*lines, "It is shown this once."]))
 
-    async def _list(self, office: Office) -> None:
+    async def _list(self, client: AdminClient) -> None:
         blank = {"toolsets": None, "last_used_at": None}
-        tokens = [blank | token for token in (await office.ask("token_list"))["tokens"]]
+        tokens = [blank | token for token in (await client.ask("token_list"))["tokens"]]
         lines = [_line(token) for token in tokens]
         self._print(tokens, "\n".join(lines) or "There are no tokens.")
 

@@ -9,10 +9,10 @@ call waits for its turn, does not count against its deadline.
 from jupyter_mcp.policies.approve import Approve
 from jupyter_mcp.policies.audit import Audit
 from jupyter_mcp.policies.authorize import Authorize
+from jupyter_mcp.policies.call_log import CallLog
 from jupyter_mcp.policies.deadline import Deadline
 from jupyter_mcp.policies.pause import Pause
 from jupyter_mcp.policies.quarantine import Quarantine
-from jupyter_mcp.policies.record import CallLog
 from jupyter_mcp.policies.redact import Redact
 from jupyter_mcp.policies.taint import Taint
 from jupyter_mcp.policies.traffic import Traffic

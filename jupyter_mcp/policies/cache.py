@@ -41,7 +41,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.deadline import granted
 from jupyter_mcp.policies.idempotency import Store, Tasks
 from jupyter_mcp.policies.keys import canonical, digest
-from jupyter_mcp.policies.shelf import Kept, Shelf
+from jupyter_mcp.policies.lru import CachedResult, TaggedLru
 
 CACHED = "jupyter-mcp/cached"
 AGE = "jupyter-mcp/age"
@@ -117,7 +117,7 @@ class Cache:
         self._redact = redact
         self._tasks = tasks
         self._clock = clock
-        self._shelf = Shelf(memory)
+        self._memory = TaggedLru(memory)
         self._flights: dict[str, _Flight] = {}
         self._store: Store | None = None
         self._local = float("inf")
@@ -143,7 +143,7 @@ class Cache:
         key = self._name(operation, call.principal, text)
         self._changes.setdefault(operation.toolset, 0)
         while True:
-            kept = self._shelf.get(key, self._clock())
+            kept = self._memory.get(key, self._clock())
             if kept is not None:
                 return self._served(call, kept)
             flight = self._flights.get(key)
@@ -161,13 +161,13 @@ class Cache:
         if not isinstance(event, ResourceUpdated | ResourcesChanged | ToolsChanged):
             return
         if not isinstance(event, ResourceUpdated):
-            self._shelf.clear()
+            self._memory.clear()
             self._touched(set(self._changes), lambda _: True)
             return
         uri = event.uri
         touched = {toolset for toolset in self._changes if self._touches(uri, toolset)}
         for tag in (uri, *map(_tag, touched)):
-            self._shelf.drop(tag)
+            self._memory.drop(tag)
         self._touched(touched, lambda flight: flight.toolset in touched or uri in flight.text)
         self._count += 1
         self._updated[uri] = (self._count, self._clock())
@@ -193,7 +193,7 @@ class Cache:
         try:
             kept = await self._fetch(flight.toolset, key)
             if kept is not None and not flight.is_stale:
-                self._shelf.put(key, kept)
+                self._memory.put(key, kept)
                 ended = kept.result
                 return self._served(call, kept)
             self.misses += 1
@@ -220,7 +220,7 @@ class Cache:
             return
         until = now + min(seconds, self._local)
         tags = named | {_tag(flight.toolset)}
-        self._shelf.put(key, Kept(result, len(packed), now, until, tags))
+        self._memory.put(key, CachedResult(result, len(packed), now, until, tags))
         if self._is_clean(flight.toolset):
             entry = b'{"made": %a, "expires": %a, "result": %b}' % (
                 flight.began,
@@ -230,7 +230,7 @@ class Cache:
             with contextlib.suppress(ToolError):
                 await self._shared.set(_space(flight.toolset), key, entry, seconds)
 
-    async def _fetch(self, toolset: str, key: str) -> Kept | None:
+    async def _fetch(self, toolset: str, key: str) -> CachedResult | None:
         """Return what the shared store has."""
         if not self._is_clean(toolset):
             return None
@@ -247,7 +247,7 @@ class Cache:
             return None
         result = replace(Result.from_json(entry["result"]), meta=entry["result"]["meta"])
         until = min(expires, now + self._local)
-        return Kept(result, len(found), made, until, named | {_tag(toolset)})
+        return CachedResult(result, len(found), made, until, named | {_tag(toolset)})
 
     @property
     def _shared(self) -> Store:
@@ -284,7 +284,7 @@ class Cache:
         view = _stable(self._key(principal))
         return digest(who, view, operation.toolset, operation.name, text)
 
-    def _served(self, call: Call, kept: Kept) -> Result:
+    def _served(self, call: Call, kept: CachedResult) -> Result:
         self.hits += 1
         return self._marked(call, kept.result, self._clock() - kept.made)
 

@@ -60,7 +60,7 @@ _log = logging.getLogger(__name__)
 
 
 class Store(Protocol):
-    """Expiring values; `jupyter_mcp.storage.shared.SharedStore` is one."""
+    """Expiring values; `jupyter_mcp.storage.sql_store.SqlStore` is one."""
 
     async def get(self, space: str, key: str) -> bytes | None:
         """Return a value."""

@@ -22,10 +22,10 @@ from jupyter_mcp.calls.call import Call
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.policies.bulkhead import Bulkhead
 from jupyter_mcp.policies.deadline import granted
-from jupyter_mcp.policies.line import Line
+from jupyter_mcp.policies.moving_windows import Link, MovingWindows
 from jupyter_mcp.policies.storm import Storms
-from jupyter_mcp.policies.windows import Link, Windows
 from jupyter_mcp.security.signals import Signals
 
 DEFAULT = "6000/minute"
@@ -88,22 +88,24 @@ class Limit:
         self._most = settings.max_running
         self._waiting = settings.max_waiting
         self._clock = clock
-        self._windows = Windows(None, clock)
-        self._lines: dict[str, Line] = {}
+        self._windows = MovingWindows(None, clock)
+        self._bulkheads: dict[str, Bulkhead] = {}
         self._storms = Storms(lambda **details: signals.note("rate_limited", **details))
 
     def share(self, link: Link | None) -> None:
         """Count in Redis together with other servers, while it is there."""
-        self._windows = Windows(link, self._clock)
+        self._windows = MovingWindows(link, self._clock)
 
     def stop(self) -> None:
         """Tell the refusals that were only counted yet."""
         self._storms.stop()
 
     @property
-    def lines(self) -> dict[str, tuple[int, int]]:
+    def bulkheads(self) -> dict[str, tuple[int, int]]:
         """How many calls run and how many wait, by principal; for diagnostics."""
-        return {who: (line.running, line.waiting) for who, line in self._lines.items()}
+        return {
+            who: (bulkhead.running, bulkhead.waiting) for who, bulkhead in self._bulkheads.items()
+        }
 
     async def __call__(self, call: Call, following: Following) -> Result:
         """Let a call pass in its turn, or refuse it with ``rate_limited`` or ``busy``."""
@@ -132,24 +134,24 @@ class Limit:
 
     async def _in_turn(self, call: Call, following: Following) -> Result:
         who = call.principal.id
-        line = self._lines.get(who)
-        if line is None:
-            line = self._lines[who] = Line(self._most, self._waiting, self._clock)
+        bulkhead = self._bulkheads.get(who)
+        if bulkhead is None:
+            bulkhead = self._bulkheads[who] = Bulkhead(self._most, self._waiting, self._clock)
         try:
-            began = line.begin() if line.is_free else await self._wait(call, line)
+            began = bulkhead.begin() if bulkhead.is_free else await self._wait(call, bulkhead)
             try:
                 return await following(call)
             finally:
-                line.end(began)
+                bulkhead.end(began)
         finally:
-            if line.is_empty:
-                self._lines.pop(who, None)
+            if bulkhead.is_empty:
+                self._bulkheads.pop(who, None)
 
-    async def _wait(self, call: Call, line: Line) -> float:
+    async def _wait(self, call: Call, bulkhead: Bulkhead) -> float:
         asked = self._clock()
         try:
             async with granted(call):
-                began = await line.wait()
+                began = await bulkhead.wait()
         except ToolError as error:
             if error.code == "busy":
                 self._refused(call, "queue")

@@ -12,8 +12,8 @@ from jupyter_mcp.policies.breaker import Breaker
 from jupyter_mcp.policies.cache import Cache
 from jupyter_mcp.policies.idempotency import Idempotency, Store, Tasks
 from jupyter_mcp.policies.limit import Limit, LimitSettings
+from jupyter_mcp.policies.moving_windows import Link
 from jupyter_mcp.policies.retry import Retry
-from jupyter_mcp.policies.windows import Link
 from jupyter_mcp.security.signals import Signals
 
 
@@ -37,7 +37,7 @@ class TrafficSettings(LimitSettings, Protocol):
 
 
 class Sharing(Protocol):
-    """What is shared with other servers; `jupyter_mcp.storage.sharing.Shared` is one."""
+    """What is shared with other servers; `jupyter_mcp.storage.shared.Shared` is one."""
 
     @property
     def redis(self) -> Link | None:

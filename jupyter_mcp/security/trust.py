@@ -31,7 +31,7 @@ from jupyter_mcp.security.untrusted.pins import Pins
 from jupyter_mcp.security.untrusted.taints import Taints
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.retention import Retention
-from jupyter_mcp.storage.sharing import Shared
+from jupyter_mcp.storage.shared import Shared
 
 SERVER_TOKEN = 12
 """From how many characters on a server's own token is redacted: a shorter one may be a word."""

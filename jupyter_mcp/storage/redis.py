@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.storage.shared import unreachable
+from jupyter_mcp.storage.sql_store import unreachable
 
 if TYPE_CHECKING:
     from redis.asyncio import BlockingConnectionPool, Redis

@@ -1,193 +1,63 @@
-"""A small store of expiring values that several servers can share: cached results, keys, leases.
-
-By default it is a table of the database; where Redis is configured it is Redis. Values are bytes
-under a space (what they are for) and a key, and every one has an end. All methods fail with
-``unavailable`` while the store cannot be reached: whoever can go on without it does.
-
-What different servers keep is kept apart by a namespace: the root folder and, below JupyterHub,
-whose server it is. Replicas of one server share all; the servers of two people share nothing.
-"""
+"""Which store is shared: Redis where it is configured and can be used, else the database."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.engine import Storage
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-R = TypeVar("R")
-
-SWEEP_SECONDS = 600.0
-"""How often at most expired entries are taken out of the table; it happens beside a write."""
-
-_HUB_VARIABLES = ("JUPYTERHUB_BASE_URL", "JUPYTERHUB_USER", "JUPYTERHUB_SERVER_NAME")
+from jupyter_mcp.storage.redis import RedisLink, RedisStore, Spawner
+from jupyter_mcp.storage.sql_store import SharedStore, SqlStore, namespace_of
 
 
-class SharedStore(Protocol):
-    """Expiring values by space and key. Every method may raise ToolError ``unavailable``."""
+class Threads(Protocol):
+    """Threads for blocking work."""
 
-    async def get(self, space: str, key: str) -> bytes | None:
-        """Return a value; None when there is none or it has expired."""
-        ...
-
-    async def set(self, space: str, key: str, value: bytes, seconds: float) -> None:
-        """Keep a value for so many seconds, whatever was there before."""
-        ...
-
-    async def set_if_absent(self, space: str, key: str, value: bytes, seconds: float) -> bool:
-        """Keep a value unless there is one already; return whether it was kept (atomic)."""
-        ...
-
-    async def delete(self, space: str, key: str, value: bytes | None = None) -> bool:
-        """Take a value out, or only just that `value` (atomic); return whether it was there."""
-        ...
-
-    async def clear(self, space: str) -> None:
-        """Take out all values of a space."""
+    async def run(self, function: Callable[[], Any], /) -> Any:
+        """Run `function` in a thread."""
         ...
 
 
-def namespace_of(state: Path) -> str:
-    """Return what stands for all replicas of the server whose state folder is `state`."""
-    whose = "\n".join(os.environ.get(name, "") for name in _HUB_VARIABLES)
-    return hashlib.sha256(f"{state.name}\n{whose}".encode()).hexdigest()[:16]
-
-
-class SqlStore:
-    """The table ``entries``.
+class Shared:
+    """What this server shares with its replicas.
 
     Args:
         storage: The database.
-        namespace: What keeps one server's entries from those of others in the same database.
-        clock: Tells the time.
+        redis_url: Redis; empty for none.
+        state: The state folder.
+        tasks: The owner of background tasks.
+        threads: Threads for blocking work.
     """
 
     def __init__(
-        self, storage: Storage, namespace: str, clock: Callable[[], float] = time.time
+        self, storage: Storage, redis_url: str, state: Path, tasks: Spawner, threads: Threads
     ) -> None:
-        self._storage = storage
-        self._namespace = namespace
-        self._clock = clock
-        self._swept = -SWEEP_SECONDS
+        self._threads = threads
+        namespace = namespace_of(state)
+        self._link = RedisLink(redis_url, namespace, tasks) if redis_url else None
+        self.redis: RedisLink | None = None
+        self.store: SharedStore = SqlStore(storage, namespace)
+        self.problem = ""
 
-    async def get(self, space: str, key: str) -> bytes | None:
-        """Return a value; None when there is none or it has expired."""
-        from sqlalchemy import select
+    async def start(self) -> None:
+        """Reach for Redis where one is configured.
 
-        from jupyter_mcp.storage.tables import entries
+        One that does not answer is waited for in the background; one that cannot be used at all is
+        a `problem`, and the server goes on alone.
+        """
+        if self._link is None:
+            return
+        try:
+            await self._threads.run(self._link.prepare)
+        except ToolError as error:
+            self.problem = str(error)
+            return
+        await self._link.start()
+        self.redis, self.store = self._link, RedisStore(self._link)
 
-        value = select(entries.c.value).where(
-            *self._entry(space, key), entries.c.expires > self._clock()
-        )
-        found: bytes | None = await self._run(lambda c: c.execute(value).scalar_one_or_none())
-        return found
-
-    async def set(self, space: str, key: str, value: bytes, seconds: float) -> None:
-        """Keep a value for so many seconds, whatever was there before."""
-        await self._run(lambda c: self._put(c, space, key, value, seconds, over_living=True))
-
-    async def set_if_absent(self, space: str, key: str, value: bytes, seconds: float) -> bool:
-        """Keep a value unless there is one already; return whether it was kept."""
-        return await self._run(
-            lambda c: self._put(c, space, key, value, seconds, over_living=False)
-        )
-
-    async def delete(self, space: str, key: str, value: bytes | None = None) -> bool:
-        """Take a value out, or only just that `value`; return whether it was there."""
-        from jupyter_mcp.storage.tables import entries
-
-        gone = entries.delete().where(*self._entry(space, key))
-        if value is not None:
-            gone = gone.where(entries.c.value == value)
-        return await self._run(lambda c: c.execute(gone).rowcount > 0)
-
-    async def clear(self, space: str) -> None:
-        """Take out all values of a space."""
-        from jupyter_mcp.storage.tables import entries
-
-        prefix = f"{self._namespace}:"
-        gone = entries.delete().where(
-            entries.c.space == space, entries.c.key.startswith(prefix, autoescape=True)
-        )
-        await self._run(lambda c: c.execute(gone))
-
-    async def sweep(self) -> int:
-        """Take out everybody's expired entries and return how many there were."""
-        return await self._run(self._sweep)
-
-    async def _run(self, work: Callable[[Connection], R]) -> R:
-        with _reaching():
-            return await self._storage.run(work)
-
-    def _put(  # noqa: PLR0917 - an entry and how
-        self,
-        connection: Connection,
-        space: str,
-        key: str,
-        value: bytes,
-        seconds: float,
-        over_living: bool,
-    ) -> bool:
-        from sqlalchemy.dialects import postgresql, sqlite
-
-        from jupyter_mcp.storage.tables import entries
-
-        self._sweep_now_and_then(connection)
-        now = self._clock()
-        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
-        new = {"value": value, "expires": now + seconds}
-        put = insert(entries).values(space=space, key=f"{self._namespace}:{key}", **new)
-        put = put.on_conflict_do_update(
-            index_elements=["space", "key"],
-            set_=new,
-            where=None if over_living else entries.c.expires <= now,
-        )
-        return connection.execute(put).rowcount > 0
-
-    def _sweep_now_and_then(self, connection: Connection) -> None:
-        if time.monotonic() - self._swept >= SWEEP_SECONDS:
-            self._swept = time.monotonic()
-            self._sweep(connection)
-
-    def _sweep(self, connection: Connection) -> int:
-        from jupyter_mcp.storage.tables import entries
-
-        return connection.execute(
-            entries.delete().where(entries.c.expires <= self._clock())
-        ).rowcount
-
-    def _entry(self, space: str, key: str) -> tuple[Any, Any]:
-        from jupyter_mcp.storage.tables import entries
-
-        return entries.c.space == space, entries.c.key == f"{self._namespace}:{key}"
-
-
-@contextmanager
-def _reaching() -> Iterator[None]:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except SQLAlchemyError as error:
-        from jupyter_mcp.storage.faults import reason
-
-        raise unreachable(f"The database cannot be used: {reason(error)}.") from error
-
-
-def unreachable(message: str) -> ToolError:
-    """Return the error of a store that cannot be used now."""
-    return ToolError(
-        "unavailable",
-        message,
-        "Try again in a few seconds.",
-        data={"transient": True, "retry_after": 5},
-    )
+    async def stop(self) -> None:
+        """Close the connections."""
+        if self.redis is not None:
+            await self.redis.stop()

@@ -16,7 +16,7 @@ from jupyter_mcp.config import Settings
 from jupyter_mcp.policies.traffic import Traffic
 from jupyter_mcp.security.signals import Signals
 from jupyter_mcp.storage import Storage
-from jupyter_mcp.storage.sharing import Shared
+from jupyter_mcp.storage.shared import Shared
 from support.policies import CLIENT, a_call, done, operation
 from support.runtimes import OWNER
 

@@ -21,9 +21,9 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.approvals.summary import arguments_hash, summarise
 from jupyter_mcp.security.audit.arguments import Arguments
 from jupyter_mcp.security.audit.moments import moment_of
+from jupyter_mcp.security.policy.compiled import CompiledPolicy
 from jupyter_mcp.security.policy.file import Document, read_text
 from jupyter_mcp.security.policy.paths import Globs, normal_glob, normal_path
-from jupyter_mcp.security.policy.seats import Seats
 from jupyter_mcp.security.policy.statements import Names
 from jupyter_mcp.security.principal import Principal, scopes_from_hub
 from jupyter_mcp.security.secrets.redaction import Redactor
@@ -112,21 +112,21 @@ def test_a_spoilt_policy_is_refused_or_decides(
     found = read(text)
     if found is None:
         return
-    seats = Seats(found, ROOT)
+    compiled = CompiledPolicy(found, ROOT)
     for toolset in arena.runtime.catalog.toolsets:
         for operation in toolset.operations:
             for principal in (STUDENT, OWNER):
-                verdict = seats.verdict(seats.seat(principal), operation)
+                verdict = compiled.verdict(compiled.entitlements(principal), operation)
                 said = verdict.decide({"path": "course/a.ipynb"}, ["course/a.ipynb"])
                 assert said.effect in ("allow", "ask", "deny")
                 assert verdict.may_pass or said.effect == "deny"
 
 
-def rules(*written: Mapping[str, Any]) -> Seats:
+def rules(*written: Mapping[str, Any]) -> CompiledPolicy:
     """Return a policy in force whose students have these rules."""
     role = {"extends": ["editor"], "rules": list(written)}
     document = {**POLICY, "roles": {"student": role}}
-    return Seats(read_text(json.dumps(document), "policy.yaml", NAMES), ROOT)
+    return CompiledPolicy(read_text(json.dumps(document), "policy.yaml", NAMES), ROOT)
 
 
 INSIDE_ONLY = rules({"deny": {"scope": ["edit", "execute"], "outside": "course/*"}})
@@ -152,12 +152,12 @@ def test_no_spelling_of_a_path_leads_past_a_policy(arena: Arena, path: str) -> N
     view = arena.runtime.catalog
     edit = view.tool("cell_insert", view.selection("all"))
     values = {"path": path, "source": "1"}
-    for seats, principal, allowed in (
+    for compiled, principal, allowed in (
         (INSIDE_ONLY, STUDENT, leads_to.startswith("course/")),
         (NO_SECRETS, STUDENT, not leads_to.startswith("secret/")),
-        (Seats(Document(), ROOT), LIMITED, leads_to.startswith("course/")),
+        (CompiledPolicy(Document(), ROOT), LIMITED, leads_to.startswith("course/")),
     ):
-        said = seats.verdict(seats.seat(principal), edit).decide(values, [path])
+        said = compiled.verdict(compiled.entitlements(principal), edit).decide(values, [path])
         assert (said.effect == "allow") <= allowed, (said, leads_to)
 
 

@@ -19,9 +19,9 @@ from jupyter_mcp.calls.events import (
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.cache import AGE, CACHED, Cache
-from jupyter_mcp.policies.shelf import Kept, Shelf
+from jupyter_mcp.policies.lru import CachedResult, TaggedLru
 from jupyter_mcp.storage import Storage
-from jupyter_mcp.storage.shared import SqlStore
+from jupyter_mcp.storage.sql_store import SqlStore
 from support.policies import CLIENT, OTHER, Clock, Held, a_call, operation, turn
 from support.runtimes import call, running
 
@@ -272,17 +272,17 @@ async def test_the_first_ones_little_time_is_its_own(ground: Ground) -> None:
     assert (await second).structured == {"n": 1}
 
 
-def test_a_shelf_is_bounded_by_bytes() -> None:
-    shelf = Shelf(100)
+def test_a_memory_is_bounded_by_bytes() -> None:
+    memory = TaggedLru(100)
     for number in range(50):
-        shelf.put(str(number), Kept(Result(), 30, 0, 10, frozenset({"tag"})))
-    assert (len(shelf), shelf.size) == (3, 90)
-    shelf.put("huge", Kept(Result(), 101, 0, 10))
-    assert shelf.get("huge", 1) is None
-    assert shelf.get("49", 1) is not None
-    assert shelf.get("49", 11) is None
-    shelf.drop("tag")
-    assert (len(shelf), shelf.size, shelf._tagged) == (0, 0, {})
+        memory.put(str(number), CachedResult(Result(), 30, 0, 10, frozenset({"tag"})))
+    assert (len(memory), memory.size) == (3, 90)
+    memory.put("huge", CachedResult(Result(), 101, 0, 10))
+    assert memory.get("huge", 1) is None
+    assert memory.get("49", 1) is not None
+    assert memory.get("49", 11) is None
+    memory.drop("tag")
+    assert (len(memory), memory.size, memory._tagged) == (0, 0, {})
 
 
 async def clean(cache: Cache, toolset: str = "notes") -> None:

@@ -14,7 +14,7 @@ from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.idempotency import KEY, REPLAYED, Idempotency
 from jupyter_mcp.storage import Storage
-from jupyter_mcp.storage.shared import SqlStore
+from jupyter_mcp.storage.sql_store import SqlStore
 from support.policies import OTHER, Held, a_call, operation, turn
 from support.runtimes import OWNER, running
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from jupyter_mcp.calls import Call, Context, Toolset, tool
 from jupyter_mcp.config import Settings
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.policies.bulkhead import Bulkhead
 from jupyter_mcp.policies.limit import Limit
-from jupyter_mcp.policies.line import Line
 from jupyter_mcp.policies.storm import Storms
 from jupyter_mcp.security.signals import Signal, Signals
 from support.policies import CLIENT, OTHER, Clock, Held, a_call, done, operation, turn
@@ -131,7 +131,7 @@ async def test_calls_wait_in_order_and_more_are_refused() -> None:
     tasks = [asyncio.create_task(limit(call, held)) for call in calls]
     await held.until(2)
     await turn()
-    assert limit.lines == {CLIENT.id: (2, 2)}
+    assert limit.bulkheads == {CLIENT.id: (2, 2)}
     error = await refusal(limit, a_call())
     assert error.code == "busy"
     assert error.data["retry_after"] >= 1
@@ -144,7 +144,7 @@ async def test_calls_wait_in_order_and_more_are_refused() -> None:
     await held.until(4)
     held.let_go(calls[3])
     await asyncio.gather(*tasks)
-    assert limit.lines == {}
+    assert limit.bulkheads == {}
     assert "waited" in calls[3].notes
     limit.stop()
 
@@ -157,7 +157,7 @@ async def test_looking_and_stopping_never_wait(hint: dict[str, bool]) -> None:
     await held.until(1)
     for _ in range(3):
         await limit(a_call(operation("look", **hint)), done)
-    assert limit.lines == {CLIENT.id: (1, 0)}
+    assert limit.bulkheads == {CLIENT.id: (1, 0)}
     held.let_go(busy)
     await task
 
@@ -171,13 +171,13 @@ async def test_who_is_cancelled_leaves_the_line() -> None:
     await turn()
     tasks[1].cancel()
     await asyncio.wait({tasks[1]})
-    assert limit.lines == {CLIENT.id: (1, 1)}
+    assert limit.bulkheads == {CLIENT.id: (1, 1)}
     held.let_go(calls[0])
     await held.until(2)
     assert held.began[-1] is calls[2]
     tasks[2].cancel()
     await asyncio.wait(tasks)
-    assert limit.lines == {}
+    assert limit.bulkheads == {}
 
 
 async def test_a_turn_that_comes_with_the_cancellation_is_passed_on() -> None:
@@ -194,7 +194,7 @@ async def test_a_turn_that_comes_with_the_cancellation_is_passed_on() -> None:
     assert held.began[-1] is calls[2]
     held.let_go(calls[2])
     await asyncio.wait(tasks)
-    assert limit.lines == {}
+    assert limit.bulkheads == {}
 
 
 async def test_a_client_that_grants_little_time_does_not_wait_longer() -> None:
@@ -204,7 +204,7 @@ async def test_a_client_that_grants_little_time_does_not_wait_longer() -> None:
     await held.until(1)
     error = await refusal(limit, a_call(timeout=0.01))
     assert error.code == "timeout"
-    assert limit.lines == {CLIENT.id: (1, 0)}
+    assert limit.bulkheads == {CLIENT.id: (1, 0)}
     held.let_go(busy)
     await task
 
@@ -212,39 +212,39 @@ async def test_a_client_that_grants_little_time_does_not_wait_longer() -> None:
 @given(st.lists(st.sampled_from(["come", "end", "leave"]), max_size=80), st.integers(1, 3))
 def test_a_line_keeps_its_order_whatever_happens(steps: list[str], most: int) -> None:
     async def walk() -> None:
-        line = Line(most, 1000, Clock())
+        bulkhead = Bulkhead(most, 1000, Clock())
         order: list[int] = []
         running: list[int] = []
         waiting: dict[int, asyncio.Task[None]] = {}
 
         async def come(number: int) -> None:
-            await line.wait()
+            await bulkhead.wait()
             order.append(number)
             running.append(number)
 
         expected: list[int] = []
         for number, step in enumerate(steps):
-            if step == "come" and line.is_free:
-                line.begin()
+            if step == "come" and bulkhead.is_free:
+                bulkhead.begin()
                 running.append(number)
             elif step == "come":
                 waiting[number] = asyncio.create_task(come(number))
                 expected.append(number)
             elif step == "end" and running:
                 running.pop(0)
-                line.end(1000.0)
+                bulkhead.end(1000.0)
             elif step == "leave" and (left := [n for n, t in waiting.items() if not t.done()]):
                 waiting[left[0]].cancel()
                 expected.remove(left[0])
             await turn()
-            assert line.running == len(running) <= most
-            assert line.running == most or line.waiting == 0
+            assert bulkhead.running == len(running) <= most
+            assert bulkhead.running == most or bulkhead.waiting == 0
         assert order == expected[: len(order)]
         for task in waiting.values():
             task.cancel()
         await turn()
-        assert line.waiting == 0
-        assert line.running == len(running)
+        assert bulkhead.waiting == 0
+        assert bulkhead.running == len(running)
 
     asyncio.run(walk())
 

@@ -15,8 +15,8 @@ from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.redis import RedisLink, RedisStore
-from jupyter_mcp.storage.shared import SharedStore, SqlStore, namespace_of
-from jupyter_mcp.storage.sharing import Shared
+from jupyter_mcp.storage.shared import Shared
+from jupyter_mcp.storage.sql_store import SharedStore, SqlStore, namespace_of
 from jupyter_mcp.storage.tables import entries
 from support.policies import Clock
 from support.redis import RedisServer

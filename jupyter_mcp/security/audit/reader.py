@@ -55,7 +55,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verification:
     """What following the chain found.
 
     Args:
@@ -98,7 +98,7 @@ class AuditReader:
                 break
         return found
 
-    async def verify(self) -> Verdict:
+    async def verify(self) -> Verification:
         """Follow the whole chain; records that are written meanwhile may or may not be in it."""
         anchor, previous = await self._storage.run(_anchor)
         first, last, records = anchor + 1, anchor, 0
@@ -114,7 +114,7 @@ class AuditReader:
             records += last - before
         if wrong is None:
             wrong = await self._storage.run(lambda c: _end(c, last, previous))
-        return Verdict(records, since, first, last, previous, wrong)
+        return Verification(records, since, first, last, previous, wrong)
 
 
 def _windows(oldest: int, newest: int, wanted: Wanted) -> Iterator[range]:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.policy.compiled import Caller, CompiledPolicy, Entitlements
 from jupyter_mcp.security.policy.file import Document, read_file
 from jupyter_mcp.security.policy.paths import normal_path
 from jupyter_mcp.security.policy.rules import Operation
-from jupyter_mcp.security.policy.seats import Caller, Seat, Seats
 from jupyter_mcp.security.policy.statements import Names
 from jupyter_mcp.security.policy.verdicts import Decision, Verdict
 from jupyter_mcp.security.signals import Signals
@@ -88,17 +88,17 @@ class Policy:
         self._threads = threads
         self._root = root
         self._offer: Offer | None = None
-        self._seats = Seats(Document(), root, is_closed=bool(file))
+        self._compiled = CompiledPolicy(Document(), root, is_closed=bool(file))
 
     @property
     def is_closed(self) -> bool:
         """Whether nobody but the person at this machine gets in, for want of a good file."""
-        return self._seats.is_closed
+        return self._compiled.is_closed
 
     @property
     def document(self) -> Document:
         """The policy in force."""
-        return self._seats.document
+        return self._compiled.document
 
     @property
     def operations(self) -> list[Operation]:
@@ -128,33 +128,33 @@ class Policy:
         if self.file is None:
             return
         try:
-            seats = await self._threads.run(self._compiled, self.file)
+            compiled = await self._threads.run(self._compile, self.file)
         except ToolError as error:
             self.problem = error
             self._signals.note("policy_refused", file=str(self.file), reason=str(error))
             raise
         self.problem = None
-        self._put_in_force(seats)
+        self._put_in_force(compiled)
 
-    def _compiled(self, file: Path) -> Seats:
+    def _compile(self, file: Path) -> CompiledPolicy:
         """Read and compile a file; blocking."""
-        seats = Seats(read_file(file, self.names), self._root)
-        seats.warm(self.operations)
-        return seats
+        compiled = CompiledPolicy(read_file(file, self.names), self._root)
+        compiled.warm(self.operations)
+        return compiled
 
-    def _put_in_force(self, seats: Seats) -> None:
-        self._seats = seats
+    def _put_in_force(self, compiled: CompiledPolicy) -> None:
+        self._compiled = compiled
         self.loaded = time.time()
         if self._offer is not None:
             self._offer.changed()
 
     def roles_of(self, principal: Caller) -> tuple[str, ...]:
         """Return the roles of a caller."""
-        return self._seats.seat(principal).roles
+        return self._compiled.entitlements(principal).roles
 
     def key(self, principal: Caller) -> Hashable:
         """Return what stands for all callers who see the same."""
-        return self._seats.seat(principal).key
+        return self._compiled.entitlements(principal).key
 
     def sees(self, principal: Caller, operation: Operation) -> bool:
         """Return whether there are arguments with which the caller may use `operation`."""
@@ -162,8 +162,8 @@ class Policy:
 
     def verdict(self, principal: Caller, operation: Operation) -> Verdict:
         """Return what is said of an operation for a caller, whatever the arguments."""
-        seats = self._seats
-        return seats.verdict(seats.seat(principal), operation)
+        compiled = self._compiled
+        return compiled.verdict(compiled.entitlements(principal), operation)
 
     def decide(
         self,
@@ -200,8 +200,8 @@ class Policy:
 
     def verdict_of_roles(self, roles: tuple[str, ...], operation: Operation) -> Verdict:
         """Return what is said of an operation for roles, without limits of a credential."""
-        seats = self._seats
-        return seats.verdict(seats.seat_of_roles(roles), operation)
+        compiled = self._compiled
+        return compiled.verdict(compiled.of_roles(roles), operation)
 
     def shows(self, principal: Caller, path: str) -> bool:
         """Return whether a caller may see that the notebook `path` is there."""
@@ -209,9 +209,11 @@ class Policy:
 
     def shows_folder(self, principal: Caller, folder: str) -> bool:
         """Return whether a caller may see that a folder is there."""
-        seat = self._seats.seat(principal)
+        entitlements = self._compiled.entitlements(principal)
         inside = normal_path(folder, self._root)
-        return _leads(seat, inside) and _is_open(self._seats.verdict(seat, NOTEBOOK), inside)
+        return _leads(entitlements, inside) and _is_open(
+            self._compiled.verdict(entitlements, NOTEBOOK), inside
+        )
 
     def shows_pathless(self, principal: Caller) -> bool:
         """Return whether a caller may see what belongs to no notebook."""
@@ -222,11 +224,11 @@ class Policy:
         return self.decide(principal, OVERSIGHT, {}, ()).effect == "allow"
 
 
-def _leads(seat: Seat, folder: str) -> bool:
+def _leads(entitlements: Entitlements, folder: str) -> bool:
     """Return whether a credential's globs can match something below `folder`."""
-    return all(limit.globs is None or limit.globs.leads_to(folder) for limit in seat.limits) and (
-        seat.above is None or _leads(seat.above, folder)
-    )
+    return all(
+        limit.globs is None or limit.globs.leads_to(folder) for limit in entitlements.limits
+    ) and (entitlements.above is None or _leads(entitlements.above, folder))
 
 
 def _is_open(verdict: Verdict, folder: str) -> bool:

@@ -28,9 +28,9 @@ from jupyter_mcp.security.tokens.access_token import (
     digest,
 )
 from jupyter_mcp.security.tokens.family import Form, TokenFamily
-from jupyter_mcp.security.tokens.guesses import Guesses
 from jupyter_mcp.security.tokens.limits import granted
 from jupyter_mcp.security.tokens.store import TokenStore
+from jupyter_mcp.security.tokens.throttle import Throttle
 from jupyter_mcp.storage.faults import remembering
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Tokens:
         self._clock = clock
         self._store = TokenStore(ground.storage)
         self._stamp = ChangeStamp(ground.state / "tokens-changed")
-        self._guesses = Guesses(clock)
+        self._throttle = Throttle(clock)
         self._families: dict[str, TokenFamily] = {}
         self._by_secret: dict[str, str] = {}
         self._refresh: dict[str, str] = {}
@@ -187,12 +187,12 @@ class Tokens:
         now, old = self._clock(), digest(shown)
         if old in self._refresh:
             self._check_live(self._refresh[old], now)
-        elif self._guesses.wait(address):
+        elif self._throttle.wait(address):
             raise TokenRefused("too many guesses")
         successor = REFRESH + secrets.token_urlsafe(32)
         exchange = await self._store.exchange(old, digest(successor), now)
         if exchange.outcome != "new":
-            self._guesses.miss(address)
+            self._throttle.miss(address)
             raise await self._not_exchanged(exchange.family, exchange.outcome == "reused", address)
         self._refresh.pop(old, None)
         self._refresh[digest(successor)] = exchange.family
@@ -237,7 +237,7 @@ class Tokens:
 
     def retry_after(self, address: str) -> float:
         """Return for how many seconds an address has guessed enough refresh tokens."""
-        return self._guesses.wait(address)
+        return self._throttle.wait(address)
 
     def _prepare(self) -> Signer:
         """Read key and id, made at the first start, and import what checks signatures."""

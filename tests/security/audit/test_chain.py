@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jupyter_mcp.security.audit.chain import GENESIS, canonical, columns, link
-from jupyter_mcp.security.audit.reader import Verdict
+from jupyter_mcp.security.audit.reader import Verification
 from support.audits import auditing, ended
 
 COUNT = 8
@@ -28,7 +28,7 @@ async def write(folder: Path) -> None:
         audit.event("token_created", principal="user:ann", token="family")
 
 
-async def verify(folder: Path) -> Verdict:
+async def verify(folder: Path) -> Verification:
     async with auditing(folder) as audit:
         return await audit.reader.verify()
 
@@ -46,7 +46,7 @@ def untouched() -> bytes:
 UNTOUCHED = untouched()
 
 
-def tampered(statement: str, *values: Any) -> Verdict:
+def tampered(statement: str, *values: Any) -> Verification:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "workbench.db").write_bytes(UNTOUCHED)

@@ -3,16 +3,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mcp.security.policy.compiled import CompiledPolicy
 from jupyter_mcp.security.policy.file import read_text
-from jupyter_mcp.security.policy.seats import Seats
 from jupyter_mcp.security.policy.verdicts import KEPT, Decision
 from support.rules import calls, document, plain_effect, policies, rules
 
 
 def decide(written: list[dict], asked: tuple) -> Decision:
     tool, values, paths = asked
-    seats = Seats(read_text(document(written), "policy.yaml"))
-    verdict = seats.verdict(seats.seat_of_roles(("tested",)), tool)
+    compiled = CompiledPolicy(read_text(document(written), "policy.yaml"))
+    verdict = compiled.verdict(compiled.of_roles(("tested",)), tool)
     decision = verdict.decide(values, paths)
     assert verdict.decide(values, paths) == decision, "a decision that is kept is the same"
     if decision.effect != "deny":
@@ -68,11 +68,11 @@ def test_many_rules_on_an_argument_decide_as_few(written: list[tuple], asked: tu
 
 def test_what_is_kept_is_bounded() -> None:
     written = [{"deny": {"when": {"code": {"prefix": "!"}}}}, {"allow": {}}]
-    seats = Seats(read_text(document(written), "policy.yaml"))
+    compiled = CompiledPolicy(read_text(document(written), "policy.yaml"))
     from support.policies import operation
 
-    verdict = seats.verdict(seats.seat_of_roles(("tested",)), operation())
+    verdict = compiled.verdict(compiled.of_roles(("tested",)), operation())
     for number in range(KEPT + 10):
         assert verdict.decide({"code": f"x = {number}"}, ()).effect == "allow"
     assert verdict.decide({"code": "!" + "x" * 10_000}, ()).effect == "deny"
-    assert len(seats._kept.decisions) <= KEPT
+    assert len(compiled._kept.decisions) <= KEPT

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from jupyter_mcp.calls import Reply, Text, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.audit.moments import moment_of
-from jupyter_mcp.security.audit.reader import Verdict, Wanted
+from jupyter_mcp.security.audit.reader import Verification, Wanted
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 Moment = Annotated[
@@ -150,7 +150,7 @@ def _line(record: dict[str, Any]) -> str:
     return "  ".join(word for word in (*words, record.get("error", "")) if word)
 
 
-def _verdict(verdict: Verdict) -> str:
+def _verdict(verdict: Verification) -> str:
     if verdict.broken is not None:
         return (
             f"TAMPERED: record {verdict.broken.id}: {verdict.broken.problem}. "

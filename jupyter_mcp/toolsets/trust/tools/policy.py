@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Reply, Text, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.policy.callers import caller_named, role_named
 from jupyter_mcp.security.policy.file import Document, read_text
 from jupyter_mcp.security.policy.policy import Policy
 from jupyter_mcp.security.policy.roles import SHIPPED
 from jupyter_mcp.security.policy.rules import Operation
 from jupyter_mcp.security.policy.verdicts import Decision, Verdict
+from jupyter_mcp.toolsets.trust.callers import caller_named, role_named
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 LARGEST = 1 << 20

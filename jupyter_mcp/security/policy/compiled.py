@@ -1,7 +1,7 @@
 """Where each caller stands: their roles, what their credential is limited to, what follows from it.
 
-One document is compiled once. Callers with the same roles and limits share a seat, and what is said
-of an operation is worked out once for each seat.
+One document is compiled once. Callers with the same roles and limits share a entitlements, and what is said
+of an operation is worked out once for each entitlements.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Caller(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Seat:
+class Entitlements:
     """What callers with the same roles and limits share.
 
     Args:
@@ -100,16 +100,16 @@ class Seat:
     roles: tuple[str, ...]
     limits: tuple[Limit, ...]
     rules: tuple[Rule, ...]
-    above: Seat | None
+    above: Entitlements | None
     verdicts: dict[Hashable, Verdict] = field(default_factory=dict)
 
     @property
     def key(self) -> Hashable:
-        """What stands for all callers at this seat."""
+        """What stands for all callers at this entitlements."""
         return (self.roles, self.limits, None if self.above is None else self.above.key)
 
 
-class Seats:
+class CompiledPolicy:
     """One policy, compiled.
 
     Args:
@@ -124,8 +124,8 @@ class Seats:
         self._root = root
         self.is_closed = is_closed
         self._kept = Kept()
-        self._of: dict[Caller, Seat] = {}
-        self._shared: dict[Hashable, Seat] = {}
+        self._of: dict[Caller, Entitlements] = {}
+        self._shared: dict[Hashable, Entitlements] = {}
         closed = Rule("deny", CLOSED, line=1)
         self._roles: Mapping[str, Role] = {
             **document.roles,
@@ -136,17 +136,17 @@ class Seats:
         """Return the roles of a caller."""
         return self._own_roles(caller) or self._roles_by_kind(caller)
 
-    def seat(self, caller: Caller) -> Seat:
+    def entitlements(self, caller: Caller) -> Entitlements:
         """Return where a caller stands."""
-        seat = self._of.get(caller)
-        if seat is None:
+        entitlements = self._of.get(caller)
+        if entitlements is None:
             if len(self._of) >= SEATS:
                 self._of.clear()
                 self._shared.clear()
-            seat = self._of[caller] = self._placed(caller)
+            entitlements = self._of[caller] = self._placed(caller)
         return seat
 
-    def seat_of_roles(self, roles: tuple[str, ...]) -> Seat:
+    def of_roles(self, roles: tuple[str, ...]) -> Entitlements:
         """Return where somebody with these roles and no limits stands."""
         return self._share(roles, (), None)
 
@@ -156,13 +156,13 @@ class Seats:
         The first call of each would else pay for it on the event loop.
         """
         named = {subject.roles for subject in self.document.subjects}
-        seats = [self.seat_of_roles(roles) for roles in {*named, self.document.default, OWNER}]
+        seats = [self.of_roles(roles) for roles in {*named, self.document.default, OWNER}]
         for operation in operations:
             for seat in seats[:WARMED]:
-                self.verdict(seat, operation)
+                self.verdict(entitlements, operation)
 
-    def verdict(self, seat: Seat, operation: Operation) -> Verdict:
-        """Return what is said of an operation at a seat."""
+    def verdict(self, entitlements: Entitlements, operation: Operation) -> Verdict:
+        """Return what is said of an operation at a entitlements."""
         key = (
             operation.kind,
             operation.toolset,
@@ -173,17 +173,24 @@ class Seats:
             operation.pathless,
             operation.places,
         )
-        found = seat.verdicts.get(key)
+        found = entitlements.verdicts.get(key)
         if found is None:
-            if len(seat.verdicts) >= VERDICTS:
-                seat.verdicts.clear()
-            above = None if seat.above is None else self.verdict(seat.above, operation)
-            found = seat.verdicts[key] = Verdict(
-                operation, seat.rules, seat.limits, self._kept, root=self._root, above=above
+            if len(entitlements.verdicts) >= VERDICTS:
+                entitlements.verdicts.clear()
+            above = (
+                None if entitlements.above is None else self.verdict(entitlements.above, operation)
+            )
+            found = entitlements.verdicts[key] = Verdict(
+                operation,
+                entitlements.rules,
+                entitlements.limits,
+                self._kept,
+                root=self._root,
+                above=above,
             )
         return found
 
-    def _placed(self, caller: Caller) -> Seat:
+    def _placed(self, caller: Caller) -> Entitlements:
         """Return the seat of a caller whom we meet for the first time.
 
         A token without roles of its own has those of its maker; one that the policy gives roles is
@@ -191,16 +198,18 @@ class Seats:
         """
         own = self._own_roles(caller)
         limit = _limit(caller)
-        maker = None if caller.maker is None else self.seat(caller.maker)
+        maker = None if caller.maker is None else self.entitlements(caller.maker)
         if maker is None:
             return self._share(own or self._roles_by_kind(caller), limit, None)
         if own:
             return self._share(own, limit, maker)
         return self._share(self._roles_by_kind(caller), (*limit, *maker.limits), maker.above)
 
-    def _share(self, roles: tuple[str, ...], limits: tuple[Limit, ...], above: Seat | None) -> Seat:
-        seat = Seat(roles, limits, rules_of(roles, self._roles), above)
-        return self._shared.setdefault(seat.key, seat)
+    def _share(
+        self, roles: tuple[str, ...], limits: tuple[Limit, ...], above: Entitlements | None
+    ) -> Entitlements:
+        entitlements = Entitlements(roles, limits, rules_of(roles, self._roles), above)
+        return self._shared.setdefault(entitlements.key, entitlements)
 
     def _own_roles(self, caller: Caller) -> tuple[str, ...]:
         """Return the roles that the policy or the credential itself names."""

@@ -16,7 +16,7 @@ _WEIGHT = 0.2
 """How much the last call counts in the average of how long calls take."""
 
 
-class Line:
+class Bulkhead:
     """The turns of one principal.
 
     Args:

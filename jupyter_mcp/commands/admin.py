@@ -30,7 +30,7 @@ CONFIGURATIONS = ("jupyter_server_config", "jupyter_mcp_config")
 """Where Jupyter reads the options of our extension, without their endings."""
 
 
-class OfficeCommand(ServerCommand):
+class AdminCommand(ServerCommand):
     """A command of whoever looks after a server."""
 
     root = Unicode(
@@ -38,16 +38,16 @@ class OfficeCommand(ServerCommand):
     ).tag(config=True)
     aliases: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
         **ServerCommand.aliases,
-        "root": "OfficeCommand.root",
+        "root": "AdminCommand.root",
     }
 
     @asynccontextmanager
-    async def office(self) -> AsyncIterator[Office]:
+    async def admin(self) -> AsyncIterator[AdminClient]:
         """Reach the server, or its state where it does not run, as the person at this machine."""
         server = await asyncio.to_thread(self._running)
         door = await self._through(server) if server else await asyncio.to_thread(self._without)
         try:
-            yield Office(door)
+            yield AdminClient(door)
         finally:
             await door.close()
 
@@ -82,7 +82,7 @@ class OfficeCommand(ServerCommand):
         )
 
 
-class Office:
+class AdminClient:
     """Calls tools and raises what they refuse.
 
     Args:

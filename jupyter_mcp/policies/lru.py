@@ -9,7 +9,7 @@ from jupyter_mcp.calls.content import Result
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedResult:
     """One result.
 
     Args:
@@ -27,7 +27,7 @@ class Kept:
     tags: frozenset[str] = frozenset()
 
 
-class Shelf:
+class TaggedLru:
     """Results by key.
 
     Args:
@@ -37,13 +37,13 @@ class Shelf:
     def __init__(self, most: int) -> None:
         self.size = 0
         self._most = most
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: OrderedDict[str, CachedResult] = OrderedDict()
         self._tagged: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: str, now: float) -> Kept | None:
+    def get(self, key: str, now: float) -> CachedResult | None:
         """Return what is good until after `now`."""
         kept = self._kept.get(key)
         if kept is None:
@@ -54,7 +54,7 @@ class Shelf:
         self._kept.move_to_end(key)
         return kept
 
-    def put(self, key: str, kept: Kept) -> None:
+    def put(self, key: str, kept: CachedResult) -> None:
         """Keep a result, unless it alone would fill the shelf."""
         self._take(key)
         if kept.size > self._most:

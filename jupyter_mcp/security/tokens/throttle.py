@@ -15,7 +15,7 @@ MISSES = 20
 ADDRESSES = 1024
 
 
-class Guesses:
+class Throttle:
     """Counts wrong guesses by address.
 
     Args:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from jupyter_mcp.calls.tool import Tool
+from jupyter_mcp.security.policy.compiled import CompiledPolicy
 from jupyter_mcp.security.policy.file import Document, read_text
-from jupyter_mcp.security.policy.seats import Seats
 from jupyter_mcp.security.principal import ALL_SCOPES, Principal
 
 PERSON = Principal("person:local", "me", kind="person")
@@ -31,9 +31,13 @@ def tool(name: str, scope: str = "edit", **options: Any) -> Tool:
 
 
 def effect(
-    seats: Seats, who: Principal, asked: Tool, paths: tuple[str, ...] | None = (), **values: Any
+    compiled: CompiledPolicy,
+    who: Principal,
+    asked: Tool,
+    paths: tuple[str, ...] | None = (),
+    **values: Any,
 ) -> str:
-    return seats.verdict(seats.seat(who), asked).decide(values, paths).effect
+    return compiled.verdict(compiled.entitlements(who), asked).decide(values, paths).effect
 
 
 READ, EDIT, RUN = tool("look", "read"), tool("cell_edit"), tool("kernel_execute", "execute")
@@ -59,13 +63,13 @@ ANSWER, MAKE = tool("approval_answer", "admin"), tool("token_create", "admin")
     ],
 )
 def test_shipped_roles(who: Principal, told: str) -> None:
-    seats = Seats(Document())
+    compiled = CompiledPolicy(Document())
     asked = (READ, EDIT, RUN, DESTROY, EVERYDAY, ANSWER, MAKE)
-    assert " ".join(effect(seats, who, each) for each in asked) == told
+    assert " ".join(effect(compiled, who, each) for each in asked) == told
 
 
-def policy(subjects: str, roles: str = "{}") -> Seats:
-    return Seats(read_text(f"subjects: {subjects}\nroles: {roles}\n", "policy.yaml"))
+def policy(subjects: str, roles: str = "{}") -> CompiledPolicy:
+    return CompiledPolicy(read_text(f"subjects: {subjects}\nroles: {roles}\n", "policy.yaml"))
 
 
 @pytest.mark.parametrize(
@@ -83,77 +87,77 @@ def policy(subjects: str, roles: str = "{}") -> Seats:
     ],
 )
 def test_subjects_are_ids_groups_and_kinds(who: str, means: bool) -> None:
-    seats = policy(f'[{{who: "{who}", roles: [editor]}}]')
-    assert seats.roles_of(ANN) == (("editor",) if means else ("viewer",))
+    compiled = policy(f'[{{who: "{who}", roles: [editor]}}]')
+    assert compiled.roles_of(ANN) == (("editor",) if means else ("viewer",))
 
 
 def test_all_subjects_that_mean_somebody_count() -> None:
-    seats = policy("[{who: ann, roles: [editor]}, {who: 'group:*', roles: [operator, editor]}]")
-    assert seats.roles_of(ANN) == ("editor", "operator")
+    compiled = policy("[{who: ann, roles: [editor]}, {who: 'group:*', roles: [operator, editor]}]")
+    assert compiled.roles_of(ANN) == ("editor", "operator")
 
 
 def test_a_token_never_does_more_than_its_maker() -> None:
-    seats = policy('[{who: "token:*", roles: [admin]}]')
-    assert effect(seats, client(ANN), EDIT) == "deny"
-    assert effect(seats, client(OWNER), DESTROY) == "ask"
-    assert effect(seats, client(PERSON), DESTROY) == "allow"
+    compiled = policy('[{who: "token:*", roles: [admin]}]')
+    assert effect(compiled, client(ANN), EDIT) == "deny"
+    assert effect(compiled, client(OWNER), DESTROY) == "ask"
+    assert effect(compiled, client(PERSON), DESTROY) == "allow"
     child = replace(client(client(OWNER, toolsets=frozenset({"jobs"}))), id="token:t2", token="t2")
-    assert effect(seats, child, READ) == "deny"
-    inherited = Seats(Document())
+    assert effect(compiled, child, READ) == "deny"
+    inherited = CompiledPolicy(Document())
     assert effect(inherited, child, READ) == "deny"
 
 
 def test_a_token_of_a_name_may_be_given_less() -> None:
-    seats = policy('[{who: "token:bot", roles: [viewer]}]')
-    assert effect(seats, client(OWNER), EDIT) == "deny"
-    assert effect(seats, OWNER, EDIT) == "allow"
+    compiled = policy('[{who: "token:bot", roles: [viewer]}]')
+    assert effect(compiled, client(OWNER), EDIT) == "deny"
+    assert effect(compiled, OWNER, EDIT) == "allow"
 
 
 def test_nobody_takes_anothers_roles_by_taking_their_name() -> None:
-    seats = policy('[{who: "ann", roles: [operator]}, {who: "user:ann", roles: [operator]}]')
+    compiled = policy('[{who: "ann", roles: [operator]}, {who: "user:ann", roles: [operator]}]')
     eve = Principal("user:eve", "ann", kind="user")
-    assert seats.roles_of(eve) == ("viewer",)
-    assert effect(seats, replace(client(eve), name="user:ann"), RUN) == "deny"
+    assert compiled.roles_of(eve) == ("viewer",)
+    assert effect(compiled, replace(client(eve), name="user:ann"), RUN) == "deny"
 
 
 def test_a_token_is_held_to_its_notebooks() -> None:
-    seats = Seats(Document(), "/srv/root")
+    compiled = CompiledPolicy(Document(), "/srv/root")
     bot = client(OWNER, notebooks=("course/*",))
     edit = replace(EDIT, places=frozenset({"path"}))
-    assert effect(seats, bot, edit, ("course/a.ipynb",)) == "allow"
-    assert effect(seats, bot, edit, ("/srv/root/course/a.ipynb",)) == "allow"
+    assert effect(compiled, bot, edit, ("course/a.ipynb",)) == "allow"
+    assert effect(compiled, bot, edit, ("/srv/root/course/a.ipynb",)) == "allow"
     for path in ("secret.ipynb", "course/../secret.ipynb", "/srv/root/course/../secret.ipynb"):
-        assert effect(seats, bot, edit, (path,)) == "deny"
-    assert effect(seats, bot, edit, ("course/a.ipynb", "secret.ipynb")) == "deny"
-    assert effect(seats, bot, edit, None) == "deny"
-    assert effect(seats, bot, edit, ()) == "deny"
-    assert effect(seats, bot, EDIT) == "deny", "a tool that names no path at all"
-    assert effect(seats, bot, replace(READ, pathless=True)) == "allow"
-    assert seats.verdict(seats.seat(bot), edit).may_pass
-    assert not seats.verdict(seats.seat(bot), EDIT).may_pass
+        assert effect(compiled, bot, edit, (path,)) == "deny"
+    assert effect(compiled, bot, edit, ("course/a.ipynb", "secret.ipynb")) == "deny"
+    assert effect(compiled, bot, edit, None) == "deny"
+    assert effect(compiled, bot, edit, ()) == "deny"
+    assert effect(compiled, bot, EDIT) == "deny", "a tool that names no path at all"
+    assert effect(compiled, bot, replace(READ, pathless=True)) == "allow"
+    assert compiled.verdict(compiled.entitlements(bot), edit).may_pass
+    assert not compiled.verdict(compiled.entitlements(bot), EDIT).may_pass
 
 
 def test_a_path_in_an_argument_is_compared_in_its_one_form() -> None:
     rules = "{r: {rules: [{allow: {}}, {deny: {when: {path: {prefix: secret/}}}}]}}"
-    seats = policy("[{who: ann, roles: [r]}]", rules)
+    compiled = policy("[{who: ann, roles: [r]}]", rules)
     for path in ("secret/a.ipynb", "x/../secret/a.ipynb", "/secret//a.ipynb"):
-        assert effect(seats, ANN, EDIT, path=path) == "deny"
-    assert effect(seats, ANN, EDIT, path="secrets/a.ipynb") == "allow"
+        assert effect(compiled, ANN, EDIT, path=path) == "deny"
+    assert effect(compiled, ANN, EDIT, path="secrets/a.ipynb") == "allow"
 
 
 def test_a_rule_on_notebooks_forbids_where_it_is_not_known_which() -> None:
     rules = "{r: {extends: [operator], rules: [{deny: {resource: secret/*}}]}}"
-    seats = policy("[{who: ann, roles: [r]}]", rules)
+    compiled = policy("[{who: ann, roles: [r]}]", rules)
     who = replace(ANN, scopes=ALL_SCOPES)
-    assert effect(seats, who, RUN, None) == "deny"
-    assert effect(seats, who, RUN, ("a.ipynb",)) == "allow"
-    assert effect(seats, who, RUN, ()) == "allow"
+    assert effect(compiled, who, RUN, None) == "deny"
+    assert effect(compiled, who, RUN, ("a.ipynb",)) == "allow"
+    assert effect(compiled, who, RUN, ()) == "allow"
 
 
 def test_true_is_not_one_and_not_kept_as_one() -> None:
     rules = "{r: {rules: [{allow: {}}, {deny: {when: {force: {equals: true}}}}]}}"
-    seats = policy("[{who: ann, roles: [r]}]", rules)
-    assert [effect(seats, ANN, EDIT, force=value) for value in (1, True, 1, "true")] == [
+    compiled = policy("[{who: ann, roles: [r]}]", rules)
+    assert [effect(compiled, ANN, EDIT, force=value) for value in (1, True, 1, "true")] == [
         "allow",
         "deny",
         "allow",
@@ -162,13 +166,13 @@ def test_true_is_not_one_and_not_kept_as_one() -> None:
 
 
 def test_without_a_policy_to_go_by_only_the_person_gets_in() -> None:
-    seats = Seats(Document(), is_closed=True)
-    assert effect(seats, PERSON, EDIT) == "allow"
+    compiled = CompiledPolicy(Document(), is_closed=True)
+    assert effect(compiled, PERSON, EDIT) == "allow"
     for who in (OWNER, ANN, client(PERSON), client(OWNER)):
-        assert effect(seats, who, READ) == "deny"
+        assert effect(compiled, who, READ) == "deny"
 
 
 def test_a_tool_that_becomes_destructive_is_decided_anew() -> None:
-    seats = Seats(Document())
-    assert effect(seats, OWNER, EDIT) == "allow"
-    assert effect(seats, OWNER, replace(EDIT, destructive=True)) == "ask"
+    compiled = CompiledPolicy(Document())
+    assert effect(compiled, OWNER, EDIT) == "allow"
+    assert effect(compiled, OWNER, replace(EDIT, destructive=True)) == "ask"

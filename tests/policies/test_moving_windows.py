@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from limits import parse_many
 
-from jupyter_mcp.policies.windows import MemoryWindows, Windows
+from jupyter_mcp.policies.moving_windows import MemoryWindows, MovingWindows
 from support.policies import Clock
 
 WAITS = st.one_of(
@@ -37,7 +37,7 @@ class Naive:
 @given(STEPS, st.integers(1, 5), st.integers(1, 3))
 def test_a_window_moves_exactly(steps: list[tuple[str, float]], most: int, seconds: int) -> None:
     clock, naive = Clock(), Naive()
-    windows = Windows(None, clock)
+    windows = MovingWindows(None, clock)
     limits = tuple(parse_many(f"{most} per {seconds} second"))
 
     async def walk() -> None:
@@ -56,7 +56,7 @@ def test_a_window_moves_exactly(steps: list[tuple[str, float]], most: int, secon
 @given(STEPS)
 def test_of_several_limits_all_need_room(steps: list[tuple[str, float]]) -> None:
     clock, naive = Clock(), Naive()
-    windows = Windows(None, clock)
+    windows = MovingWindows(None, clock)
     limits = tuple(parse_many("2/second; 5 per 10 second"))
 
     async def walk() -> None:
@@ -70,7 +70,7 @@ def test_of_several_limits_all_need_room(steps: list[tuple[str, float]]) -> None
 
 async def test_what_was_just_as_long_ago_as_the_window_is_long_still_counts() -> None:
     clock = Clock()
-    windows, limits = Windows(None, clock), tuple(parse_many("1/second"))
+    windows, limits = MovingWindows(None, clock), tuple(parse_many("1/second"))
     assert await windows.hit(limits, "a") is None
     clock.now += 1
     assert await windows.hit(limits, "a") == 0
@@ -80,7 +80,7 @@ async def test_what_was_just_as_long_ago_as_the_window_is_long_still_counts() ->
 
 async def test_the_wait_is_enough() -> None:
     clock = Clock()
-    windows, limits = Windows(None, clock), tuple(parse_many("1 per 7 second"))
+    windows, limits = MovingWindows(None, clock), tuple(parse_many("1 per 7 second"))
     assert await windows.hit(limits, "a") is None
     clock.now += 2
     assert await windows.hit(limits, "a") == 5
@@ -89,7 +89,7 @@ async def test_the_wait_is_enough() -> None:
 
 
 async def test_a_limit_of_none_lets_nothing_through() -> None:
-    windows = Windows(None, Clock())
+    windows = MovingWindows(None, Clock())
     assert await windows.hit(tuple(parse_many("0/minute")), "a") == 60
 
 

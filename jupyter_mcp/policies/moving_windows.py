@@ -39,7 +39,7 @@ class Link(Protocol):
 
 
 class MemoryWindows(Storage, MovingWindowSupport):
-    """Windows of this process.
+    """MovingWindows of this process.
 
     Args:
         clock: Tells the time in seconds.
@@ -129,8 +129,8 @@ class MemoryWindows(Storage, MovingWindowSupport):
         raise NotImplementedError
 
 
-class Windows:
-    """Windows in Redis while it is up, else in this process; what was counted stays where it was.
+class MovingWindows:
+    """MovingWindows in Redis while it is up, else in this process; what was counted stays where it was.
 
     Args:
         link: Redis; None for this process alone.
