@@ -1,4 +1,4 @@
-"""Turns: so many calls of one principal run, so many more wait in the order in which they came."""
+"""A bulkhead: so many calls of one principal run, so many more wait, in the order they came."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Bulkhead:
         return self._clock()
 
     async def wait(self) -> float:
-        """Wait for a turn and return when it began; who is cancelled meanwhile leaves the line.
+        """Wait for a turn and return when it began; who is cancelled meanwhile is out of it.
 
         Raises:
             ToolError: ``busy`` when too many wait already.

@@ -55,7 +55,7 @@ class TaggedLru:
         return kept
 
     def put(self, key: str, kept: CachedResult) -> None:
-        """Keep a result, unless it alone would fill the shelf."""
+        """Keep a result, unless it alone would take all the room."""
         self._take(key)
         if kept.size > self._most:
             return

@@ -39,7 +39,7 @@ class Link(Protocol):
 
 
 class MemoryWindows(Storage, MovingWindowSupport):
-    """MovingWindows of this process.
+    """Windows of this process.
 
     Args:
         clock: Tells the time in seconds.
@@ -130,7 +130,7 @@ class MemoryWindows(Storage, MovingWindowSupport):
 
 
 class MovingWindows:
-    """MovingWindows in Redis while it is up, else in this process; what was counted stays where it was.
+    """Windows in Redis while it is up, else in this process; what was counted stays where it was.
 
     Args:
         link: Redis; None for this process alone.

@@ -1,7 +1,7 @@
-"""Where each caller stands: their roles, what their credential is limited to, what follows from it.
+"""One policy, compiled: what each caller is entitled to, by their roles and their credential's limits.
 
-One document is compiled once. Callers with the same roles and limits share a entitlements, and what is said
-of an operation is worked out once for each entitlements.
+Callers with the same roles and limits share their entitlements, and what is said of an operation is
+worked out once for each of them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from jupyter_mcp.security.principal import ALL_SCOPES
 
 PERSON = ("admin",)
 OWNER = ("operator",)
-SEATS = 1024
+CALLERS = 1024
 """How many callers are remembered: each access token of a client is another."""
 
 VERDICTS = 4096
-"""For how many operations one seat remembers what is said."""
+"""Of how many operations is remembered what is said to the same callers."""
 
 WARMED = 20
 """For how many sets of roles that is done beforehand."""
@@ -93,7 +93,7 @@ class Entitlements:
         roles: Their roles.
         limits: What their credentials and those of their makers are limited to.
         rules: The rules of the roles.
-        above: The seat of whoever made the credential, where it has roles of its own.
+        above: Those of whoever made the credential, where it has roles of its own.
         verdicts: What is said of operations.
     """
 
@@ -105,7 +105,7 @@ class Entitlements:
 
     @property
     def key(self) -> Hashable:
-        """What stands for all callers at this entitlements."""
+        """What stands for all callers who share them."""
         return (self.roles, self.limits, None if self.above is None else self.above.key)
 
 
@@ -137,17 +137,17 @@ class CompiledPolicy:
         return self._own_roles(caller) or self._roles_by_kind(caller)
 
     def entitlements(self, caller: Caller) -> Entitlements:
-        """Return where a caller stands."""
-        entitlements = self._of.get(caller)
-        if entitlements is None:
-            if len(self._of) >= SEATS:
+        """Return what a caller is entitled to."""
+        found = self._of.get(caller)
+        if found is None:
+            if len(self._of) >= CALLERS:
                 self._of.clear()
                 self._shared.clear()
-            entitlements = self._of[caller] = self._placed(caller)
-        return seat
+            found = self._of[caller] = self._entitled(caller)
+        return found
 
     def of_roles(self, roles: tuple[str, ...]) -> Entitlements:
-        """Return where somebody with these roles and no limits stands."""
+        """Return what somebody with these roles and no limits is entitled to."""
         return self._share(roles, (), None)
 
     def warm(self, operations: Iterable[Operation]) -> None:
@@ -156,13 +156,13 @@ class CompiledPolicy:
         The first call of each would else pay for it on the event loop.
         """
         named = {subject.roles for subject in self.document.subjects}
-        seats = [self.of_roles(roles) for roles in {*named, self.document.default, OWNER}]
+        entitled = [self.of_roles(roles) for roles in {*named, self.document.default, OWNER}]
         for operation in operations:
-            for seat in seats[:WARMED]:
-                self.verdict(entitlements, operation)
+            for each in entitled[:WARMED]:
+                self.verdict(each, operation)
 
-    def verdict(self, entitlements: Entitlements, operation: Operation) -> Verdict:
-        """Return what is said of an operation at a entitlements."""
+    def verdict(self, held: Entitlements, operation: Operation) -> Verdict:
+        """Return what is said of an operation to whoever holds these entitlements."""
         key = (
             operation.kind,
             operation.toolset,
@@ -173,25 +173,23 @@ class CompiledPolicy:
             operation.pathless,
             operation.places,
         )
-        found = entitlements.verdicts.get(key)
+        found = held.verdicts.get(key)
         if found is None:
-            if len(entitlements.verdicts) >= VERDICTS:
-                entitlements.verdicts.clear()
-            above = (
-                None if entitlements.above is None else self.verdict(entitlements.above, operation)
-            )
-            found = entitlements.verdicts[key] = Verdict(
+            if len(held.verdicts) >= VERDICTS:
+                held.verdicts.clear()
+            above = None if held.above is None else self.verdict(held.above, operation)
+            found = held.verdicts[key] = Verdict(
                 operation,
-                entitlements.rules,
-                entitlements.limits,
+                held.rules,
+                held.limits,
                 self._kept,
                 root=self._root,
                 above=above,
             )
         return found
 
-    def _placed(self, caller: Caller) -> Entitlements:
-        """Return the seat of a caller whom we meet for the first time.
+    def _entitled(self, caller: Caller) -> Entitlements:
+        """Return the entitlements of a caller whom we meet for the first time.
 
         A token without roles of its own has those of its maker; one that the policy gives roles is
         held to what its maker may do besides.
@@ -208,8 +206,8 @@ class CompiledPolicy:
     def _share(
         self, roles: tuple[str, ...], limits: tuple[Limit, ...], above: Entitlements | None
     ) -> Entitlements:
-        entitlements = Entitlements(roles, limits, rules_of(roles, self._roles), above)
-        return self._shared.setdefault(entitlements.key, entitlements)
+        made = Entitlements(roles, limits, rules_of(roles, self._roles), above)
+        return self._shared.setdefault(made.key, made)
 
     def _own_roles(self, caller: Caller) -> tuple[str, ...]:
         """Return the roles that the policy or the credential itself names."""

@@ -209,11 +209,9 @@ class Policy:
 
     def shows_folder(self, principal: Caller, folder: str) -> bool:
         """Return whether a caller may see that a folder is there."""
-        entitlements = self._compiled.entitlements(principal)
+        held = self._compiled.entitlements(principal)
         inside = normal_path(folder, self._root)
-        return _leads(entitlements, inside) and _is_open(
-            self._compiled.verdict(entitlements, NOTEBOOK), inside
-        )
+        return _leads(held, inside) and _is_open(self._compiled.verdict(held, NOTEBOOK), inside)
 
     def shows_pathless(self, principal: Caller) -> bool:
         """Return whether a caller may see what belongs to no notebook."""
@@ -224,11 +222,11 @@ class Policy:
         return self.decide(principal, OVERSIGHT, {}, ()).effect == "allow"
 
 
-def _leads(entitlements: Entitlements, folder: str) -> bool:
+def _leads(held: Entitlements, folder: str) -> bool:
     """Return whether a credential's globs can match something below `folder`."""
-    return all(
-        limit.globs is None or limit.globs.leads_to(folder) for limit in entitlements.limits
-    ) and (entitlements.above is None or _leads(entitlements.above, folder))
+    return all(limit.globs is None or limit.globs.leads_to(folder) for limit in held.limits) and (
+        held.above is None or _leads(held.above, folder)
+    )
 
 
 def _is_open(verdict: Verdict, folder: str) -> bool:
