@@ -231,7 +231,7 @@ class Catalog:
         raise ToolError(
             "not_found",
             f"There is no tool '{name}' here.",
-            f"Did you mean {' or '.join(near)}?" if near else "The list of tools says what is.",
+            f"Did you mean {' or '.join(near)}?" if near else "List the tools to see them.",
         )
 
     def _make_view(self, key: tuple[Hashable, frozenset[str]], principal: Principal) -> View:

@@ -8,6 +8,9 @@ from traitlets import Unicode
 
 from jupyter_mcp.commands.admin import AdminCommand
 from jupyter_mcp.commands.token import verb_of
+from jupyter_mcp.ipython.display import Table
+
+HEAD = ("who", "by", "at", "reason")
 
 
 class AccessApp(AdminCommand):
@@ -29,8 +32,9 @@ class AccessApp(AdminCommand):
         async with self.admin() as client:
             if verb == "list":
                 ended = (await client.ask("access_list"))["ended"]
-                text = "\n".join(f"{e['who']}  by {e['by']}  {e['reason']}".strip() for e in ended)
-                self._print(ended, text or "Nobody's access is ended.")
+                rows = [[each[name] for name in HEAD] for each in ended]
+                text = Table(rows, HEAD).to_text()
+                self._print(ended, text if ended else "Nobody's access is ended.")
             elif verb == "end":
                 told = await client.ask("access_end", who=words[0], reason=self.reason or None)
                 self._print(told, f"The access of {told['who']} is ended.")

@@ -33,9 +33,9 @@ CONFIGURATIONS = ("jupyter_server_config", "jupyter_mcp_config")
 class AdminCommand(ServerCommand):
     """A command of whoever looks after a server."""
 
-    root = Unicode(
-        "", help="The root folder of a server that does not run; the current one by default."
-    ).tag(config=True)
+    root = Unicode("", help="The server by its root folder, whether it runs or not.").tag(
+        config=True
+    )
     aliases: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
         **ServerCommand.aliases,
         "root": "AdminCommand.root",
@@ -52,11 +52,15 @@ class AdminCommand(ServerCommand):
             await door.close()
 
     def _running(self) -> Server | None:
-        if self.root:
-            return _of_root(Path(self.root))
-        server = self.find()
+        server = _of_root(Path(self.root)) if self.root else self.find()
+        if self.token and server is None:
+            raise ToolError(
+                "unavailable",
+                "No server runs here that could look at the token.",
+                "Start it, or leave out --token to work on its state as yourself.",
+            )
         if server is None or self.token:
-            return server
+            return server and server.showing(self.token)
         return server.as_person()
 
     async def _through(self, server: Server) -> Door:
@@ -134,8 +138,7 @@ def _of_root(root: Path) -> Server | None:
     servers = discovery.running_servers()
     wanted = root.resolve()
     same = (server for server in servers if server.root and Path(server.root).resolve() == wanted)
-    found = next(same, None)
-    return found.as_person() if found else None
+    return next(same, None)
 
 
 def _ask() -> Any:

@@ -96,7 +96,8 @@ class AuditApp(AdminCommand):
         if self.as_json:
             self.out_json(page)
         else:
-            self.out(Table([_row(record) for record in page["records"]], _HEAD).to_text())
+            shown = Table([_row(record) for record in page["records"]], _HEAD).to_text()
+            self.out(shown if page["records"] else "No record fits.")
         if page["failing"]:
             self.tell(f"The audit cannot be written now: {page['failing']}.")
         return 0

@@ -17,6 +17,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython.arguments import arguments
 from jupyter_mcp.ipython.asking import ask_person
 from jupyter_mcp.ipython.result import CallResult
+from jupyter_mcp.ipython.schema import ToolInfo
 from jupyter_mcp.ipython.words import from_shell
 
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
@@ -49,11 +50,7 @@ class CallApp(ServerCommand):
         ask = _ask if sys.stdin.isatty() else None
         async with self.client(on_ask=ask) as client:
             await client.tools()
-            if name not in client.known:
-                raise ToolError(
-                    "not_found", f"There is no tool '{name}'.", "'jupyter mcp tools' lists them."
-                )
-            values = arguments(client.known[name], words)
+            values = arguments(client.known.get(name) or ToolInfo.unlisted(name), words)
             task = asyncio.ensure_future(client.call_tool(name, values, self._progress))
             with _cancelled_by_interrupt(task):
                 try:

@@ -82,7 +82,7 @@ class ServerCommand(Command):
     def find(self) -> Server | None:
         """Return the server that was named, else one that runs."""
         server = discovery.given(self.url, self.token) if self.url else discovery.of_folder()
-        return server.with_toolsets(self.toolsets) if server and self.toolsets else server
+        return server.showing(self.token).with_toolsets(self.toolsets) if server else None
 
     def client(self, **options: Any) -> Any:
         """Return an `AsyncClient` for that server."""

@@ -98,6 +98,6 @@ def _lines(state: dict[str, Any]) -> list[str]:
     lines += [f"{each['who']}: {', '.join(each['roles'])}" for each in state.get("subjects", ())]
     for role in state["roles"]:
         extends = f" extends {', '.join(role['extends'])}" if role["extends"] else ""
-        shipped = " (shipped)" if role["shipped"] else ""
-        lines.append(f"Role {role['name']}{shipped}{extends}: {len(role['rules'])} rules")
+        lines.append(f"Role {role['name']}{extends}")
+        lines += [f"  {rule}" for rule in role["rules"]]
     return lines

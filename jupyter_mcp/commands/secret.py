@@ -19,6 +19,7 @@ from traitlets import Bool, Unicode
 from jupyter_mcp.commands.admin import configured
 from jupyter_mcp.commands.command import Command
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.ipython.display import Table
 
 VERBS = {"set": 1, "list": 0, "delete": 1}
 
@@ -82,8 +83,8 @@ class SecretApp(Command):
 
     def _list(self) -> None:
         found = [_shown(each) for each in self._vault().names()]
-        lines = [f"{each['name']}  {each['store']}  {each['set_at']}" for each in found]
-        self._print(found, "\n".join(lines) or "There are no secrets.")
+        text = Table([list(each.values()) for each in found], ["name", "store", "set at"]).to_text()
+        self._print(found, text if found else "There are no secrets.")
 
     def _delete(self, name: str) -> None:
         self._vault().delete(name)

@@ -9,6 +9,9 @@ from traitlets import Bool, Unicode
 from jupyter_mcp.commands.admin import AdminClient, AdminCommand
 from jupyter_mcp.commands.refresh_file import RefreshFile
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.ipython.display import Table
+
+HEAD = ("id", "name", "scopes", "toolsets", "notebooks", "state", "last used")
 
 
 class TokenApp(AdminCommand):
@@ -99,8 +102,8 @@ class TokenApp(AdminCommand):
     async def _list(self, client: AdminClient) -> None:
         blank = {"toolsets": None, "last_used_at": None}
         tokens = [blank | token for token in (await client.ask("token_list"))["tokens"]]
-        lines = [_line(token) for token in tokens]
-        self._print(tokens, "\n".join(lines) or "There are no tokens.")
+        shown = Table([_row(token) for token in tokens], HEAD).to_text()
+        self._print(tokens, shown if tokens else "There are no tokens.")
 
     def _print(self, value: Any, text: str) -> None:
         if self.as_json:
@@ -137,9 +140,13 @@ def _without_secrets(made: dict[str, Any]) -> dict[str, Any]:
     return {name: made[name] for name in made if name not in ("access_token", "refresh_token")}
 
 
-def _line(token: dict[str, Any]) -> str:
-    state = "revoked" if token["revoked"] else f"until {token['expires_at']}"
-    limits = ",".join(token["toolsets"] or ()) or "all toolsets"
-    where = ",".join(token["notebooks"]) or "all notebooks"
-    scopes = ",".join(token["scopes"])
-    return f"{token['id']}  {token['name']}  {scopes}  {limits}  {where}  {state}"
+def _row(token: dict[str, Any]) -> list[str]:
+    return [
+        token["id"],
+        token["name"],
+        ",".join(token["scopes"]),
+        ",".join(token["toolsets"] or ()) or "all",
+        ",".join(token["notebooks"]) or "all",
+        f"revoked: {token['reason']}" if token["revoked"] else f"until {token['expires_at']}",
+        token["last_used_at"] or "never",
+    ]

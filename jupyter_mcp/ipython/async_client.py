@@ -155,17 +155,23 @@ class AsyncClient:
     async def _choose(self) -> Door:
         if self._url:
             return await self._connected(lambda: discovery.given(self._url, self._token))
-        server = await asyncio.to_thread(self._find)
-        if server is None:
+        found = await asyncio.to_thread(self._find)
+        if found is None:
             return self._without_server()
+        server = found
         try:
-            return await self._connected(lambda: self._find() or server)
+            return await self._connected(lambda: (self._find() or server).showing(self._token))
         except ToolError as error:
             if error.code != "unavailable" or server.found_by == discovery.ENVIRONMENT:
                 raise
-            if not self._embedded:
+            if not self._may_embed:
                 raise
         return self._without_server()
+
+    @property
+    def _may_embed(self) -> bool:
+        """Whether tools may run in this process: a token says what it may do at its server only."""
+        return self._embedded and not self._token
 
     async def _connected(self, find: Callable[[], Server]) -> Door:
         door = HttpDoor(
@@ -179,7 +185,7 @@ class AsyncClient:
         return door
 
     def _without_server(self) -> Door:
-        if not self._embedded:
+        if not self._may_embed:
             raise CallError(
                 "unavailable",
                 "No running Jupyter server was found.",

@@ -69,6 +69,10 @@ class Server:
         key = self.key or next((server.key for server in same if server.key), "")
         return replace(self, token=key) if key else self
 
+    def showing(self, token: str) -> Server:
+        """Return this server with the token that somebody gave; without one it stays as it is."""
+        return replace(self, token=token, key="") if token else self
+
     def with_toolsets(self, toolsets: str) -> Server:
         """Return the server with the toolsets that a client asks for in the URL."""
         if not toolsets:

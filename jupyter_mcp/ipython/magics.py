@@ -158,7 +158,7 @@ class McpMagics(Magics):
         return self._status()
 
     def _call(self, name: str, words: list[Word], cell: str | None) -> CallResult:
-        info = self._tool(name)
+        info = self._listed(name) or ToolInfo.unlisted(name)
         if cell is None:
             values = arguments(info, words)
         else:
@@ -167,22 +167,34 @@ class McpMagics(Magics):
             values = arguments(info, words, complete=False) | body.read(cell)
             check_names(info, values)
         bar = progress.Bar(name, self.progress_after, self._show())
-        result: CallResult = self.client.call_tool(name, values, bar)
+        try:
+            result: CallResult = self.client.call_tool(name, values, bar)
+        except ToolError as error:
+            if error.code == "not_found" and name not in self.client.known:
+                raise self._unknown(name) from None
+            raise
         bar.end(result.seconds)
         return result
 
     def _tool(self, name: str) -> ToolInfo:
+        info = self._listed(name)
+        if info is None:
+            raise self._unknown(name)
+        return info
+
+    def _listed(self, name: str) -> ToolInfo | None:
         """Return the tool of that name; list the tools anew when it is not known."""
         if name not in self.client.known:
             self.client.tools()
         known: dict[str, ToolInfo] = self.client.known
-        if name in known:
-            return known[name]
+        return known.get(name)
+
+    def _unknown(self, name: str) -> CallError:
         import difflib
 
-        near = difflib.get_close_matches(name, [*known, *COMMANDS], n=3)
+        near = difflib.get_close_matches(name, [*self.client.known, *COMMANDS], n=3)
         remedy = f"Did you mean {' or '.join(near)}?" if near else "%mcp tools lists them."
-        raise CallError("not_found", f"There is no tool '{name}' here.", remedy)
+        return CallError("not_found", f"There is no tool '{name}' here.", remedy)
 
     def _show(self) -> progress.Show:
         if own_kernel.kernel_id():

@@ -26,6 +26,15 @@ class ToolInfo:
     input_schema: Mapping[str, Any] = field(default_factory=dict)
     annotations: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def unlisted(cls, name: str) -> ToolInfo:
+        """Return what is known of a tool that its server does not list.
+
+        It is called all the same: the server knows whether there is no such tool or the caller may
+        not use it, says which, and keeps the refusal in its audit.
+        """
+        return cls(name, input_schema={"additionalProperties": True})
+
     @property
     def arguments(self) -> dict[str, Mapping[str, Any]]:
         """The schema of each argument, references resolved."""

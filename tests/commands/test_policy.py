@@ -61,7 +61,8 @@ def test_explain_names_file_and_line(ruled: JupyterServer) -> None:
 def test_show_and_check(ruled: JupyterServer, tmp_path: Path) -> None:
     shown = run(ruled, "policy", "show").stdout
     assert "token:watcher: viewer" in shown
-    assert "Role student extends viewer: 1 rules" in shown
+    assert "Role student extends viewer\n  allow scope: edit, execute; resource: course/*" in shown
+    assert f"({ruled.home}/policy.yaml:8)" in shown
     bad = tmp_path / "bad.yaml"
     bad.write_text("version: 1\ndefault: viewr\n")
     done = run(ruled, "policy", "check", str(bad))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,29 @@ def test_failures_are_one_line(probed: JupyterServer, words: tuple[str, ...], to
     assert told in done.stderr
     assert done.stderr.count("\n") == 1
     assert not done.stdout
+
+
+def test_a_token_that_is_given_is_shown_and_never_replaced_by_the_servers(
+    probed: JupyterServer,
+) -> None:
+    made = run(probed, "token", "create", "--scopes", "read", "--static", "--json")
+    token = json.loads(made.stdout)["access_token"]
+    listed = run(probed, "tools", "--toolsets=all", "--token", token).stdout
+    assert "probe_echo" in listed
+    assert "probe_edit" not in listed
+    forced = run(probed, "call", "--toolsets=all", "probe_edit", "--token", token)
+    assert "'probe_edit' needs the scope 'edit'" in forced.stderr
+    assert "forbidden: " in run(probed, "agents", "--token", token).stderr
+    assert "unauthorized: " in run(probed, "tools", "--token", "wrong").stderr
+
+
+def test_a_token_means_a_server(tmp_path: Path) -> None:
+    server = JupyterServer(tmp_path)
+    server.root.mkdir()
+    for words in (("agents", "--token", "x"), ("agents", "--token", "x", "--root", str(tmp_path))):
+        done = run(server, *words)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("unavailable: No server runs here")
 
 
 def test_interrupt_cancels_on_the_server(probed: JupyterServer) -> None:

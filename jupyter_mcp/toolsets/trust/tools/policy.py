@@ -13,8 +13,9 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.policy.file import Document, read_text
 from jupyter_mcp.security.policy.policy import Policy
 from jupyter_mcp.security.policy.roles import SHIPPED
-from jupyter_mcp.security.policy.rules import Operation
+from jupyter_mcp.security.policy.rules import Operation, Rule
 from jupyter_mcp.security.policy.verdicts import Decision, Verdict
+from jupyter_mcp.security.policy.wording import in_words
 from jupyter_mcp.toolsets.trust.callers import caller_named, role_named
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
@@ -42,7 +43,7 @@ class RoleState(BaseModel):
 
     name: str
     extends: list[str]
-    rules: list[str]
+    rules: list[str] = Field(description="Its own rules in words, each with where it stands")
     shipped: bool
 
 
@@ -163,6 +164,11 @@ def _sentence(told: Explanation) -> str:
     return f"{told.effect}: '{told.tool}' for {told.user} [{roles}] by {told.rule}{why}.{more}"
 
 
+def _rule(rule: Rule) -> str:
+    why = f": {rule.reason}" if rule.reason else ""
+    return f"{in_words(rule)} ({rule.place}){why}"
+
+
 def _state(policy: Policy) -> PolicyState:
     return PolicyState(
         file=str(policy.file) if policy.file else None,
@@ -185,7 +191,7 @@ def _described(document: Document) -> dict[str, Any]:
             RoleState(
                 name=role.name,
                 extends=list(role.extends),
-                rules=[f"{rule.effect} ({rule.place})" for rule in role.rules],
+                rules=[_rule(rule) for rule in role.rules],
                 shipped=role.name in SHIPPED,
             )
             for role in document.roles.values()
