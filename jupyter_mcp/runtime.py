@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jupyter_mcp.calls.call import Call, Channel, Principal, SilentChannel
+from jupyter_mcp.calls.call import Call, Channel, SilentChannel
 from jupyter_mcp.calls.catalog import Catalog
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.calls.context import JobStarter
@@ -37,6 +37,7 @@ from jupyter_mcp.policies import (
     Traffic,
     validate,
 )
+from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.trust import Ground, Trust
 from jupyter_mcp.storage import Storage
 

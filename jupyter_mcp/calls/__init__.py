@@ -1,6 +1,6 @@
 """What a tool is and how a call travels. Pure asyncio: no Jupyter, no Tornado, no MCP SDK."""
 
-from jupyter_mcp.calls.call import Call, Channel, InputRequest, Principal, Scope, SilentChannel
+from jupyter_mcp.calls.call import Call, Channel, InputRequest, Scope, SilentChannel
 from jupyter_mcp.calls.content import (
     Audio,
     Block,
@@ -32,7 +32,6 @@ __all__ = [
     "Link",
     "Message",
     "Panel",
-    "Principal",
     "Reply",
     "Result",
     "Scope",

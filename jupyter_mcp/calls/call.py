@@ -1,4 +1,7 @@
-"""A call: who asks for what, through which door, and how the door can be talked back to."""
+"""A call: who asks for what, through which door, and how the door can be talked back to.
+
+Who asks is a value of the ground that doors make; here it is known by its type alone.
+"""
 
 from __future__ import annotations
 
@@ -14,64 +17,11 @@ from jupyter_mcp.errors import ToolError
 if TYPE_CHECKING:
     from jupyter_mcp.calls.content import Result
     from jupyter_mcp.calls.executor import Executor
+    from jupyter_mcp.security.principal import Principal
 
 Scope = Literal["read", "edit", "execute", "admin"]
 InputKind = Literal["elicitation/create", "sampling/createMessage", "roots/list"]
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
-
-
-class Principal(Protocol):
-    """Who asks; `jupyter_mcp.security` makes them."""
-
-    @property
-    def id(self) -> str:
-        """A stable identifier of the person or token; never the token itself."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """The name to show."""
-        ...
-
-    @property
-    def scopes(self) -> frozenset[str]:
-        """What it may do: any of ``read``, ``edit``, ``execute``, ``admin``."""
-        ...
-
-    @property
-    def kind(self) -> Literal["person", "owner", "user", "client"]:
-        """What was shown: the owner's login, the owner's token, another's login, our token."""
-        ...
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The groups that Jupyter or JupyterHub put the caller in."""
-        ...
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """Roles that come with the credential."""
-        ...
-
-    @property
-    def token(self) -> str:
-        """Identifier of the token of ours that was shown; empty for all else."""
-        ...
-
-    @property
-    def maker(self) -> Principal | None:
-        """Who made that token."""
-        ...
-
-    @property
-    def toolsets(self) -> frozenset[str] | None:
-        """The toolsets that the token is limited to; None for all."""
-        ...
-
-    @property
-    def notebooks(self) -> tuple[str, ...]:
-        """Globs of the paths that the token is limited to; empty for all."""
-        ...
 
 
 class Asked(Protocol):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from jupyter_mcp.calls.call import Principal
 from jupyter_mcp.calls.events import Events, PromptsChanged, ResourcesChanged, ToolsChanged
 from jupyter_mcp.calls.tool import Completer, Operation, Prompt, Resource, Tool
 from jupyter_mcp.calls.toolset import Toolset
 from jupyter_mcp.errors import ToolError
+
+if TYPE_CHECKING:
+    from jupyter_mcp.security.principal import Principal
+
 
 Kind = TypeVar("Kind", bound=Operation)
 

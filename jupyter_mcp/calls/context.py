@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from jupyter_mcp.calls.call import Call, InputRequest, LogLevel, Principal
+from jupyter_mcp.calls.call import Call, InputRequest, LogLevel
 from jupyter_mcp.errors import ToolError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from jupyter_mcp.calls.content import Result
+    from jupyter_mcp.security.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)

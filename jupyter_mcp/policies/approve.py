@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from jupyter_mcp.calls.call import Call, InputRequest
 from jupyter_mcp.calls.chain import Following
@@ -21,7 +21,6 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.approvals.approvals import Answer, Approvals, Decision, Question, Subject
 from jupyter_mcp.security.approvals.grants import Grant, Matter
 from jupyter_mcp.security.approvals.summary import arguments_hash, summarise, visible
-from jupyter_mcp.security.principal import Principal
 
 TELL_SECONDS = 10.0
 """How often a client is told that its call still waits: many give up on one that is silent."""
@@ -103,7 +102,7 @@ class Approve:
         left = self._approvals.seconds
         waits = f"Waiting for approval: jupyter mcp approve {question.id}"
         call.progress = (-left, None, waits)
-        if call.channel.can_ask and _is_owners(question.subject.principal):
+        if call.channel.can_ask and question.subject.principal.is_owners:
             answer = await self._elicit(call, question)
             if answer is not None:
                 by = question.subject.principal.name
@@ -142,10 +141,10 @@ def _why(mark: Any) -> tuple[str, str]:
 
 
 def _subject(call: Call, reason: str, rule: str, topic: str) -> Subject:
-    principal, operation = cast("Principal", call.principal), call.operation
+    principal, operation = call.principal, call.operation
     matter = Matter(
         principal=principal.id,
-        credential=principal.token or principal.credential,
+        credential=principal.bound_to,
         client=visible(call.client),
         tool=operation.name,
         arguments_hash=arguments_hash(call.arguments, topic),
@@ -160,11 +159,6 @@ def _subject(call: Call, reason: str, rule: str, topic: str) -> Subject:
         reason=reason,
         rule=rule,
     )
-
-
-def _is_owners(principal: Principal) -> bool:
-    holder = principal.maker or principal
-    return holder.kind in ("owner", "person")
 
 
 def _form(question: Question) -> dict[str, Any]:

@@ -6,12 +6,13 @@ audit.
 
 from __future__ import annotations
 
-from jupyter_mcp.calls.call import Asked, Call, Principal
+from jupyter_mcp.calls.call import Asked, Call
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.policy.policy import Policy
 from jupyter_mcp.security.policy.verdicts import Decision
+from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.signals import Signals
 
 ASKED = "The policy wants a person's approval for this."

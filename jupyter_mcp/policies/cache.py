@@ -33,7 +33,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 
-from jupyter_mcp.calls.call import Asked, Call, Principal
+from jupyter_mcp.calls.call import Asked, Call
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.calls.events import Event, ResourcesChanged, ResourceUpdated, ToolsChanged
@@ -42,6 +42,7 @@ from jupyter_mcp.policies.deadline import granted
 from jupyter_mcp.policies.idempotency import Store, Tasks
 from jupyter_mcp.policies.keys import canonical, digest
 from jupyter_mcp.policies.lru import CachedResult, TaggedLru
+from jupyter_mcp.security.principal import Principal
 
 CACHED = "jupyter-mcp/cached"
 AGE = "jupyter-mcp/age"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.calls.call import Call
 from jupyter_mcp.calls.chain import Following
@@ -17,7 +17,6 @@ from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
 
 if TYPE_CHECKING:
-    from jupyter_mcp.security.principal import Principal
     from jupyter_mcp.security.stop.agents import Agents
     from jupyter_mcp.security.stop.switch import Stop, Switch
 
@@ -43,8 +42,7 @@ class Pause:
 
     async def __call__(self, call: Call, following: Following) -> Result:
         """Let the call through, or refuse it with ``paused``."""
-        principal = cast("Principal", call.principal)
-        operation = call.operation
+        principal, operation = call.principal, call.operation
         if principal.kind == "person" or (
             operation.name in ALWAYS and operation.toolset == "trust"
         ):

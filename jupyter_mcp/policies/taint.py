@@ -72,7 +72,7 @@ class Taint:
 
     async def _ask(self, call: Call) -> None:
         origin = self._taints.origin(session_of(call))
-        if origin is None or getattr(call.principal, "kind", "") == "person":
+        if origin is None or call.principal.kind == "person":
             return
         call.notes["tainted_by"] = origin
         own = call.notes.get("ask")
@@ -120,8 +120,7 @@ def changes_or_sends(operation: Asked) -> bool:
 def session_of(call: Call) -> Hashable:
     """Return what one conversation of a model is told by: its credential and its client."""
     principal = call.principal
-    credential = getattr(principal, "token", "") or getattr(principal, "credential", "")
-    return principal.id, credential, call.client
+    return principal.id, principal.bound_to, call.client
 
 
 def _scan(parts: dict[str, object]) -> tuple[Finding, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
-from jupyter_mcp.calls.call import Principal
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.calls.events import Events
 from jupyter_mcp.policies.breaker import Breaker
@@ -14,6 +13,7 @@ from jupyter_mcp.policies.idempotency import Idempotency, Store, Tasks
 from jupyter_mcp.policies.limit import Limit, LimitSettings
 from jupyter_mcp.policies.moving_windows import Link
 from jupyter_mcp.policies.retry import Retry
+from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.signals import Signals
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from jupyter_mcp.calls.call import Principal
+if TYPE_CHECKING:
+    from jupyter_mcp.security.principal import Principal
+
 
 Action = Literal["read", "execute"]
 

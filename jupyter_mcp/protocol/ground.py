@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from jupyter_mcp.calls.call import Channel, Principal
+from jupyter_mcp.calls.call import Channel
 from jupyter_mcp.calls.catalog import Catalog
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.calls.events import Events
 from jupyter_mcp.calls.tool import Operation
+
+if TYPE_CHECKING:
+    from jupyter_mcp.security.principal import Principal
 
 
 class Ground(Protocol):

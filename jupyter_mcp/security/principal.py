@@ -7,7 +7,7 @@ never holds the credential itself: where one token has to be told from another, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,6 +54,23 @@ class Principal:
     toolsets: frozenset[str] | None = None
     notebooks: tuple[str, ...] = ()
     expires: float | None = None
+
+    @property
+    def bound_to(self) -> str:
+        """What sessions and grants of this caller hang on: our token, else the credential."""
+        return self.token or self.credential
+
+    @property
+    def is_owners(self) -> bool:
+        """Whether the server's owner is behind it, by themselves or as who made the token."""
+        return (self.maker or self).kind in ("owner", "person")
+
+    def lineage(self) -> Iterator[Principal]:
+        """Yield the principal, who made its token, who made that one's, and so on."""
+        current: Principal | None = self
+        while current is not None:
+            yield current
+            current = current.maker
 
 
 def fingerprint(credential: str) -> str:

@@ -297,10 +297,9 @@ def bearer(handler: JupyterHandler) -> str:
 
 def _username(principal: Principal) -> str:
     """Return by which name Jupyter's authorizer knows whoever answers for a token."""
-    while principal.maker is not None:
-        principal = principal.maker
-    kind, _, name = principal.id.partition(":")
-    return {"user": name, "token": f"token-{name}"}.get(kind, principal.name)
+    *_, first = principal.lineage()
+    kind, _, name = first.id.partition(":")
+    return {"user": name, "token": f"token-{name}"}.get(kind, first.name)
 
 
 def _enter_as(handler: JupyterHandler, user: User) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from jupyter_mcp.security.audit.arguments import Arguments, bounded
 from jupyter_mcp.security.audit.chain import canonical, columns
+from jupyter_mcp.security.principal import Principal
 
 CALL = "call"
 REMEMBERED = 1_000
@@ -167,16 +168,16 @@ def _operation(operation: Any) -> dict[str, Any]:
     }
 
 
-def _principal(principal: Any) -> dict[str, Any]:
-    """Return who asked: the fields that `jupyter_mcp.security.principal.Principal` has."""
-    record = {"id": principal.id, "name": principal.name}
-    for name in ("kind", "token", "credential"):
-        if value := getattr(principal, name, ""):
-            record[name] = value
-    if roles := getattr(principal, "roles", ()):
-        record["roles"] = list(roles)
-    if maker := getattr(principal, "maker", None):
-        record["maker"] = maker.id
+def _principal(principal: Principal) -> dict[str, Any]:
+    record: dict[str, Any] = {"id": principal.id, "name": principal.name, "kind": principal.kind}
+    if principal.token:
+        record["token"] = principal.token
+    if principal.credential:
+        record["credential"] = principal.credential
+    if principal.roles:
+        record["roles"] = list(principal.roles)
+    if principal.maker is not None:
+        record["maker"] = principal.maker.id
     return record
 
 

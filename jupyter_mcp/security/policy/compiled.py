@@ -1,4 +1,4 @@
-"""One policy, compiled: what each caller is entitled to, by their roles and their credential's limits.
+"""One policy, compiled: what callers are entitled to, by their roles and their limits.
 
 Callers with the same roles and limits share their entitlements, and what is said of an operation is
 worked out once for each of them.
@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Literal, Protocol
 
 from jupyter_mcp.security.policy.file import Document, Subject
 from jupyter_mcp.security.policy.roles import CLOSED, Role, rules_of
 from jupyter_mcp.security.policy.rules import Operation, Rule, path_globs
 from jupyter_mcp.security.policy.verdicts import Kept, Limit, Verdict
-from jupyter_mcp.security.principal import ALL_SCOPES
+from jupyter_mcp.security.principal import ALL_SCOPES, Principal
 
 PERSON = ("admin",)
 OWNER = ("operator",)
@@ -29,60 +28,6 @@ WARMED = 20
 """For how many sets of roles that is done beforehand."""
 
 EVERYTHING = Limit(ALL_SCOPES)
-
-
-class Caller(Protocol):
-    """Who asks, as a policy looks at them (`jupyter_mcp.security.principal.Principal`)."""
-
-    @property
-    def id(self) -> str:
-        """A stable identifier."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """The name to show, which its bearer may have chosen."""
-        ...
-
-    @property
-    def scopes(self) -> frozenset[str]:
-        """What the credential may do."""
-        ...
-
-    @property
-    def kind(self) -> Literal["person", "owner", "user", "client"]:
-        """What was shown."""
-        ...
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Groups of the caller."""
-        ...
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """Roles that come with the credential."""
-        ...
-
-    @property
-    def token(self) -> str:
-        """Identifier of a token of ours."""
-        ...
-
-    @property
-    def maker(self) -> Caller | None:
-        """Who made it."""
-        ...
-
-    @property
-    def toolsets(self) -> frozenset[str] | None:
-        """The toolsets that it is limited to."""
-        ...
-
-    @property
-    def notebooks(self) -> tuple[str, ...]:
-        """Globs of the notebooks that it is limited to."""
-        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -124,7 +69,7 @@ class CompiledPolicy:
         self._root = root
         self.is_closed = is_closed
         self._kept = Kept()
-        self._of: dict[Caller, Entitlements] = {}
+        self._of: dict[Principal, Entitlements] = {}
         self._shared: dict[Hashable, Entitlements] = {}
         closed = Rule("deny", CLOSED, line=1)
         self._roles: Mapping[str, Role] = {
@@ -132,11 +77,11 @@ class CompiledPolicy:
             **({CLOSED: Role(CLOSED, (), (closed,))} if is_closed else {}),
         }
 
-    def roles_of(self, caller: Caller) -> tuple[str, ...]:
+    def roles_of(self, caller: Principal) -> tuple[str, ...]:
         """Return the roles of a caller."""
         return self._own_roles(caller) or self._roles_by_kind(caller)
 
-    def entitlements(self, caller: Caller) -> Entitlements:
+    def entitlements(self, caller: Principal) -> Entitlements:
         """Return what a caller is entitled to."""
         found = self._of.get(caller)
         if found is None:
@@ -188,7 +133,7 @@ class CompiledPolicy:
             )
         return found
 
-    def _entitled(self, caller: Caller) -> Entitlements:
+    def _entitled(self, caller: Principal) -> Entitlements:
         """Return the entitlements of a caller whom we meet for the first time.
 
         A token without roles of its own has those of its maker; one that the policy gives roles is
@@ -209,7 +154,7 @@ class CompiledPolicy:
         made = Entitlements(roles, limits, rules_of(roles, self._roles), above)
         return self._shared.setdefault(made.key, made)
 
-    def _own_roles(self, caller: Caller) -> tuple[str, ...]:
+    def _own_roles(self, caller: Principal) -> tuple[str, ...]:
         """Return the roles that the policy or the credential itself names."""
         if self.is_closed:
             return PERSON if caller.kind == "person" else (CLOSED,)
@@ -221,7 +166,7 @@ class CompiledPolicy:
         ]
         return tuple(dict.fromkeys(named)) or tuple(r for r in caller.roles if r in self._roles)
 
-    def _roles_by_kind(self, caller: Caller) -> tuple[str, ...]:
+    def _roles_by_kind(self, caller: Principal) -> tuple[str, ...]:
         match caller.kind:
             case "person":
                 return PERSON
@@ -232,7 +177,7 @@ class CompiledPolicy:
             case _:
                 return self.document.default
 
-    def _inherited(self, maker: Caller, scopes: frozenset[str]) -> tuple[str, ...]:
+    def _inherited(self, maker: Principal, scopes: frozenset[str]) -> tuple[str, ...]:
         """Return the roles of a token's maker; an administrator's decisions need the scope."""
         roles = self.roles_of(maker)
         if "admin" in scopes:
@@ -240,7 +185,7 @@ class CompiledPolicy:
         return tuple("operator" if role == "admin" else role for role in roles)
 
 
-def is_about(subject: Subject, caller: Caller) -> bool:
+def is_about(subject: Subject, caller: Principal) -> bool:
     """Return whether a subject of a policy means this caller.
 
     Names that callers choose for themselves count for tokens only, which can never do more than
@@ -262,7 +207,7 @@ def is_about(subject: Subject, caller: Caller) -> bool:
     return not colon and fnmatchcase(caller.id.partition(":")[2], who)
 
 
-def _limit(caller: Caller) -> tuple[Limit, ...]:
+def _limit(caller: Principal) -> tuple[Limit, ...]:
     globs = path_globs(caller.notebooks) if caller.notebooks else None
     limit = Limit(caller.scopes, caller.toolsets, caller.notebooks, globs)
     return () if limit == EVERYTHING else (limit,)

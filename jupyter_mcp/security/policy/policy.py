@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.policy.compiled import Caller, CompiledPolicy, Entitlements
+from jupyter_mcp.security.policy.compiled import CompiledPolicy, Entitlements
 from jupyter_mcp.security.policy.file import Document, read_file
 from jupyter_mcp.security.policy.paths import normal_path
 from jupyter_mcp.security.policy.rules import Operation
 from jupyter_mcp.security.policy.statements import Names
 from jupyter_mcp.security.policy.verdicts import Decision, Verdict
+from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.signals import Signals
 
 
@@ -148,26 +149,26 @@ class Policy:
         if self._offer is not None:
             self._offer.changed()
 
-    def roles_of(self, principal: Caller) -> tuple[str, ...]:
+    def roles_of(self, principal: Principal) -> tuple[str, ...]:
         """Return the roles of a caller."""
         return self._compiled.entitlements(principal).roles
 
-    def key(self, principal: Caller) -> Hashable:
+    def key(self, principal: Principal) -> Hashable:
         """Return what stands for all callers who see the same."""
         return self._compiled.entitlements(principal).key
 
-    def sees(self, principal: Caller, operation: Operation) -> bool:
+    def sees(self, principal: Principal, operation: Operation) -> bool:
         """Return whether there are arguments with which the caller may use `operation`."""
         return self.verdict(principal, operation).may_pass
 
-    def verdict(self, principal: Caller, operation: Operation) -> Verdict:
+    def verdict(self, principal: Principal, operation: Operation) -> Verdict:
         """Return what is said of an operation for a caller, whatever the arguments."""
         compiled = self._compiled
         return compiled.verdict(compiled.entitlements(principal), operation)
 
     def decide(
         self,
-        principal: Caller,
+        principal: Principal,
         operation: Operation,
         values: Mapping[str, Any],
         paths: Sequence[str] | None,
@@ -183,7 +184,7 @@ class Policy:
         return self.verdict(principal, operation).decide(values, paths)
 
     async def judge(
-        self, principal: Caller, operation: Operation, values: Mapping[str, Any]
+        self, principal: Principal, operation: Operation, values: Mapping[str, Any]
     ) -> Decision:
         """Decide about a call, and find out what it touches where that matters."""
         verdict = self.verdict(principal, operation)
@@ -193,7 +194,7 @@ class Policy:
         return verdict.decide(values, paths)
 
     async def allows(
-        self, principal: Caller, operation: Operation, values: Mapping[str, Any]
+        self, principal: Principal, operation: Operation, values: Mapping[str, Any]
     ) -> bool:
         """Return whether a call would not be refused."""
         return (await self.judge(principal, operation, values)).effect != "deny"
@@ -203,21 +204,21 @@ class Policy:
         compiled = self._compiled
         return compiled.verdict(compiled.of_roles(roles), operation)
 
-    def shows(self, principal: Caller, path: str) -> bool:
+    def shows(self, principal: Principal, path: str) -> bool:
         """Return whether a caller may see that the notebook `path` is there."""
         return self.decide(principal, NOTEBOOK, {"path": path}, [path]).effect != "deny"
 
-    def shows_folder(self, principal: Caller, folder: str) -> bool:
+    def shows_folder(self, principal: Principal, folder: str) -> bool:
         """Return whether a caller may see that a folder is there."""
         held = self._compiled.entitlements(principal)
         inside = normal_path(folder, self._root)
         return _leads(held, inside) and _is_open(self._compiled.verdict(held, NOTEBOOK), inside)
 
-    def shows_pathless(self, principal: Caller) -> bool:
+    def shows_pathless(self, principal: Principal) -> bool:
         """Return whether a caller may see what belongs to no notebook."""
         return self.decide(principal, NOTEBOOK, {}, None).lack != "notebook"
 
-    def oversees(self, principal: Caller) -> bool:
+    def oversees(self, principal: Principal) -> bool:
         """Return whether a caller may see what others do."""
         return self.decide(principal, OVERSIGHT, {}, ()).effect == "allow"
 

@@ -91,7 +91,7 @@ class Redactor:
         if self.is_clean("\n".join(found)):
             return value
         cleaned: J = self._nested(value)
-        return cleaned
+        return value if cleaned == value else cleaned
 
     def _nested(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -73,10 +73,8 @@ class TokenFamily:
 
 def names_of(principal: Principal) -> Iterator[str]:
     """Yield all names by which somebody may end this principal's access, its makers' included."""
-    current: Principal | None = principal
-    while current is not None:
-        yield from (name for name in (current.id, current.credential, current.token) if name)
-        current = current.maker
+    for each in principal.lineage():
+        yield from (name for name in (each.id, each.credential, each.token) if name)
 
 
 def maker_to_json(maker: Principal) -> dict[str, Any]:

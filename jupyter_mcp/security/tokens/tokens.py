@@ -338,7 +338,8 @@ class Tokens:
         return [
             family
             for family in self._families.values()
-            if family.id == family_id or family_id in _makers(family)
+            if family.id == family_id
+            or any(maker.token == family_id for maker in family.maker.lineage())
         ]
 
     def _end_of(self, maker: Principal) -> float | None:
@@ -373,12 +374,3 @@ class Tokens:
             await self._store.note_use(used)
         except Exception as error:  # noqa: BLE001 - it is for people to see, no more
             _log.warning("When tokens were used could not be written: %s", error)
-
-
-def _makers(family: TokenFamily) -> set[str]:
-    found: set[str] = set()
-    maker: Principal | None = family.maker
-    while maker is not None:
-        found.add(maker.token)
-        maker = maker.maker
-    return found

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
-from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.stop.switch import EVERYBODY, Stop
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
@@ -78,7 +77,7 @@ class AgentTools(TrustTools):
         reason: Annotated[str, Field(max_length=500, description="Told to the agents")] = "",
     ) -> Reply[Paused]:
         """Stop agents at once. What they run is cancelled; only a person lets them go on."""
-        by = cast("Principal", ctx.principal)
+        by = ctx.principal
         stop, ended = await self.trust.switch.stop(
             target, mode, by, reason=reason, keep_running=keep_running
         )
@@ -88,7 +87,7 @@ class AgentTools(TrustTools):
     @tool(scope="admin", title="Let agents go on", idempotent=True)
     async def agents_resume(self, ctx: Context, target: Target = EVERYBODY) -> Reply[Resumed]:
         """Let stopped agents go on, all of them or one. A person's decision."""
-        ended = await self.trust.switch.resume(target, cast("Principal", ctx.principal))
+        ended = await self.trust.switch.resume(target, ctx.principal)
         lines = [f"{_whom(stop.target)} may go on." for stop in ended] or ["Nobody was stopped."]
         return Reply(Resumed(resumed=[_state(stop) for stop in ended]), [Text("\n".join(lines))])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -10,7 +10,6 @@ from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.approvals.approvals import Question
 from jupyter_mcp.security.approvals.grants import Grant
-from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 
@@ -64,7 +63,7 @@ class ApprovalTools(TrustTools):
     async def approval_list(self, ctx: Context) -> Reply[Approvals]:
         """Calls that wait for a person's approval, and approvals that are remembered."""
         approvals = self.trust.approvals
-        if not approvals.may_answer(cast("Principal", ctx.principal)):
+        if not approvals.may_answer(ctx.principal):
             raise ToolError(
                 "forbidden",
                 f"'{ctx.principal.name}' may not see what waits for a person.",
@@ -87,7 +86,7 @@ class ApprovalTools(TrustTools):
         ],
     ) -> Reply[Answered]:
         """Say yes or no to a waiting call. Never with the credential that asks."""
-        by = cast("Principal", ctx.principal)
+        by = ctx.principal
         question = await self.trust.approvals.answer(approval_id, answer, by, ctx.door)
         tool_name = question.subject.matter.tool
         said = "denied" if answer == "deny" else f"approved ({answer})"
@@ -101,7 +100,7 @@ class ApprovalTools(TrustTools):
         approval_id: Annotated[str, Field(description="A remembered one's, as approval_list says")],
     ) -> Reply[Remembered]:
         """Take back a remembered approval: the next such call asks again."""
-        by = cast("Principal", ctx.principal)
+        by = ctx.principal
         grant = await self.trust.approvals.forget(approval_id, by)
         return Reply(_remembered(grant), [Text(f"{grant.matter.tool} will ask again.")])
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.untrusted.pins import Pin
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
@@ -66,7 +65,7 @@ class PinTools(TrustTools):
         return _reply(await self.trust.pins.reject(source, tool, ctx.principal.name), "")
 
     def _decider(self, ctx: Context) -> str:
-        if not self.trust.decides(cast("Principal", ctx.principal)):
+        if not self.trust.decides(ctx.principal):
             raise ToolError(
                 "forbidden",
                 f"'{ctx.principal.name}' may not approve tools.",

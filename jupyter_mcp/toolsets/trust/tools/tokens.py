@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
-from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.tokens.access import Ended
 from jupyter_mcp.security.tokens.duration import seconds_of
 from jupyter_mcp.security.tokens.family import Form, TokenFamily
@@ -104,7 +103,7 @@ class TokenTools(TrustTools):
     ) -> Reply[NewToken]:
         """Make a token that another client can show to this server, and nowhere else."""
         issued = await self.trust.tokens.create(
-            cast("Principal", ctx.principal),
+            ctx.principal,
             scopes,
             toolsets=toolsets,
             notebooks=notebooks,
@@ -154,7 +153,7 @@ class TokenTools(TrustTools):
         reason: Annotated[str, Field(max_length=500, description="For the audit")] = "",
     ) -> EndedAccess:
         """Keep a person, a login or a client out at once, until their access is restored."""
-        principal = cast("Principal", ctx.principal)
+        principal = ctx.principal
         return _ended(await self.trust.access.end(who, principal, reason))
 
     @tool(scope="admin", title="Restore somebody's access", idempotent=True)
