@@ -37,8 +37,9 @@ from jupyter_mcp.policies import (
     Traffic,
     validate,
 )
+from jupyter_mcp.security.ground import Ground
 from jupyter_mcp.security.principal import Principal
-from jupyter_mcp.security.trust import Ground, Trust
+from jupyter_mcp.security.trust import Trust
 from jupyter_mcp.storage import Storage
 
 _log = logging.getLogger(__name__)

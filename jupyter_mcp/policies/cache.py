@@ -37,9 +37,10 @@ from jupyter_mcp.calls.call import Asked, Call
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.calls.events import Event, ResourcesChanged, ResourceUpdated, ToolsChanged
+from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.deadline import granted
-from jupyter_mcp.policies.idempotency import Store, Tasks
+from jupyter_mcp.policies.idempotency import Store
 from jupyter_mcp.policies.keys import canonical, digest
 from jupyter_mcp.policies.lru import CachedResult, TaggedLru
 from jupyter_mcp.security.principal import Principal
@@ -106,7 +107,7 @@ class Cache:
         key: Callable[[Principal], Hashable],
         schemes: Callable[[str], frozenset[str]],
         redact: Callable[[Result], Result],
-        tasks: Tasks,
+        tasks: Supervisor,
         *,
         memory: int = MEMORY,
         clock: Callable[[], float] = time.time,

@@ -30,6 +30,7 @@ from typing import Any, Protocol
 from jupyter_mcp.calls.call import Call
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
+from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.deadline import granted
 from jupyter_mcp.policies.keys import canonical, digest
@@ -83,14 +84,6 @@ class Store(Protocol):
         ...
 
 
-class Tasks(Protocol):
-    """The owner of background tasks."""
-
-    def spawn(self, name: str, work: Coroutine[Any, Any, Any], /) -> asyncio.Task[Any]:
-        """Run `work` in a named task."""
-        ...
-
-
 @dataclass(slots=True)
 class _Run:
     """A call with a key on this server.
@@ -124,7 +117,7 @@ class Idempotency:
         self,
         store: Callable[[], Store],
         redact: Callable[[Result], Result],
-        tasks: Tasks,
+        tasks: Supervisor,
         lease: float = LEASE_SECONDS,
     ) -> None:
         self._store = store

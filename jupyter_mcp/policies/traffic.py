@@ -7,9 +7,10 @@ from typing import Protocol
 
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.calls.events import Events
+from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.policies.breaker import Breaker
 from jupyter_mcp.policies.cache import Cache
-from jupyter_mcp.policies.idempotency import Idempotency, Store, Tasks
+from jupyter_mcp.policies.idempotency import Idempotency, Store
 from jupyter_mcp.policies.limit import Limit, LimitSettings
 from jupyter_mcp.policies.moving_windows import Link
 from jupyter_mcp.policies.retry import Retry
@@ -76,7 +77,7 @@ class Traffic:
         settings: TrafficSettings,
         shared: Sharing,
         signals: Signals,
-        tasks: Tasks,
+        tasks: Supervisor,
         *,
         view: Callable[[Principal], Hashable],
         schemes: Callable[[str], frozenset[str]],

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Coroutine
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
 
 from jupyter_mcp.security.approvals.approvals import Approvals
 from jupyter_mcp.security.approvals.deciders import decides
@@ -14,6 +10,7 @@ from jupyter_mcp.security.audit.audit import Audit, AuditOptions
 from jupyter_mcp.security.audit.events import AuditEvents
 from jupyter_mcp.security.audit.metrics import Metrics
 from jupyter_mcp.security.audit.signal_history import SignalHistory
+from jupyter_mcp.security.ground import Ground
 from jupyter_mcp.security.policy.policy import Policy
 from jupyter_mcp.security.policy.watch import PolicyWatch
 from jupyter_mcp.security.principal import Principal
@@ -29,43 +26,11 @@ from jupyter_mcp.security.tokens.leases import Leases
 from jupyter_mcp.security.tokens.tokens import Tokens
 from jupyter_mcp.security.untrusted.pins import Pins
 from jupyter_mcp.security.untrusted.taints import Taints
-from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.retention import Retention
 from jupyter_mcp.storage.shared import Shared
 
 SERVER_TOKEN = 12
 """From how many characters on a server's own token is redacted: a shorter one may be a word."""
-
-
-class Spawner(Protocol):
-    """The owner of background tasks."""
-
-    def spawn(self, name: str, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run `work` in a named task."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What the services of trust stand on.
-
-    Args:
-        settings: The administrator's settings (`jupyter_mcp.config.Settings`).
-        state: The private folder for state.
-        storage: The database.
-        tasks: The owner of background tasks.
-        threads: Threads for blocking work (`jupyter_mcp.calls.executor.Executor`).
-        event_logger: Jupyter's event logger; None without a server.
-        root: The server's root folder with slashes; empty where there is none.
-    """
-
-    settings: Any
-    state: Path
-    storage: Storage
-    tasks: Spawner
-    threads: Any
-    event_logger: Any = None
-    root: str = ""
 
 
 class Trust:

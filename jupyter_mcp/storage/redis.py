@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.storage.background import Spawner
 from jupyter_mcp.storage.sql_store import unreachable
 
 if TYPE_CHECKING:
@@ -32,14 +33,6 @@ PROBE_SECONDS = 1.0
 _DELETE_IF = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end"
 
 _log = logging.getLogger(__name__)
-
-
-class Spawner(Protocol):
-    """The owner of background tasks."""
-
-    def spawn(self, name: str, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run `work` in a named task."""
-        ...
 
 
 class RedisLink:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.storage.background import Spawner, Threads
 from jupyter_mcp.storage.engine import Storage
-from jupyter_mcp.storage.redis import RedisLink, RedisStore, Spawner
+from jupyter_mcp.storage.redis import RedisLink, RedisStore
 from jupyter_mcp.storage.sql_store import SharedStore, SqlStore, namespace_of
-
-
-class Threads(Protocol):
-    """Threads for blocking work."""
-
-    async def run(self, function: Callable[[], Any], /) -> Any:
-        """Run `function` in a thread."""
-        ...
 
 
 class Shared:

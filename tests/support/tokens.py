@@ -10,12 +10,12 @@ from typing import Any
 from jupyter_mcp.calls.executor import Executor
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.config import Settings
+from jupyter_mcp.security.ground import Ground
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.signals import Signal, Signals
 from jupyter_mcp.security.tokens.access import Access
 from jupyter_mcp.security.tokens.leases import Leases
 from jupyter_mcp.security.tokens.tokens import Issued, Tokens
-from jupyter_mcp.security.trust import Ground
 from jupyter_mcp.storage import Storage
 
 DAY = 86_400

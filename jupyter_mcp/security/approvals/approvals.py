@@ -11,12 +11,13 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.approvals.grants import Grant, Grants, Matter
+from jupyter_mcp.storage.background import Spawner
 
 if TYPE_CHECKING:
     from jupyter_mcp.security.principal import Principal
@@ -32,14 +33,6 @@ WAITING_LIMIT = 200
 """How many calls may wait for a yes at once."""
 
 _log = logging.getLogger(__name__)
-
-
-class Spawner(Protocol):
-    """The owner of background tasks."""
-
-    def spawn(self, name: str, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run `work` in a named task."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.audit.reader import AuditReader
@@ -23,6 +23,7 @@ from jupyter_mcp.security.audit.records import Cleaner, Ended, Happened, Prepare
 from jupyter_mcp.security.audit.storms import Storms
 from jupyter_mcp.security.audit.writer import AuditWriter
 from jupyter_mcp.security.signals import Signal, Signals
+from jupyter_mcp.storage.background import Spawner
 from jupyter_mcp.storage.faults import reason
 
 if TYPE_CHECKING:
@@ -39,14 +40,6 @@ RETRY_SECONDS = 1.0
 
 _OF_CALLS = frozenset({"call_denied", "approval_denied", "rate_limited"})
 """Signals that say what the record of the call says too."""
-
-
-class Spawner(Protocol):
-    """The owner of background tasks."""
-
-    def spawn(self, name: str, work: Any) -> asyncio.Task[Any]:
-        """Run `work` in a named task."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ shipped roles allow.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
@@ -23,14 +23,7 @@ from jupyter_mcp.security.policy.statements import Names
 from jupyter_mcp.security.policy.verdicts import Decision, Verdict
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.signals import Signals
-
-
-class Threads(Protocol):
-    """Threads for blocking work."""
-
-    async def run(self, function: Callable[..., Any], /, *args: Any) -> Any:
-        """Run `function` in a thread."""
-        ...
+from jupyter_mcp.storage.background import Threads
 
 
 class Offer(Protocol):

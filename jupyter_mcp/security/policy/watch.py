@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.policy.policy import Policy, Threads
+from jupyter_mcp.security.policy.policy import Policy
+from jupyter_mcp.storage.background import Threads
 
 SECONDS = 1.0
 """How often is looked."""

@@ -8,26 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.secrets.file import SecretName
 from jupyter_mcp.security.secrets.vault import NAME, Vault
+from jupyter_mcp.storage.background import Threads
 
-P = ParamSpec("P")
-R = TypeVar("R")
 J = TypeVar("J")
 
 REFERENCE = re.compile(r"(\$?)\$\{secret:([^{}]*)\}")
 """A reference; with a second ``$`` before it, the text itself."""
-
-
-class Threads(Protocol):
-    """Where blocking work runs."""
-
-    async def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run `function` in a thread."""
-        ...
 
 
 class Secrets:

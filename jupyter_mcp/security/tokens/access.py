@@ -22,10 +22,10 @@ from jupyter_mcp.storage.faults import remembering
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from jupyter_mcp.security.ground import Ground
     from jupyter_mcp.security.principal import Principal
     from jupyter_mcp.security.signals import Signals
     from jupyter_mcp.security.tokens.leases import Leases
-    from jupyter_mcp.security.trust import Ground
 
 _log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage import Storage
+from jupyter_mcp.storage.background import Spawner
 from jupyter_mcp.toolsets.jobs.owners import is_gone, new_owner
 
 LOG_TAIL = 8_000
@@ -31,14 +32,6 @@ class Outcome(Protocol):
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that is stored."""
-        ...
-
-
-class Spawner(Protocol):
-    """The owner of background tasks."""
-
-    def spawn(self, name: str, work: Any) -> asyncio.Task[Any]:
-        """Run `work` in a named task."""
         ...
 
 
