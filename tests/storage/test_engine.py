@@ -16,6 +16,10 @@ from jupyter_mcp.storage.engine import file_system
 from jupyter_mcp.storage.tables import changes, metadata
 
 
+def _count(connection: Connection) -> int:
+    return int(connection.execute(text("select count(*) from changes")).scalar_one())
+
+
 def row(**values: Any) -> dict[str, Any]:
     return {"at": 1.0, "principal": "ann", "path": "a.ipynb", "action": "edit"} | values
 
@@ -32,6 +36,24 @@ async def test_the_migrations_make_just_the_tables_of_the_code(tmp_path: Path) -
 async def test_nothing_is_opened_before_the_first_use(tmp_path: Path) -> None:
     Storage(tmp_path).stop()
     assert os.listdir(tmp_path) == []
+
+
+async def test_to_read_where_there_is_no_database_makes_none(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    assert await storage.read(_count, -1) == -1
+    assert os.listdir(tmp_path) == []
+    await storage.run(lambda connection: connection.execute(changes.insert().values(**row())))
+    assert await storage.read(_count, -1) == 1
+    storage.stop()
+
+
+async def test_a_database_that_cannot_be_seen_is_not_taken_for_none(tmp_path: Path) -> None:
+    folder = tmp_path / "file" / "state"
+    (tmp_path / "file").write_text("no folder")
+    storage = Storage(folder)
+    with pytest.raises(Exception, match=r"open|director"):
+        await storage.read(lambda _: 1, 0)
+    storage.stop()
 
 
 async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:

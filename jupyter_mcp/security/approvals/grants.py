@@ -99,7 +99,8 @@ class Grants:
 
     async def start(self) -> None:
         """Read those for always."""
-        for row in await self._storage.run(_read):
+        nothing: list[dict[str, Any]] = []
+        for row in await self._storage.read(_read, nothing):
             matter = Matter(row["principal"], "", "", row["tool"], row["arguments_hash"])
             grant = Grant(
                 row["id"], "always", matter, row["summary"], row["by"], row["at"], row["at"]

@@ -99,7 +99,9 @@ class Switch:
 
     async def start(self) -> None:
         """Read what was decided before."""
-        self._stops = {stop.target: stop for stop in await self._storage.run(_read)}
+        nothing: list[Stop] = []
+        stops = await self._storage.read(_read, nothing)
+        self._stops = {stop.target: stop for stop in stops}
 
     @property
     def stops(self) -> list[Stop]:

@@ -45,7 +45,8 @@ class TokenStore:
 
     async def load(self, now: float) -> tuple[list[TokenFamily], dict[str, str]]:
         """Forget what ended long ago; return all families, and theirs by refresh token's hash."""
-        return await self._storage.run(lambda connection: _load(connection, now - KEPT_SECONDS))
+        nothing: tuple[list[TokenFamily], dict[str, str]] = ([], {})
+        return await self._storage.read(lambda c: _load(c, now - KEPT_SECONDS), nothing)
 
     async def add(self, family: TokenFamily, refresh_hash: str) -> None:
         """Keep a new family and its first refresh token, if it has any."""

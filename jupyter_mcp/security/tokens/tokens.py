@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from jupyter_mcp.errors import ToolError
@@ -127,6 +129,7 @@ class Tokens:
         now = self._clock()
         principal = self._memo.get(key)
         if principal is None:
+            await self._load_library()
             principal = self._checked(shown, key, now)
             self._remember(key, principal)
         elif (principal.expires or 0) <= now:
@@ -183,6 +186,7 @@ class Tokens:
         Raises:
             TokenRefused: When it is not good, with the reason.
         """
+        await self._load_library()
         await self._catch_up()
         now, old = self._clock(), digest(shown)
         if old in self._refresh:
@@ -240,9 +244,7 @@ class Tokens:
         return self._throttle.wait(address)
 
     def _prepare(self) -> Signer:
-        """Read key and id, made at the first start, and import what checks signatures."""
-        import jwt  # noqa: F401 - imported for the first request that shows one
-
+        """Read key and id, made at the first start."""
         state = self._ground.state
         key = private_file.read_or_create(
             state / "token-key", lambda: secrets.token_bytes(KEY_BYTES)
@@ -255,6 +257,11 @@ class Tokens:
                 "unavailable", "The key of tokens is damaged.", f"Remove {state / 'token-key'}."
             )
         return Signer(server.decode().strip(), key, self._clock)
+
+    async def _load_library(self) -> None:
+        """Import what signs and checks, in a thread, when the first token is met: 2 MiB."""
+        if "jwt" not in sys.modules:
+            await self._ground.threads.run(import_module, "jwt")
 
     async def _load(self) -> None:
         families, self._refresh = await self._store.load(self._clock())
@@ -319,6 +326,7 @@ class Tokens:
         return Issued(family, token, family.created, family.expires)
 
     async def _refreshing(self, family: TokenFamily) -> Issued:
+        await self._load_library()
         token = REFRESH + secrets.token_urlsafe(32)
         await self._store.add(family, digest(token))
         self._refresh[digest(token)] = family.id
