@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from traitlets import Bool, Enum, Integer, Unicode
 from jupyter_mcp.commands.admin import AdminClient, AdminCommand
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython.display import Table
+from jupyter_mcp.security.moments import in_local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +132,7 @@ def _row(record: dict[str, Any]) -> list[str]:
     who, what = record.get("principal", ""), record.get("operation", "")
     return [
         str(record["id"]),
-        datetime.fromtimestamp(record["at"]).astimezone().isoformat(" ", "seconds"),
+        in_local_time(record["at"]),
         record["kind"],
         who.get("name", "") if isinstance(who, dict) else who,
         record.get("client", ""),

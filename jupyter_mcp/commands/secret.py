@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from jupyter_mcp.commands.admin import configured
 from jupyter_mcp.commands.command import Command
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython.display import Table
+from jupyter_mcp.security.moments import in_utc
 
 VERBS = {"set": 1, "list": 0, "delete": 1}
 
@@ -123,7 +123,7 @@ def _without_newline(text: str) -> str:
 
 
 def _shown(kept: Any) -> dict[str, str]:
-    at = datetime.fromtimestamp(kept.at, UTC).isoformat(timespec="seconds")
+    at = in_utc(kept.at)
     return {"name": kept.name, "store": kept.store, "set_at": at}
 
 

@@ -20,7 +20,8 @@ from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.approvals.approvals import Answer, Approvals, Decision, Question, Subject
 from jupyter_mcp.security.approvals.grants import Grant, Matter
-from jupyter_mcp.security.approvals.summary import arguments_hash, summarise, visible
+from jupyter_mcp.security.approvals.summary import arguments_hash, summarise
+from jupyter_mcp.security.visible import visible
 
 TELL_SECONDS = 10.0
 """How often a client is told that its call still waits: many give up on one that is silent."""

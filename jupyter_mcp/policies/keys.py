@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from jupyter_mcp.security import canonical as ground
+
 
 def canonical(values: Mapping[str, Any]) -> str:
-    """Return validated arguments as JSON with sorted keys."""
+    """Return validated arguments, which may be more than JSON, as its one text."""
     try:
-        return json.dumps(values, sort_keys=True, separators=(",", ":"))
+        return ground.canonical(values)
     except TypeError:
         from pydantic_core import to_jsonable_python
 
-        plain = to_jsonable_python(values, fallback=repr)
-        return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+        return ground.canonical(to_jsonable_python(values, fallback=repr))
 
 
 def digest(*parts: object) -> str:
     """Return a hash of `parts` that tells them apart."""
-    told = json.dumps([str(part) for part in parts])
-    return hashlib.sha256(told.encode()).hexdigest()
+    return ground.sha256(json.dumps([str(part) for part in parts]))

@@ -50,3 +50,12 @@ class ChangeStamp:
             return os.stat(self._file).st_mtime_ns  # noqa: PTH116 - on the path of every request
         except OSError:
             return 0
+
+
+def stamp_of(file: Path) -> tuple[int, int, int] | None:
+    """Return what changes whenever somebody writes `file`; None where there is none. Blocking."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

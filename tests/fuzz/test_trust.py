@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.approvals.summary import arguments_hash, summarise
 from jupyter_mcp.security.audit.arguments import Arguments
-from jupyter_mcp.security.audit.moments import moment_of
+from jupyter_mcp.security.moments import moment_of, seconds_of
 from jupyter_mcp.security.policy.compiled import CompiledPolicy
 from jupyter_mcp.security.policy.file import Document, read_text
 from jupyter_mcp.security.policy.paths import Globs, normal_glob, normal_path
@@ -29,7 +29,6 @@ from jupyter_mcp.security.principal import Principal, scopes_from_hub
 from jupyter_mcp.security.secrets.redaction import Redactor
 from jupyter_mcp.security.secrets.secrets import references
 from jupyter_mcp.security.tokens.access_token import TokenRefused, is_ours
-from jupyter_mcp.security.tokens.duration import seconds_of
 from jupyter_mcp.security.tokens.limits import granted, within
 from jupyter_mcp.security.untrusted.injection import scan_all
 from jupyter_mcp.toolsets.notebooks.documents import Documents

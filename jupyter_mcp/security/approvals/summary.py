@@ -7,12 +7,13 @@ middle, because both ends of a command matter. Values that look like secrets are
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
+
+from jupyter_mcp.security.canonical import canonical, sha256
+from jupyter_mcp.security.visible import visible
 
 VALUE_LIMIT = 1_500
 """The most characters of one value that are shown."""
@@ -25,8 +26,6 @@ HIDDEN = "(hidden)"
 _SECRET = re.compile(
     r"pass(word|phrase)?$|secret|token|api_?key|credential|authorization", re.IGNORECASE
 )
-_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-"""Unicode categories of control, format, private and separating characters, half pairs too."""
 
 
 def summarise(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
@@ -54,28 +53,8 @@ def arguments_hash(arguments: Mapping[str, Any], topic: str = "") -> str:
         arguments: The arguments as they came.
         topic: Why somebody is asked, where it is not the policy: a yes to one is none to another.
     """
-    canonical = json.dumps(arguments, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(
-        f"{topic}\n{canonical}".encode() if topic else canonical.encode()
-    ).hexdigest()
-
-
-def visible(text: str, *, lines: bool = False) -> str:
-    """Return `text` with characters spelled out that nobody would see.
-
-    Args:
-        text: Any text.
-        lines: Whether line breaks and tabs may stay.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    kept = "\n\t" if lines else ""
-    return "".join(
-        char
-        if char in kept or unicodedata.category(char) not in _UNSEEN
-        else char.encode("unicode_escape", "surrogatepass").decode()
-        for char in text
-    )
+    text = canonical(arguments, default=str)
+    return sha256(f"{topic}\n{text}" if topic else text)
 
 
 def _value(name: str, value: Any, spec: Any) -> str:

@@ -6,13 +6,14 @@ names that sound like a secret count as well. The schema is walked once and reme
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+from jupyter_mcp.security.canonical import sha256
 
 REDACTED = "[redacted]"
 LONGEST = 256
@@ -218,5 +219,4 @@ def _items(values: list[Any] | tuple[Any, ...], shape: Shape, depth: int) -> lis
 
 
 def _hashed(text: str) -> dict[str, Any]:
-    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-    return {"length": len(text), "sha256": digest}
+    return {"length": len(text), "sha256": sha256(text)}

@@ -16,8 +16,6 @@ from typing import Any
 GENESIS = "0" * 64
 """What stands for the hash before the first record."""
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-
 COLUMNS = ("at", "kind", "principal", "client", "door", "operation", "outcome")
 """What is kept in columns too, to search by; it has to agree with the record."""
 
@@ -42,11 +40,6 @@ class Break:
 
     id: int
     problem: str
-
-
-def canonical(record: Mapping[str, Any]) -> str:
-    """Return the one way to write a record: sorted keys, no spaces, ASCII."""
-    return _encode(record)
 
 
 def link(previous: str, record: str) -> str:

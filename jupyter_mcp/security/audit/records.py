@@ -5,14 +5,14 @@ It runs in the database's thread. On the event loop a call leaves no more than a
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from jupyter_mcp.security.audit.arguments import Arguments, bounded
-from jupyter_mcp.security.audit.chain import canonical, columns
+from jupyter_mcp.security.audit.chain import columns
+from jupyter_mcp.security.canonical import canonical, sha256
 from jupyter_mcp.security.principal import Principal
 
 CALL = "call"
@@ -187,7 +187,7 @@ def _small(values: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(values)
     if len(text) <= LARGEST:
         return values
-    return {"length": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return {"length": len(text), "sha256": sha256(text)}
 
 
 def _short(entry: Ended | Happened, problem: str) -> dict[str, Any]:

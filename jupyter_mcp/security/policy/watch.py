@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.change_stamp import stamp_of
 from jupyter_mcp.security.policy.policy import Policy
 from jupyter_mcp.storage.background import Threads
 
 SECONDS = 1.0
 """How often is looked."""
-
-Stamp = tuple[int, int, int] | None
 
 _log = logging.getLogger(__name__)
 
@@ -61,12 +60,3 @@ class PolicyWatch:
             _log.warning("The policy was refused, %s: %s", now, error)
         except Exception:  # noqa: BLE001 - the next look may find a better file
             _log.exception("The policy could not be read, what was in force stays.")
-
-
-def stamp_of(file: Path) -> Stamp:
-    """Return what changes when the file does; None where there is none. Blocking."""
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_size, status.st_ino)

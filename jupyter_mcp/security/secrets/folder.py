@@ -15,6 +15,7 @@ from pathlib import Path
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security import private_file
+from jupyter_mcp.security.change_stamp import stamp_of
 
 PRIVATE_FOLDER = 0o700
 OTHERS = 0o077
@@ -32,11 +33,7 @@ class SecretFolder:
 
     def stamp(self, name: str) -> Hashable:
         """Return what changes whenever somebody has written a file; None when there is none."""
-        try:
-            status = (self.path / name).stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
+        return stamp_of(self.path / name)
 
     def read(self, name: str) -> bytes | None:
         """Return what a file holds; None when there is none.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.approvals.summary import visible
+from jupyter_mcp.security.visible import visible
 from jupyter_mcp.storage.faults import remembering
 
 if TYPE_CHECKING:

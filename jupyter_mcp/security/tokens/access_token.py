@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 import secrets
 from collections.abc import Callable
@@ -160,11 +159,6 @@ def _is_our_header(segment: str) -> bool:
     """Return whether the header of a JWT names a key of ours: all tokens of a server share it."""
     header = _part(f"{segment}..", 0)
     return header is not None and str(header.get("kid", "")).startswith(_KEY_ID)
-
-
-def digest(token: str) -> str:
-    """Return the hash under which an opaque token is known: it is random, so no salt is needed."""
-    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def _part(token: str, number: int) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 What a token may do is in the record of its family, in memory, so that checking one asks no database
 and taking one back works at once. A token never leaves this server for another one, and nothing
-here keeps a token itself: only hashes.
+here keeps a token itself: only hashes, without salt, because all of a token is random.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security import private_file
+from jupyter_mcp.security.canonical import sha256
 from jupyter_mcp.security.change_stamp import ChangeStamp
 from jupyter_mcp.security.tokens.access_token import (
     KEY_BYTES,
@@ -27,7 +28,6 @@ from jupyter_mcp.security.tokens.access_token import (
     STATIC,
     Signer,
     TokenRefused,
-    digest,
 )
 from jupyter_mcp.security.tokens.family import Form, TokenFamily
 from jupyter_mcp.security.tokens.limits import granted
@@ -125,7 +125,7 @@ class Tokens:
             TokenRefused: When it is not good, with the reason.
         """
         await self._catch_up()
-        key = digest(shown)
+        key = sha256(shown)
         now = self._clock()
         principal = self._memo.get(key)
         if principal is None:
@@ -188,18 +188,18 @@ class Tokens:
         """
         await self._load_library()
         await self._catch_up()
-        now, old = self._clock(), digest(shown)
+        now, old = self._clock(), sha256(shown)
         if old in self._refresh:
             self._check_live(self._refresh[old], now)
         elif self._throttle.wait(address):
             raise TokenRefused("too many guesses")
         successor = REFRESH + secrets.token_urlsafe(32)
-        exchange = await self._store.exchange(old, digest(successor), now)
+        exchange = await self._store.exchange(old, sha256(successor), now)
         if exchange.outcome != "new":
             self._throttle.miss(address)
             raise await self._not_exchanged(exchange.family, exchange.outcome == "reused", address)
         self._refresh.pop(old, None)
-        self._refresh[digest(successor)] = exchange.family
+        self._refresh[sha256(successor)] = exchange.family
         await self._changed()
         family = self._check_live(exchange.family, now)
         self._note_use(exchange.family, now)
@@ -318,7 +318,7 @@ class Tokens:
 
     async def _static(self, family: TokenFamily) -> Issued:
         token = STATIC + secrets.token_urlsafe(32)
-        family = replace(family, secret_hash=digest(token))
+        family = replace(family, secret_hash=sha256(token))
         await self._store.add(family, "")
         self._by_secret[family.secret_hash] = family.id
         self._families[family.id] = family
@@ -328,8 +328,8 @@ class Tokens:
     async def _refreshing(self, family: TokenFamily) -> Issued:
         await self._load_library()
         token = REFRESH + secrets.token_urlsafe(32)
-        await self._store.add(family, digest(token))
-        self._refresh[digest(token)] = family.id
+        await self._store.add(family, sha256(token))
+        self._refresh[sha256(token)] = family.id
         self._families[family.id] = family
         await self._changed()
         return self._issued(family, family.created, token)

@@ -100,7 +100,7 @@ def scan(
     for window in _windows(text):
         for look in _LOOKS:
             for kind, excerpt in look(window):
-                found[Finding(kind, place, visible(excerpt))] = None
+                found[Finding(kind, place, excerpt_of(excerpt))] = None
                 if len(found) >= MOST:
                     return tuple(found)
         for name in foreign and TOOL_NAME.findall(window):
@@ -119,7 +119,7 @@ def scan_all(value: Any, place: str, foreign: frozenset[str] = frozenset()) -> t
     return tuple(found)[:MOST]
 
 
-def visible(text: str) -> str:
+def excerpt_of(text: str) -> str:
     """Return `text` short and on one line, with what cannot be seen written out."""
     shown = text[:EXCERPT].encode("ascii", "backslashreplace").decode()
     return " ".join(re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "?", shown).split())[: 3 * EXCERPT]
@@ -140,7 +140,7 @@ def _strings(value: Any, place: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield f"{place} (name)", str(key)
-            yield from _strings(item, f"{place}.{visible(str(key))}" if place else str(key))
+            yield from _strings(item, f"{place}.{excerpt_of(str(key))}" if place else str(key))
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _strings(item, place)

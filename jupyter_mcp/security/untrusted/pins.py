@@ -16,7 +16,6 @@ free again by itself.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.canonical import canonical, sha256
 from jupyter_mcp.security.signals import Signals
 from jupyter_mcp.security.untrusted.injection import Finding, scan_all
 from jupyter_mcp.storage import Storage
@@ -202,14 +202,9 @@ def definition(tool: Mapping[str, Any]) -> dict[str, Any]:
     return {field: tool.get(field) for field in FIELDS}
 
 
-def canonical(value: Any) -> str:
-    """Return the one JSON text of a value: keys in order, nothing that cannot be seen."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
-
 def pin_hash(said: Mapping[str, Any]) -> str:
     """Return the hash of a definition."""
-    return hashlib.sha256(canonical(said).encode()).hexdigest()
+    return sha256(canonical(said))
 
 
 def refusal(tool: str, state: State) -> ToolError:

@@ -12,8 +12,8 @@ from jupyter_mcp.security.approvals.summary import (
     VALUE_LIMIT,
     arguments_hash,
     summarise,
-    visible,
 )
+from jupyter_mcp.security.visible import visible
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -13,8 +13,9 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from jupyter_mcp.security.audit.chain import GENESIS, canonical, columns, link
+from jupyter_mcp.security.audit.chain import GENESIS, columns, link
 from jupyter_mcp.security.audit.reader import Verification
+from jupyter_mcp.security.canonical import canonical
 from support.audits import auditing, ended
 
 COUNT = 8

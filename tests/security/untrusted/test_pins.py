@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.canonical import canonical
 from jupyter_mcp.security.signals import Signals
-from jupyter_mcp.security.untrusted.pins import Pins, canonical, definition, pin_hash
+from jupyter_mcp.security.untrusted.pins import Pins, definition, pin_hash
 from jupyter_mcp.storage import Storage
 
 if TYPE_CHECKING:

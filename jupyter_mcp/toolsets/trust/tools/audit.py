@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Reply, Text, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.audit.moments import moment_of
 from jupyter_mcp.security.audit.reader import Verification, Wanted
+from jupyter_mcp.security.moments import in_local_time, moment_of
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 Moment = Annotated[
@@ -142,7 +141,7 @@ def _number(cursor: str) -> int:
 
 
 def _line(record: dict[str, Any]) -> str:
-    at = datetime.fromtimestamp(record["at"]).astimezone().isoformat(" ", "seconds")
+    at = in_local_time(record["at"])
     who, what = record.get("principal", ""), record.get("operation", "")
     name = who.get("name", "") if isinstance(who, dict) else who
     operation = what.get("name", "") if isinstance(what, dict) else what
@@ -158,7 +157,7 @@ def _verdict(verdict: Verification) -> str:
         )
     if verdict.since is None:
         return f"The audit holds no records; its head is {verdict.head}."
-    since = datetime.fromtimestamp(verdict.since).astimezone().isoformat(" ", "seconds")
+    since = in_local_time(verdict.since)
     return (
         f"{verdict.records} records since {since} are as they were written "
         f"(numbers {verdict.first} to {verdict.last}, head {verdict.head})."

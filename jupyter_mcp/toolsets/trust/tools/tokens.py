@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
+from jupyter_mcp.security.moments import in_utc, seconds_of
 from jupyter_mcp.security.tokens.access import Ended
-from jupyter_mcp.security.tokens.duration import seconds_of
 from jupyter_mcp.security.tokens.family import Form, TokenFamily
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
@@ -117,8 +116,8 @@ class TokenTools(TrustTools):
             name=family.name,
             access_token=issued.access_token,
             refresh_token=issued.refresh_token,
-            access_expires_at=moment(issued.access_expires),
-            expires_at=moment(family.expires),
+            access_expires_at=in_utc(issued.access_expires),
+            expires_at=in_utc(family.expires),
             scopes=sorted(family.scopes),
             toolsets=_listed(family.toolsets),
             notebooks=list(family.notebooks),
@@ -167,11 +166,6 @@ class TokenTools(TrustTools):
         return AccessList(ended=[_ended(each) for each in self.trust.access.ended()])
 
 
-def moment(at: float) -> str:
-    """Return a Unix time as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def _state(family: TokenFamily) -> TokenState:
     return TokenState(
         id=family.id,
@@ -181,17 +175,17 @@ def _state(family: TokenFamily) -> TokenState:
         scopes=sorted(family.scopes),
         toolsets=_listed(family.toolsets),
         notebooks=list(family.notebooks),
-        created_at=moment(family.created),
-        expires_at=moment(family.expires),
-        last_used_at=None if family.used is None else moment(family.used),
+        created_at=in_utc(family.created),
+        expires_at=in_utc(family.expires),
+        last_used_at=None if family.used is None else in_utc(family.used),
         revoked=family.revoked is not None,
-        revoked_at=None if family.revoked is None else moment(family.revoked),
+        revoked_at=None if family.revoked is None else in_utc(family.revoked),
         reason=family.reason,
     )
 
 
 def _ended(ended: Ended) -> EndedAccess:
-    return EndedAccess(who=ended.who, by=ended.by, at=moment(ended.at), reason=ended.reason)
+    return EndedAccess(who=ended.who, by=ended.by, at=in_utc(ended.at), reason=ended.reason)
 
 
 def _listed(names: frozenset[str] | None) -> list[str] | None:

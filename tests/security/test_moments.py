@@ -8,9 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.audit.moments import moment_of
+from jupyter_mcp.security.moments import in_local_time, in_utc, moment_of, seconds_of
 
 NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30s", 30), ("30m", 1800), ("12h", 43_200), ("7d", 604_800), (" 2W ", 1_209_600)],
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert seconds_of(text) == seconds
+
+
+@given(
+    st.text(max_size=12) | st.sampled_from(["0d", "-1d", "1", "d", "1.5h", "7x", "9999999d", "٣d"])
+)
+def test_what_is_no_duration_is_refused_with_examples(text: str) -> None:
+    told = ""
+    try:
+        assert seconds_of(text) > 0
+    except ToolError as error:
+        told = str(error)
+    assert not told or told.endswith("such as 30m, 12h, 7d or 2w.")
 
 
 @pytest.mark.parametrize(
@@ -38,3 +58,8 @@ def test_what_is_no_moment_is_refused_with_examples(text: str) -> None:
 def test_any_text_is_a_moment_or_refused(text: str) -> None:
     with suppress(ToolError):
         assert isinstance(moment_of(text, NOW), float)
+
+
+@given(st.integers(0, 4_000_000_000))
+def test_what_is_shown_can_be_written_again(at: int) -> None:
+    assert moment_of(in_utc(at), NOW) == moment_of(in_local_time(at), NOW) == at
