@@ -6,19 +6,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_mcp.security import canonical as ground
+from jupyter_mcp.security.canonical import canonical as canonical_json
+from jupyter_mcp.security.canonical import sha256
 
 
 def canonical(values: Mapping[str, Any]) -> str:
     """Return validated arguments, which may be more than JSON, as its one text."""
     try:
-        return ground.canonical(values)
+        return canonical_json(values)
     except TypeError:
         from pydantic_core import to_jsonable_python
 
-        return ground.canonical(to_jsonable_python(values, fallback=repr))
+        return canonical_json(to_jsonable_python(values, fallback=repr))
 
 
 def digest(*parts: object) -> str:
     """Return a hash of `parts` that tells them apart."""
-    return ground.sha256(json.dumps([str(part) for part in parts]))
+    return sha256(json.dumps([str(part) for part in parts]))

@@ -1,4 +1,4 @@
-"""The one JSON text of a value, and the hash of a text: what is signed, chained, pinned or compared.
+"""The one JSON text of a value, and the hash of a text: what is chained, pinned or compared.
 
 Equal values have equal texts in every process and on every day: keys in order, no blanks, ASCII.
 """

@@ -1,7 +1,7 @@
 """Moments and durations as people write them, and as they are shown.
 
-A duration is one number and one unit: ``30m``, ``12h``, ``7d``, ``2w``. Months and years are left out
-on purpose, because nobody agrees how long they are.
+A duration is one number and one unit: ``30m``, ``12h``, ``7d``, ``2w``. Months and years are left
+out on purpose, because nobody agrees how long they are.
 """
 
 from __future__ import annotations
