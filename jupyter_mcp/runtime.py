@@ -152,7 +152,6 @@ class Runtime:
                 await toolset.stop()
             except Exception:  # noqa: BLE001 - all the rest has to be stopped too
                 _log.exception("Toolset '%s' failed to stop; the others go on.", toolset.name)
-        self.traffic.stop()
         await self.trust.stop()
         await self.tasks.stop()
         self.storage.stop()

@@ -25,7 +25,6 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.bulkhead import Bulkhead
 from jupyter_mcp.policies.deadline import granted
 from jupyter_mcp.policies.moving_windows import Link, MovingWindows
-from jupyter_mcp.policies.storm import Storms
 from jupyter_mcp.security.signals import Signals
 
 DEFAULT = "6000/minute"
@@ -69,7 +68,7 @@ class Limit:
 
     Args:
         settings: The limits.
-        signals: Where refusals are told, a storm of them as one.
+        signals: Where refusals are told.
         clock: Tells the time in seconds, for what is counted in this process.
     """
 
@@ -90,15 +89,11 @@ class Limit:
         self._clock = clock
         self._windows = MovingWindows(None, clock)
         self._bulkheads: dict[str, Bulkhead] = {}
-        self._storms = Storms(lambda **details: signals.note("rate_limited", **details))
+        self._signals = signals
 
     def share(self, link: Link | None) -> None:
         """Count in Redis together with other servers, while it is there."""
         self._windows = MovingWindows(link, self._clock)
-
-    def stop(self) -> None:
-        """Tell the refusals that were only counted yet."""
-        self._storms.stop()
 
     @property
     def bulkheads(self) -> dict[str, tuple[int, int]]:
@@ -161,8 +156,8 @@ class Limit:
 
     def _refused(self, call: Call, reason: str) -> None:
         who, name = call.principal.id, call.operation.name
-        self._storms.note(
-            who, name, reason, principal=who, client=call.client, operation=name, reason=reason
+        self._signals.note(
+            "rate_limited", principal=who, client=call.client, operation=name, reason=reason
         )
 
     def _limits(self, is_owner: bool, name: str) -> tuple[RateLimitItem, ...]:

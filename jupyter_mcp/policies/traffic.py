@@ -96,10 +96,6 @@ class Traffic:
         self.cache.share(self._shared.store, with_others=self._shared.redis is not None)
         events.subscribe(self.cache.changed)
 
-    def stop(self) -> None:
-        """Tell what is not told yet."""
-        self.limit.stop()
-
     def problems(self) -> list[tuple[str, str]]:
         """Return what somebody should look at: a name and one line for each."""
         found = [("limits", problem) for problem in self.limit.problems]

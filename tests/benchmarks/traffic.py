@@ -53,7 +53,6 @@ async def added(rounds: int = 15, count: int = 2000) -> dict[str, float]:
             calls = [a_call(tool, principal) for _ in range(count)]
             bare = await _spend(done, calls)
             spent[name].append(await _spend(walk, calls) - bare)
-    traffic.stop()
     threads.stop()
     storage.stop()
     return {name: statistics.median(each) for name, each in spent.items()}
