@@ -84,10 +84,7 @@ class Runtime:
             trust=self.trust,
         )
         self.catalog = Catalog(self.events, settings.toolsets, self.trust.policy)
-        self.trust.policy.attach(self.catalog)
-        self.trust.pins.names = lambda: self.catalog.tool_names
-        self.trust.pins.subscribe(lambda: self.catalog.hide(self.trust.pins.held))
-        self.trust.tokens.known_toolsets = lambda: self.catalog.selection("all")
+        self.trust.attach(self.catalog)
         self.calls = CallLog(self.events)
         self.trust.leases.subscribe(self.calls.cancel_of)
         if jupyter is not None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import Protocol
 
 from jupyter_mcp.security.approvals.approvals import Approvals
-from jupyter_mcp.security.approvals.deciders import decides
 from jupyter_mcp.security.audit.audit import Audit, AuditOptions
 from jupyter_mcp.security.audit.events import AuditEvents
 from jupyter_mcp.security.audit.metrics import Metrics
 from jupyter_mcp.security.audit.signal_history import SignalHistory
 from jupyter_mcp.security.ground import Ground
-from jupyter_mcp.security.policy.policy import Policy
+from jupyter_mcp.security.policy.policy import Offer, Policy
 from jupyter_mcp.security.policy.watch import PolicyWatch
-from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.secrets.log_redaction import LogRedaction
 from jupyter_mcp.security.secrets.redaction import Redactor
 from jupyter_mcp.security.secrets.secrets import Secrets
@@ -31,6 +31,23 @@ from jupyter_mcp.storage.shared import Shared
 
 SERVER_TOKEN = 12
 """From how many characters on a server's own token is redacted: a shorter one may be a word."""
+
+
+class Catalog(Offer, Protocol):
+    """All that can be asked for (`jupyter_mcp.calls.catalog.Catalog`)."""
+
+    @property
+    def tool_names(self) -> Iterable[str]:
+        """The names of all tools."""
+        ...
+
+    def selection(self, wanted: str) -> frozenset[str]:
+        """Return the toolsets that are wanted."""
+        ...
+
+    def hide(self, tools: Iterable[str]) -> None:
+        """Leave these tools, and no others, out of every view."""
+        ...
 
 
 class Trust:
@@ -67,15 +84,22 @@ class Trust:
         self.access = Access(ground, self.signals, self.leases)
         self.agents = Agents()
         self.policy = Policy(settings.policy_file, self.signals, ground.threads, ground.root)
-        self.switch = Switch(ground.storage, decides=self.decides)
+        self.switch = Switch(ground.storage, decides=self.policy.decides)
         self.approvals = Approvals(
             ground.storage,
             ground.tasks,
             self.signals,
-            decides=self.decides,
+            decides=self.policy.decides,
             seconds=ground.settings.approval_seconds,
             redact=self.redactor.text,
         )
+
+    def attach(self, catalog: Catalog) -> None:
+        """Learn what can be asked for: a policy may name it, and pins may hold it back."""
+        self.policy.attach(catalog)
+        self.pins.names = lambda: catalog.tool_names
+        self.pins.subscribe(lambda: catalog.hide(self.pins.held))
+        self.tokens.known_toolsets = lambda: catalog.selection("all")
 
     def hide(self, *credentials: str) -> None:
         """Redact what the server itself is opened with."""
@@ -119,7 +143,3 @@ class Trust:
             self.audit.listeners.append(events.tell)
         await self.audit.start()
         ground.tasks.spawn("retention", self.retention.keep())
-
-    def decides(self, principal: Principal) -> bool:
-        """Return whether `principal` may decide what only a person decides."""
-        return decides(principal, self.policy.roles_of)

@@ -39,6 +39,10 @@ class Offer(Protocol):
         ...
 
 
+ADMIN = "admin"
+"""The role, and the scope, of whoever decides about agents."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pseudo:
     """Something to decide about that no call asks for by name."""
@@ -210,6 +214,14 @@ class Policy:
     def shows_pathless(self, principal: Principal) -> bool:
         """Return whether a caller may see what belongs to no notebook."""
         return self.decide(principal, NOTEBOOK, {}, None).lack != "notebook"
+
+    def decides(self, principal: Principal) -> bool:
+        """Return whether a caller may decide what only a person decides: whether agents may go on.
+
+        That is an administrator: by default who showed a browser's login or the key file, and
+        never an agent with the owner's token.
+        """
+        return ADMIN in principal.scopes and ADMIN in self.roles_of(principal)
 
     def oversees(self, principal: Principal) -> bool:
         """Return whether a caller may see what others do."""

@@ -65,7 +65,7 @@ class PinTools(TrustTools):
         return _reply(await self.trust.pins.reject(source, tool, ctx.principal.name), "")
 
     def _decider(self, ctx: Context) -> str:
-        if not self.trust.decides(ctx.principal):
+        if not self.trust.policy.decides(ctx.principal):
             raise ToolError(
                 "forbidden",
                 f"'{ctx.principal.name}' may not approve tools.",
