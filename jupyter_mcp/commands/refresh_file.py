@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 import urllib.error
 import urllib.parse
@@ -17,7 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython import discovery
@@ -30,8 +29,6 @@ MARGIN = 0.2
 MARGIN_LIMIT = 60.0
 SECONDS = 30.0
 """How long an exchange may take."""
-
-_WINDOWS = os.name == "nt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +162,14 @@ class RefreshFile:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep other bridges out: the lock ends with the process, however that ends."""
-        lock = self._file.with_name(f"{self._file.name}.lock")
+        lock = contextlib.ExitStack()
         try:
-            opened = os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT, private_file.MODE), "r+b")
+            file = self._file.with_name(f"{self._file.name}.lock")
+            lock.enter_context(private_file.locked(file))
         except OSError as error:
             raise self._failed(f"cannot be locked: {error.strerror}") from None
-        with opened:
-            _lock(opened)
-            try:
-                yield
-            finally:
-                _unlock(opened)
+        with lock:
+            yield
 
 
 def _still_good(kept: Mapping[str, Any], now: float) -> AccessToken | None:
@@ -183,26 +177,3 @@ def _still_good(kept: Mapping[str, Any], now: float) -> AccessToken | None:
     if not isinstance(token, str) or not isinstance(renew_at, int | float) or renew_at <= now:
         return None
     return AccessToken(token, float(renew_at))
-
-
-def _lock(opened: IO[bytes]) -> None:
-    if _WINDOWS:
-        import msvcrt
-
-        msvcrt.locking(opened.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]  # Windows only
-    else:
-        import fcntl
-
-        fcntl.flock(opened, fcntl.LOCK_EX)
-
-
-def _unlock(opened: IO[bytes]) -> None:
-    if _WINDOWS:
-        import msvcrt
-
-        opened.seek(0)
-        msvcrt.locking(opened.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined,unused-ignore]  # Windows only
-    else:
-        import fcntl
-
-        fcntl.flock(opened, fcntl.LOCK_UN)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 MODE = 0o600
@@ -36,6 +37,17 @@ def replace(file: Path, content: bytes) -> None:
     _draft(file, content).replace(file)
 
 
+@contextlib.contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the lock of `file`, which other processes wait for; it ends with the process at last."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, MODE)
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)  # which gives the lock back
+
+
 def is_private(file: Path) -> bool:
     """Return whether only its owner can read the file; true where the system cannot tell."""
     return os.name == "nt" or not file.stat().st_mode & 0o077
@@ -55,3 +67,14 @@ def _draft(file: Path, content: bytes) -> Path:
         opened.flush()
         os.fsync(opened.fileno())
     return draft
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)

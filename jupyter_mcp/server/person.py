@@ -17,6 +17,7 @@ import secrets
 from functools import cached_property
 from pathlib import Path
 
+from jupyter_mcp.security import private_file
 from jupyter_mcp.security.principal import Principal, fingerprint
 
 PREFIX = "jmcp-person-"
@@ -37,12 +38,9 @@ class PersonKey:
         """Leave the file for the commands of this account; without it they show the token."""
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file.unlink(missing_ok=True)
-            descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            private_file.replace(self._file, json.dumps({"key": self._key}).encode())
         except OSError:
             return
-        with os.fdopen(descriptor, "w") as file:
-            json.dump({"key": self._key}, file)
 
     def remove(self) -> None:
         """Take the file away."""

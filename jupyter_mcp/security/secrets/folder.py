@@ -66,12 +66,10 @@ class SecretFolder:
         with _told(self.path):
             self.path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
             self.path.chmod(PRIVATE_FOLDER)
-            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, private_file.MODE)
-        try:
-            _lock(descriptor)
+            lock = contextlib.ExitStack()
+            lock.enter_context(private_file.locked(self.path / "lock"))
+        with lock:
             yield
-        finally:
-            os.close(descriptor)  # which gives the lock back
 
 
 @contextlib.contextmanager
@@ -98,14 +96,3 @@ def _refuse_shared(file: Path, status: os.stat_result) -> None:
             f"Others can read '{file}', so what it protects may be known to them.",
             f"Run 'chmod 600 {file}' and set the secrets anew.",
         )
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
