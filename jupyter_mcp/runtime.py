@@ -39,6 +39,8 @@ from jupyter_mcp.policies import (
 )
 from jupyter_mcp.security.ground import Ground
 from jupyter_mcp.security.principal import Principal
+from jupyter_mcp.security.stop.switch import Stop
+from jupyter_mcp.security.tokens.leases import IsEnded
 from jupyter_mcp.security.trust import Trust
 from jupyter_mcp.storage import Storage
 
@@ -241,6 +243,22 @@ class Runtime:
             self.problems.append(Problem(toolset.name, type(toolset).__module__, reason))
             return
         if isinstance(toolset, JobStarter):
-            self.corridor.jobs = toolset
-            jobs: JobStarter = toolset
-            self.trust.switch.stoppers.append(lambda stop: jobs.end_jobs(stop.concerns))
+            self._take_jobs(toolset)
+
+    def _take_jobs(self, jobs: JobStarter) -> None:
+        """Have a toolset run background jobs, and end them with the leave to go on.
+
+        Who is stopped may go on with what only looks; who lost their access may not.
+        """
+
+        def stopped(stop: Stop) -> int:
+            return jobs.end_jobs(
+                lambda call: call.operation.scope != "read" and stop.concerns(call)
+            )
+
+        def lost(is_ended: IsEnded) -> None:
+            jobs.end_jobs(lambda call: is_ended(call.principal))
+
+        self.corridor.jobs = jobs
+        self.trust.switch.stoppers.append(stopped)
+        self.trust.leases.subscribe(lost)

@@ -60,10 +60,7 @@ class JobStarter(Protocol):
         ...
 
     def end_jobs(self, concerns: Callable[[Call], bool]) -> int:
-        """Begin to cancel the jobs of calls that are concerned and do more than read.
-
-        Returns how many there are.
-        """
+        """Begin to cancel the jobs of calls that are concerned; return how many there are."""
         ...
 
 

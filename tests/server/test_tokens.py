@@ -399,3 +399,15 @@ def test_refreshing_with_nonsense_is_bounded(tmp_path: Path) -> None:
         assert answers[-1].status == 429
         assert 0 < int(answers[-1].headers["Retry-After"]) <= 61
         assert client.refresh().status == 200
+
+
+def test_background_jobs_of_a_revoked_token_end(tokened: JupyterServer) -> None:
+    client = client_of(tokened)
+    kernel = ask(tokened, "kernel_start")["kernel_id"]
+    code = "import time\nwhile True:\n    time.sleep(0.01)"
+    told = client.call("kernel_execute", code=code, kernel_id=kernel, background=True).json()
+    job = told["result"]["structuredContent"]["job_id"]
+    assert ask(tokened, "job_get", job_id=job)["status"] == "running"
+    ask(tokened, "token_revoke", token_id=client.id)
+    assert ask(tokened, "job_get", job_id=job, wait=10)["status"] == "cancelled"
+    ask(tokened, "kernel_stop", kernel_id=kernel)

@@ -1,8 +1,9 @@
 """Calls that wait for a person's yes, and who may give it.
 
 A question lives in memory and as long as the call that asks: it can be answered once, by whoever
-is first. Never by the credential that asks, and by nobody but an administrator; a form that the
-owner's own client shows counts as the owner at that client. Silence is a no.
+is first. Never by the credential that asks or one that was made with it, and by nobody but an
+administrator; a form that the owner's own client shows counts as the owner at that client. Silence
+is a no.
 """
 
 from __future__ import annotations
@@ -224,7 +225,7 @@ class Approvals:
                 f"No call waits for approval under '{question_id}'.",
                 "It may have been answered, withdrawn or timed out; list those that wait.",
             )
-        if _same_credential(by, question.subject.principal):
+        if _is_same_hand(by, question.subject.principal):
             raise ToolError(
                 "forbidden",
                 "A call cannot be approved with the credential that asks for it.",
@@ -294,6 +295,16 @@ class Approvals:
             await self.grants.store(grant)
         except Exception:  # noqa: BLE001 - the yes counts; only a restart will ask again
             _log.exception("An approval could not be written; it holds until the server stops.")
+
+
+def _is_same_hand(by: Principal, asking: Principal) -> bool:
+    """Return whether the two credentials may be held by one agent.
+
+    They are the same, or who answers was made with what asks, or an agent made both. A person, and
+    whoever logged in by themselves, may well answer for the clients that they made.
+    """
+    agents = (p for p in asking.lineage() if p is asking or p.kind in ("owner", "client"))
+    return any(_same_credential(one, other) for other in agents for one in by.lineage())
 
 
 def _same_credential(one: Principal, other: Principal) -> bool:

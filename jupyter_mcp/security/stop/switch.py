@@ -27,6 +27,12 @@ MODES: tuple[Mode, ...] = ("paused", "read_only")
 EVERYBODY = "*"
 CLIENT = "client:"
 
+TARGET_LIMIT = 200
+"""The most characters of a target."""
+
+STOPS_LIMIT = 200
+"""How many targets may be stopped by those who cannot let them go on: each is written down."""
+
 _PREFIXES = ("user:", "token:", "person:", CLIENT)
 _STRENGTH = {"read_only": 1, "paused": 2}
 
@@ -133,13 +139,16 @@ class Switch:
         Who stopped it first stands, unless this is stricter or an administrator's word.
 
         Raises:
-            ToolError: ``forbidden`` to loosen a stop for somebody who may not.
+            ToolError: ``forbidden`` to loosen a stop for somebody who may not, ``unavailable`` when
+            too many are stopped by name already.
         """
         target = named(target)
         before = self._stops.get(target)
         is_looser = before is not None and _STRENGTH[mode] < _STRENGTH[before.mode]
         if is_looser:
             self._check_decides(by)
+        if before is None and target != EVERYBODY:
+            self._check_room(by)
         if before is not None and before.mode == mode and not self._decides(by):
             now = before
         else:
@@ -172,6 +181,14 @@ class Switch:
             await self._storage.run(_deleting([stop.target for stop in ended]))
         return ended
 
+    def _check_room(self, by: Principal) -> None:
+        if len(self._stops) >= STOPS_LIMIT and not self._decides(by):
+            raise ToolError(
+                "unavailable",
+                f"{STOPS_LIMIT} agents are stopped by name already.",
+                "Stop all of them: target '*'.",
+            )
+
     def _check_decides(self, by: Principal) -> None:
         if not self._decides(by):
             raise ToolError(
@@ -184,11 +201,11 @@ class Switch:
 
 def targets_of(principal: Principal, client: str) -> list[str]:
     """Return all names under which this agent can be stopped."""
-    targets = [EVERYBODY, principal.id]
-    if principal.token:
-        targets.append(f"token:{principal.token}")
-    if principal.maker is not None:
-        targets.append(principal.maker.id)
+    targets = [EVERYBODY]
+    for holder in principal.lineage():  # a token that a token made is its maker's too
+        targets.append(holder.id)
+        if holder.token:
+            targets.append(f"token:{holder.token}")
     if client:
         whole = CLIENT + client.lower()
         targets += [whole, whole.rpartition(" ")[0]]  # clients add their version
@@ -199,10 +216,10 @@ def named(target: str) -> str:
     """Return a target in its full form: a bare name is a client's.
 
     Raises:
-        ToolError: ``invalid_arguments`` for an empty one.
+        ToolError: ``invalid_arguments`` for one that is empty, too long or not to be seen.
     """
     text = " ".join(target.split())
-    if not text:
+    if not text or len(text) > TARGET_LIMIT or not text.isprintable():
         raise ToolError("invalid_arguments", "Say who: '*', a client's name, or an identifier.")
     if text.lower().startswith(CLIENT):
         return text.lower()

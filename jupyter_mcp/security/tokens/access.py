@@ -1,8 +1,9 @@
 """Access that an administrator ended: of a person, a login or a token, until it is restored.
 
-Whatever door somebody comes to, this is asked after who they are is known. The names are kept in
-the table of switches and in memory; a marker file tells, before anything else has started, that
-there is somebody to keep out.
+Whatever door somebody comes to, this is asked after who they are is known. The person whose server
+it is never stays outside, whoever says so: their clients do. The names are kept in the table of
+switches and in memory; a marker file tells, before anything else has started, that there is
+somebody to keep out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.change_stamp import ChangeStamp
-from jupyter_mcp.security.tokens.family import names_of
+from jupyter_mcp.security.tokens.family import names_of, names_that_end
 from jupyter_mcp.storage.faults import remembering
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Access:
         if self._stamp.has_changed():
             await self._load()
         ended = self._ended
-        return bool(ended) and any(name in ended for name in names_of(principal))
+        return bool(ended) and any(name in ended for name in names_that_end(principal))
 
     async def end(self, who: str, by: Principal, reason: str = "") -> Ended:
         """Keep `who` out from now on, and end what goes on for them.
@@ -144,7 +145,7 @@ class Access:
 
     async def _load(self) -> None:
         before = set(self._ended)
-        self._ended = await self._ground.storage.run(_load)
+        self._ended = await self._ground.storage.read(_load, {})
         for name in self._ended.keys() - before:
             self._leases.end(name)
 

@@ -72,9 +72,18 @@ class TokenFamily:
 
 
 def names_of(principal: Principal) -> Iterator[str]:
-    """Yield all names by which somebody may end this principal's access, its makers' included."""
+    """Yield all names of a principal, its makers' included."""
     for each in principal.lineage():
         yield from (name for name in (each.id, each.credential, each.token) if name)
+
+
+def names_that_end(principal: Principal) -> Iterator[str]:
+    """Yield all names by which this principal's own access can be ended.
+
+    None for the person whose server it is, as they are never paused either: somebody has to be
+    there who can restore access, and an agent that shuts everybody out must not shut them out.
+    """
+    return iter(()) if principal.kind == "person" else names_of(principal)
 
 
 def maker_to_json(maker: Principal) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jupyter_mcp.security.principal import Principal
-from jupyter_mcp.security.tokens.family import names_of
+from jupyter_mcp.security.tokens.family import names_that_end
 
 Why = Literal["ended", "expired"]
 IsEnded = Callable[[Principal], bool]
@@ -75,7 +75,7 @@ class Leases:
         """End everything of the principals with this identifier, credential or token."""
 
         def is_ended(principal: Principal) -> bool:
-            return name in names_of(principal)
+            return name in names_that_end(principal)
 
         for lease in [lease for lease in self._held if is_ended(lease.principal)]:
             self._over(lease, "ended")

@@ -57,10 +57,8 @@ class Jobs(Toolset):
         return job_id
 
     def end_jobs(self, concerns: Callable[[Call], bool]) -> int:
-        """Begin to cancel the jobs of calls that are concerned and do more than read."""
-        wanted = [
-            job for job, by in self._begun.items() if by.operation.scope != "read" and concerns(by)
-        ]
+        """Begin to cancel the jobs of calls that are concerned; return how many there are."""
+        wanted = [job for job, by in self._begun.items() if concerns(by)]
         return sum(self._service.end(job) for job in wanted)
 
     @tool(scope="read", title="Look at a job")

@@ -92,3 +92,43 @@ async def test_there_is_a_limit_to_how_many_wait(approvals: Approvals) -> None:
     for question in questions:
         approvals.withdraw(question)
     approvals.withdraw(approvals.ask(SUBJECT))
+
+
+def _made_by(maker: Principal, name: str) -> Principal:
+    return Principal(f"token:{name}", name, credential=name, kind="client", token=name, maker=maker)
+
+
+@pytest.mark.parametrize(
+    ("asks", "answers", "may"),
+    [
+        (_made_by(COOKIE, "one"), COOKIE, True),
+        (_made_by(_made_by(COOKIE, "one"), "two"), COOKIE, True),
+        (_made_by(COOKIE, "one"), _made_by(COOKIE, "two"), True),
+        (_made_by(COOKIE, "one"), _made_by(_made_by(COOKIE, "one"), "child"), False),
+        (
+            _made_by(_made_by(COOKIE, "one"), "child"),
+            _made_by(_made_by(COOKIE, "one"), "twin"),
+            False,
+        ),
+        (_made_by(_made_by(COOKIE, "one"), "child"), _made_by(COOKIE, "one"), False),
+        (AGENT, _made_by(AGENT, "helper"), False),
+        (_made_by(AGENT, "one"), _made_by(AGENT, "two"), False),
+        (_made_by(AGENT, "one"), PERSON, True),
+    ],
+)
+async def test_nobody_answers_through_a_token_of_their_own_making(
+    tmp_path: Path, signals: Signals, asks: Principal, answers: Principal, *, may: bool
+) -> None:
+    storage = Storage(tmp_path)
+    approvals = Approvals(storage, Supervisor(), signals, decides=lambda _who: True, seconds=60)
+    question = approvals.ask(replace(SUBJECT, principal=asks))
+    try:
+        if may:
+            await approvals.answer(question.id, "once", answers, "http")
+        else:
+            with pytest.raises(ToolError, match="with the credential that asks"):
+                await approvals.answer(question.id, "once", answers, "http")
+        assert question.decision.done() is may
+    finally:
+        approvals.withdraw(question)
+        storage.stop()

@@ -8,13 +8,14 @@ import pytest
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.principal import Principal
-from jupyter_mcp.security.stop.switch import Switch, named
+from jupyter_mcp.security.stop.switch import STOPS_LIMIT, TARGET_LIMIT, Switch, named
 from jupyter_mcp.storage import Storage
 
 PERSON = Principal("person:local", "ann", kind="person")
 AGENT = Principal("token:abc", "token", credential="x")
 ANNS = Principal("user:ann", "ann")
 MADE = Principal("token:family", "ci", kind="client", token="family", maker=ANNS)
+CHILD = Principal("token:child", "child", kind="client", token="child", maker=MADE)
 
 
 @pytest.fixture
@@ -42,6 +43,9 @@ def switch_of(storage: Storage) -> Switch:
         ("token:family", MADE, "", True),
         ("user:ann", MADE, "", True),
         ("user:bob", MADE, "", False),
+        ("user:ann", CHILD, "", True),
+        ("token:family", CHILD, "", True),
+        ("token:child", MADE, "", False),
         ("user:ann", AGENT, "user:ann", False),
     ],
 )
@@ -98,3 +102,18 @@ async def test_an_ended_access_stays_ended(storage: Storage) -> None:
 def test_an_empty_target_is_refused() -> None:
     with pytest.raises(ToolError, match="Say who"):
         named("  ")
+
+
+async def test_an_agent_cannot_fill_the_list_of_stops(storage: Storage) -> None:
+    switch = switch_of(storage)
+    for target in ("x" * (TARGET_LIMIT + 1), "a\x00b", "a\u202eb"):
+        with pytest.raises(ToolError, match="Say who"):
+            await switch.stop(target, "paused", AGENT)
+    for number in range(STOPS_LIMIT):
+        await switch.stop(f"agent {number}", "read_only", AGENT)
+    with pytest.raises(ToolError, match="already"):
+        await switch.stop("one more", "paused", AGENT)
+    await switch.stop("agent 1", "paused", AGENT)
+    await switch.stop("one more", "paused", PERSON)
+    await switch.stop("*", "paused", AGENT)
+    assert switch.find(AGENT, "") is not None

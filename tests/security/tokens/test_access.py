@@ -80,3 +80,17 @@ async def test_restoring_who_was_never_out_is_told(tmp_path: Path) -> None:
     async with minting(tmp_path) as mint:
         with pytest.raises(ToolError, match="is not ended"):
             await mint.access.restore("user:bob")
+
+
+async def test_the_person_whose_server_it_is_is_never_shut_out(tmp_path: Path) -> None:
+    """An agent may end access, and only a person restores it."""
+    agent = Principal("token:server", "token", credential="server's")
+    async with minting(tmp_path) as mint:
+        over: list[str] = []
+        client = await mint.client(ANN)
+        mint.leases.take(ANN, over.append)
+        for who in (ANN.id, ANN.credential):
+            await mint.access.end(who, agent)
+            assert not await mint.access.is_ended(ANN)
+            assert await mint.access.is_ended(client)
+        assert over == []

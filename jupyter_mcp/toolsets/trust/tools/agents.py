@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
-from jupyter_mcp.security.stop.switch import EVERYBODY, Stop
+from jupyter_mcp.security.stop.switch import EVERYBODY, TARGET_LIMIT, Stop
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 Target = Annotated[
     str,
     Field(
-        description="'*' for all agents, a client's name, a principal such as user:ann, or token:ID"
+        max_length=TARGET_LIMIT,
+        description="'*' for all agents, a client's name, a principal such as user:ann, or token:ID",
     ),
 ]
 
