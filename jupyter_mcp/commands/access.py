@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from traitlets import Unicode
 
 from jupyter_mcp.commands.admin import AdminCommand
-from jupyter_mcp.commands.token import verb_of
+from jupyter_mcp.commands.verbs import verb_of
 from jupyter_mcp.ipython.display import Table
 
 HEAD = ("who", "by", "at", "reason")
@@ -24,7 +24,7 @@ class AccessApp(AdminCommand):
         **AdminCommand.aliases,
         "reason": "AccessApp.reason",
     }
-    verbs: ClassVar[dict[str, int]] = {"end": 1, "restore": 1, "list": 0}
+    verbs: ClassVar[dict[str, set[int]]] = {"end": {1}, "restore": {1}, "list": {0}}
 
     async def run(self) -> int:
         """Do what the first word says."""
@@ -34,17 +34,11 @@ class AccessApp(AdminCommand):
                 ended = (await client.ask("access_list"))["ended"]
                 rows = [[each[name] for name in HEAD] for each in ended]
                 text = Table(rows, HEAD).to_text()
-                self._print(ended, text if ended else "Nobody's access is ended.")
+                self.show(ended, text if ended else "Nobody's access is ended.")
             elif verb == "end":
                 told = await client.ask("access_end", who=words[0], reason=self.reason or None)
-                self._print(told, f"The access of {told['who']} is ended.")
+                self.show(told, f"The access of {told['who']} is ended.")
             else:
                 told = await client.ask("access_restore", who=words[0])
-                self._print(told, f"{told['who']} may come in again.")
+                self.show(told, f"{told['who']} may come in again.")
         return 0
-
-    def _print(self, value: Any, text: str) -> None:
-        if self.as_json:
-            self.out_json(value)
-        else:
-            self.out(text)

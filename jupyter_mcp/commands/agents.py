@@ -70,7 +70,7 @@ class PauseApp(TargetCommand):
                 keep_running=self.keep_running,
                 reason=self.reason,
             )
-        self.out_json(result.structured) if self.as_json else self.out(result.text)
+        self.show(result.structured, result.text)
         return 0
 
 
@@ -86,7 +86,7 @@ class ResumeApp(TargetCommand):
         self.check_no_words()
         async with self.admin() as client:
             result = await client.call("agents_resume", target=self.target)
-        self.out_json(result.structured) if self.as_json else self.out(result.text)
+        self.show(result.structured, result.text)
         return 0
 
 
@@ -101,7 +101,7 @@ class AgentsApp(AdminCommand):
         """Show them."""
         async with self.admin() as client:
             told = await client.ask("agents_status")
-        self.out_json(told) if self.as_json else self.out(_shown(told))
+        self.show(told, _shown(told))
         return 0
 
 

@@ -35,7 +35,7 @@ class ApprovalsApp(AdminCommand):
             else:
                 told = await client.ask("approval_list")
                 text = listing(told)
-        self.out_json(told) if self.as_json else self.out(text)
+        self.show(told, text)
         return 0
 
 
@@ -80,11 +80,8 @@ async def _answer(command: AdminCommand, answer: str) -> int:
     approval_id = _one(command.extra_args)
     async with command.admin() as client:
         told = await client.ask("approval_answer", approval_id=approval_id, answer=answer)
-    if command.as_json:
-        command.out_json(told)
-    else:
-        said = "denied" if answer == "deny" else f"approved ({answer})"
-        command.out(f"{told['tool']} {said}.")
+    said = "denied" if answer == "deny" else f"approved ({answer})"
+    command.show(told, f"{told['tool']} {said}.")
     return 0
 
 

@@ -85,10 +85,7 @@ class AuditApp(AdminCommand):
     async def _verify(self, client: AdminClient) -> int:
         result = await client.call("audit_verify")
         verdict = dict(result.structured or {})
-        if self.as_json:
-            self.out_json(verdict)
-        else:
-            self.out(result.text)
+        self.show(verdict, result.text)
         return 0 if verdict["ok"] else 1
 
     async def _show(self, client: AdminClient) -> int:

@@ -56,7 +56,24 @@ class Command(JupyterApp):
         self.out(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-class ServerCommand(Command):
+class ShowingCommand(Command):
+    """A subcommand that shows something, to a person or as JSON."""
+
+    as_json = Bool(default_value=False, help="Print JSON.").tag(config=True)
+    flags: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
+        **Command.flags,
+        "json": ({"ShowingCommand": {"as_json": True}}, "Print JSON."),
+    }
+
+    def show(self, value: Any, text: str) -> None:
+        """Print `value` as JSON where that is asked for, else `text`."""
+        if self.as_json:
+            self.out_json(value)
+        else:
+            self.out(text)
+
+
+class ServerCommand(ShowingCommand):
     """A subcommand that talks to a running server."""
 
     url = Unicode(
@@ -66,17 +83,12 @@ class ServerCommand(Command):
         config=True
     )
     toolsets = Unicode("", help="Toolsets to use, joined by commas, or 'all'.").tag(config=True)
-    as_json = Bool(default_value=False, help="Print JSON.").tag(config=True)
 
     aliases: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
-        **Command.aliases,
+        **ShowingCommand.aliases,
         "url": "ServerCommand.url",
         "token": "ServerCommand.token",
         "toolsets": "ServerCommand.toolsets",
-    }
-    flags: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
-        **Command.flags,
-        "json": ({"ServerCommand": {"as_json": True}}, "Print JSON."),
     }
 
     def find(self) -> Server | None:

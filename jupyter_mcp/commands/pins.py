@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from jupyter_mcp.commands.admin import AdminCommand
-from jupyter_mcp.errors import ToolError
+from jupyter_mcp.commands.verbs import verb_of
 
 
 class PinsApp(AdminCommand):
@@ -21,25 +21,16 @@ class PinsApp(AdminCommand):
         "jupyter mcp pins approve some-package\n"
         "jupyter mcp pins reject some-package its_tool --json"
     )
-    tools: ClassVar[dict[str, str]] = {"approve": "pin_approve", "reject": "pin_reject"}
+    verbs: ClassVar[dict[str, set[int]]] = {"list": {0}, "approve": {1, 2}, "reject": {1, 2}}
 
     async def run(self) -> int:
         """Do what the first word says."""
-        verb, *words = self.extra_args or ["list"]
-        if verb != "list" and verb not in self.tools:
-            remedy = "Choose from: list, approve, reject."
-            raise ToolError("invalid_arguments", f"There is no '{verb[:40]}' here.", remedy)
-        if len(words) not in ((0,) if verb == "list" else (1, 2)):
-            remedy = "list takes no more words; the others SOURCE [TOOL]."
-            raise ToolError("invalid_arguments", f"'{verb}' does not take that.", remedy)
+        verb, words = verb_of(self.extra_args or ["list"], self.verbs)
         async with self.admin() as client:
             if verb == "list":
                 result = await client.call("pin_list")
             else:
                 source, tool = (*words, None)[:2]
-                result = await client.call(self.tools[verb], source=source, tool=tool)
-        if self.as_json:
-            self.out_json((result.structured or {})["pins"])
-        else:
-            self.out(result.text)
+                result = await client.call(f"pin_{verb}", source=source, tool=tool)
+        self.show((result.structured or {})["pins"], result.text)
         return 0

@@ -46,12 +46,7 @@ class PolicyApp(AdminCommand):
     async def _tell(self, tool: str, arguments: dict[str, Any]) -> int:
         async with self.admin() as client:
             told, line = await _asked(client, tool, arguments)
-        if self.as_json:
-            self.out_json(told)
-        elif tool == "policy_explain":
-            self.out(line)
-        else:
-            self.out("\n".join(_lines(told)))
+        self.show(told, line if tool == "policy_explain" else "\n".join(_lines(told)))
         return 0
 
 

@@ -13,18 +13,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from traitlets import Bool, Unicode
+from traitlets import Unicode
 
 from jupyter_mcp.commands.admin import configured
-from jupyter_mcp.commands.command import Command
+from jupyter_mcp.commands.command import ShowingCommand
+from jupyter_mcp.commands.verbs import verb_of
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython.display import Table
 from jupyter_mcp.security.moments import in_utc
 
-VERBS = {"set": 1, "list": 0, "delete": 1}
+VERBS = {"set": {1}, "list": {0}, "delete": {1}}
 
 
-class SecretApp(Command):
+class SecretApp(ShowingCommand):
     """Keep secrets that configuration refers to as ${secret:NAME}."""
 
     name = "jupyter-mcp-secret"
@@ -42,14 +43,9 @@ class SecretApp(Command):
     from_file = Unicode("", help="A file with the value; a newline at its end is left out.").tag(
         config=True
     )
-    as_json = Bool(default_value=False, help="Print JSON.").tag(config=True)
     aliases: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
-        **Command.aliases,
+        **ShowingCommand.aliases,
         "from-file": "SecretApp.from_file",
-    }
-    flags: dict[Any, Any] = {  # noqa: RUF012 - traitlets reads the class attribute
-        **Command.flags,
-        "json": ({"SecretApp": {"as_json": True}}, "Print JSON."),
     }
 
     def parse_command_line(self, argv: list[str] | None = None) -> None:
@@ -66,29 +62,24 @@ class SecretApp(Command):
 
     async def run(self) -> int:
         """Do what the first word says."""
-        verb, *words = self.extra_args or [""]
-        if verb not in VERBS:
-            raise ToolError("invalid_arguments", "Say what to do.", "Choose: set, list, delete.")
-        if verb == "set" and len(words) > 1:
+        if self.extra_args[:1] == ["set"] and len(self.extra_args) > 2:  # noqa: PLR2004 - and a name
             raise _on_the_command_line()
-        if len(words) != VERBS[verb]:
-            needed = "needs a name" if VERBS[verb] else "takes no more words"
-            raise ToolError("invalid_arguments", f"'{verb}' {needed}.", "See --help.")
+        verb, words = verb_of(self.extra_args, VERBS)
         await asyncio.to_thread(getattr(self, f"_{verb}"), *words)
         return 0
 
     def _set(self, name: str) -> None:
         kept = self._vault().set(name, self._value(name))
-        self._print(_shown(kept), f"Kept '{name}' in the {_place(kept)}: ${{secret:{name}}}")
+        self.show(_shown(kept), f"Kept '{name}' in the {_place(kept)}: ${{secret:{name}}}")
 
     def _list(self) -> None:
         found = [_shown(each) for each in self._vault().names()]
         text = Table([list(each.values()) for each in found], ["name", "store", "set at"]).to_text()
-        self._print(found, text if found else "There are no secrets.")
+        self.show(found, text if found else "There are no secrets.")
 
     def _delete(self, name: str) -> None:
         self._vault().delete(name)
-        self._print({"name": name, "deleted": True}, f"Deleted '{name}'.")
+        self.show({"name": name, "deleted": True}, f"Deleted '{name}'.")
 
     def _value(self, name: str) -> str:
         if self.from_file:
@@ -102,12 +93,6 @@ class SecretApp(Command):
 
         settings = configured(self.config_file_paths)
         return Vault(settings.secrets_folder, settings.secret_store)
-
-    def _print(self, value: Any, text: str) -> None:
-        if self.as_json:
-            self.out_json(value)
-        else:
-            self.out(text)
 
 
 def _read(file: Path) -> str:

@@ -8,6 +8,7 @@ from traitlets import Bool, Unicode
 
 from jupyter_mcp.commands.admin import AdminClient, AdminCommand
 from jupyter_mcp.commands.refresh_file import RefreshFile
+from jupyter_mcp.commands.verbs import verb_of
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython.display import Table
 
@@ -53,7 +54,7 @@ class TokenApp(AdminCommand):
         **AdminCommand.flags,
         "static": ({"TokenApp": {"is_static": True}}, "Make one token for fixed headers."),
     }
-    verbs: ClassVar[dict[str, int]] = {"create": 0, "list": 0, "revoke": 1}
+    verbs: ClassVar[dict[str, set[int]]] = {"create": {0}, "list": {0}, "revoke": {1}}
 
     async def run(self) -> int:
         """Do what the first word says."""
@@ -67,7 +68,7 @@ class TokenApp(AdminCommand):
                 await self._list(client)
             else:
                 state = await client.ask("token_revoke", token_id=words[0])
-                self._print(state, f"Revoked {state['id']} ({state['name']}).")
+                self.show(state, f"Revoked {state['id']} ({state['name']}).")
         return 0
 
     def _check_create(self) -> None:
@@ -91,45 +92,19 @@ class TokenApp(AdminCommand):
         )
         if self.save:
             RefreshFile(self.save).save(made, self._running())
-            self._print(_without_secrets(made), f"Made token {made['id']}, saved in {self.save}.")
+            self.show(_without_secrets(made), f"Made token {made['id']}, saved in {self.save}.")
             return
         lines = [f"id: {made['id']}", f"ends: {made['expires_at']}"]
         lines.append(f"access token (until {made['access_expires_at']}): {made['access_token']}")
         if made.get("refresh_token"):
             lines.append(f"refresh token: {made['refresh_token']}")
-        self._print(made, "\n".join([*lines, "It is shown this once."]))
+        self.show(made, "\n".join([*lines, "It is shown this once."]))
 
     async def _list(self, client: AdminClient) -> None:
         blank = {"toolsets": None, "last_used_at": None}
         tokens = [blank | token for token in (await client.ask("token_list"))["tokens"]]
         shown = Table([_row(token) for token in tokens], HEAD).to_text()
-        self._print(tokens, shown if tokens else "There are no tokens.")
-
-    def _print(self, value: Any, text: str) -> None:
-        if self.as_json:
-            self.out_json(value)
-        else:
-            self.out(text)
-
-
-def verb_of(words: list[str], verbs: dict[str, int]) -> tuple[str, list[str]]:
-    """Return the first word and what follows.
-
-    Args:
-        words: What stands on the command line besides options.
-        verbs: How many words each first word takes.
-
-    Raises:
-        ToolError: ``invalid_arguments`` when they do not fit.
-    """
-    verb, rest = (words[0], words[1:]) if words else ("", [])
-    if verb not in verbs:
-        what = f"There is no '{verb[:40]}' here." if verb else "Say what to do."
-        raise ToolError("invalid_arguments", what, f"Choose from: {', '.join(verbs)}.")
-    if len(rest) != verbs[verb]:
-        needed = f"'{verb}' takes {verbs[verb] or 'no'} more {'word' if verbs[verb] else 'words'}."
-        raise ToolError("invalid_arguments", needed, "Options begin with --.")
-    return verb, rest
+        self.show(tokens, shown if tokens else "There are no tokens.")
 
 
 def _names(text: str) -> list[str]:
