@@ -1,7 +1,7 @@
 """Keeps what was called, by whom, how it ended; the panel and the HTTP API read it.
 
-The log is memory only and bounded: a durable audit comes with the trust policies and stands in the
-same place. Arguments are not kept, because they may hold what is private.
+The log is memory only and bounded: what has to last is for the audit. Arguments are not kept,
+because they may hold what is private.
 """
 
 from __future__ import annotations
@@ -68,6 +68,11 @@ class Entry:
             entry["progress"] = {"done": done, "total": total, "message": message}
         return entry
 
+    def cancel(self) -> None:
+        """Cancel the call; one that has ended is left as it is."""
+        if self.ended is None and self.call.task is not None:
+            self.call.task.cancel()
+
 
 @dataclass(slots=True)
 class CallLog:
@@ -117,13 +122,6 @@ class CallLog:
                 f"There is no call '{call_id}'.",
                 f"Only running calls and the last {self.kept} ended ones are kept.",
             )
-        return entry
-
-    def cancel(self, call_id: str, owner: str | None) -> Entry:
-        """Cancel a running call and return its entry; one that has ended is left as it is."""
-        entry = self.find(call_id, owner)
-        if entry.ended is None and entry.call.task is not None:
-            entry.call.task.cancel()
         return entry
 
     def cancel_of(self, is_ended: Callable[[Any], bool]) -> None:

@@ -236,8 +236,7 @@ class CancelHandler(ApiHandler):
         async def serve(principal: Principal) -> None:
             entry = self.find_call(call_id, principal)
             await self._check_may_cancel(principal, entry)
-            if entry.ended is None and entry.call.task is not None:
-                entry.call.task.cancel()
+            entry.cancel()
             self.answer(entry.to_json())
 
         await self.guarded(serve)

@@ -213,7 +213,7 @@ async def test_cancelling_the_task_cancels_the_tool(tmp_path: Path) -> None:
         await began.wait()
         (entry,) = runtime.calls.running.values()
         assert entry.to_json()["status"] == "running"
-        runtime.calls.cancel(entry.call.id, OWNER.id)
+        runtime.calls.find(entry.call.id, OWNER.id).cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert cancelled.is_set()
