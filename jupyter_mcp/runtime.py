@@ -59,20 +59,21 @@ class Runtime:
         self.settings = settings
         self.jupyter = jupyter
         self.started = time.time()
+        self.problems: list[Problem] = []
         self.events = Events()
         self.tasks = Supervisor()
         self.executor = Executor(settings.threads)
-        state = settings.state_folder(jupyter.root_dir if jupyter else "")
+        root = jupyter.root_dir if jupyter else ""
+        state = settings.state_folder(root)
         self.storage = Storage(state, settings.database_url)
-        events = jupyter.event_logger if jupyter else None
         ground = Ground(
             settings,
             state,
             self.storage,
             self.tasks,
             self.executor,
-            event_logger=events,
-            root=Path(jupyter.root_dir).as_posix() if jupyter and jupyter.root_dir else "",
+            event_logger=jupyter.event_logger if jupyter else None,
+            root=Path(root).as_posix() if root else "",
         )
         self.trust = Trust(ground)
         self.host = Host(
@@ -87,13 +88,17 @@ class Runtime:
         )
         self.catalog = Catalog(self.events, settings.toolsets, self.trust.policy)
         self.trust.attach(self.catalog)
+        self.trust.hide(*(jupyter.credentials if jupyter else ()))
         self.calls = CallLog(self.events)
         self.trust.leases.subscribe(self.calls.cancel_of)
-        if jupyter is not None:
-            self.trust.hide(*jupyter.credentials)
         redact = Redact(self.trust.redactor)
-        self.traffic = Traffic(
-            settings,
+        self.traffic = self._traffic(redact)
+        self.corridor = self._corridor(redact)
+
+    def _traffic(self, redact: Redact) -> Traffic:
+        """Build the doors that keep the server well."""
+        return Traffic(
+            self.settings,
             self.trust.shared,
             self.trust.signals,
             self.tasks,
@@ -101,30 +106,33 @@ class Runtime:
             schemes=self.catalog.schemes,
             redact=redact.result,
         )
-        authorize = Authorize(self.trust.policy, self.trust.signals)
-        approve = Approve(self.trust.approvals)
-        self.corridor = Corridor(
+
+    def _corridor(self, redact: Redact) -> Corridor:
+        """Build the corridor: its doors in the order in which a call passes them."""
+        trust, traffic = self.trust, self.traffic
+        authorize = Authorize(trust.policy, trust.signals)
+        approve = Approve(trust.approvals)
+        return Corridor(
             self.catalog,
             self.executor,
             background=redact,
-            outer=[Audit(self.trust.audit, self.trust.metrics), self.calls, redact],
+            outer=[Audit(trust.audit, trust.metrics), self.calls, redact],
             policies=[
-                Pause(self.trust.switch, self.trust.agents),
-                Quarantine(self.trust.pins),
+                Pause(trust.switch, trust.agents),
+                Quarantine(trust.pins),
                 authorize.admit,
                 validate,
                 authorize,
-                Taint(self.trust.taints, approve, self.trust.signals, self.executor),
+                Taint(trust.taints, approve, trust.signals, self.executor),
                 approve,
-                self.traffic.limit,
-                self.traffic.idempotency,
-                self.traffic.cache,
-                self.traffic.breaker,
-                Deadline(settings.call_seconds or None),
-                self.traffic.retry,
+                traffic.limit,
+                traffic.idempotency,
+                traffic.cache,
+                traffic.breaker,
+                Deadline(self.settings.call_seconds or None),
+                traffic.retry,
             ],
         )
-        self.problems: list[Problem] = []
 
     async def start(self) -> None:
         """Load the toolsets, heavy imports in a thread, and start them."""
