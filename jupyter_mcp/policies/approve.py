@@ -18,8 +18,9 @@ from jupyter_mcp.calls.call import Call, InputRequest
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.approvals.approvals import Answer, Approvals, Decision, Question, Subject
+from jupyter_mcp.security.approvals.approvals import Approvals
 from jupyter_mcp.security.approvals.grants import Grant, Matter
+from jupyter_mcp.security.approvals.question import Answer, Question, Resolution, Subject
 from jupyter_mcp.security.approvals.summary import arguments_hash, summarise
 from jupyter_mcp.security.visible import visible
 
@@ -77,21 +78,21 @@ class Approve:
         question = self._approvals.ask(subject)
         note = call.notes["approval"] = {"id": question.id, "answer": "withdrawn", "reason": reason}
         try:
-            decision = await self._decision(call, question)
+            resolution = await self._resolution(call, question)
         finally:
             self._approvals.withdraw(question)
             call.progress = None
-        note |= _told(decision)
-        if not decision.is_yes:
-            raise _denied(call, decision)
+        note |= _told(resolution)
+        if not resolution.is_yes:
+            raise _denied(call, resolution)
 
-    async def _decision(self, call: Call, question: Question) -> Decision:
+    async def _resolution(self, call: Call, question: Question) -> Resolution:
         talk = asyncio.create_task(
             self._talk(call, question), name=f"jupyter-mcp approval {question.id}"
         )
         try:
             async with asyncio.timeout(self._approvals.seconds):
-                return await asyncio.shield(question.decision)
+                return await asyncio.shield(question.resolution)
         except TimeoutError:
             return self._approvals.expire(question)
         finally:
@@ -188,25 +189,25 @@ def _remembered(grant: Grant) -> dict[str, Any]:
     return {"answer": "remembered", "grant": grant.id, "by": grant.by, "remembered": grant.length}
 
 
-def _told(decision: Decision) -> dict[str, Any]:
-    told: dict[str, Any] = {"answer": decision.outcome, "seconds": decision.seconds}
-    if decision.by:
-        told |= {"by": decision.by, "via": decision.via}
-    if decision.grant is not None:
-        told |= {"grant": decision.grant.id, "remembered": decision.grant.length}
+def _told(resolution: Resolution) -> dict[str, Any]:
+    told: dict[str, Any] = {"answer": resolution.outcome, "seconds": resolution.seconds}
+    if resolution.by:
+        told |= {"by": resolution.by, "via": resolution.via}
+    if resolution.grant is not None:
+        told |= {"grant": resolution.grant.id, "remembered": resolution.grant.length}
     return told
 
 
-def _denied(call: Call, decision: Decision) -> ToolError:
-    if decision.outcome == "timeout":
+def _denied(call: Call, resolution: Resolution) -> ToolError:
+    if resolution.outcome == "timeout":
         return ToolError(
             "denied",
-            f"Nobody approved '{call.operation.name}' within {decision.seconds:g} s.",
+            f"Nobody approved '{call.operation.name}' within {resolution.seconds:g} s.",
             "Call again when somebody is there to answer: in the panel, or with: jupyter mcp "
             "approvals.",
         )
     return ToolError(
         "denied",
-        f"{decision.by} did not allow '{call.operation.name}'.",
+        f"{resolution.by} did not allow '{call.operation.name}'.",
         "Do not try the same again; ask what to do instead.",
     )

@@ -13,11 +13,12 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.approvals.grants import Grant, Grants, Matter
+from jupyter_mcp.security.approvals.question import Answer, Outcome, Question, Resolution, Subject
 from jupyter_mcp.storage.background import Spawner
 
 if TYPE_CHECKING:
@@ -25,97 +26,10 @@ if TYPE_CHECKING:
     from jupyter_mcp.security.signals import Signals
     from jupyter_mcp.storage import Storage
 
-Answer = Literal["once", "session", "always", "deny"]
-Outcome = Literal["once", "session", "always", "deny", "timeout"]
-
-ANSWERS: tuple[Answer, ...] = ("once", "session", "always", "deny")
-
 WAITING_LIMIT = 200
 """How many calls may wait for a yes at once."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is asked, and by whom.
-
-    Args:
-        principal: Who asks.
-        matter: What makes two calls the same.
-        title: The tool's title.
-        summary: The arguments, readable and without secrets.
-        door: The way in that the call took.
-        reason: Why a person is asked, in a line.
-        rule: The rule that says so; empty where it is none.
-    """
-
-    principal: Principal
-    matter: Matter
-    title: str
-    summary: str
-    door: str
-    reason: str
-    rule: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """How a question ended.
-
-    Args:
-        outcome: The answer, or ``timeout``.
-        by: The name of who answered; empty for nobody.
-        via: The way the answer came: a door's name or ``elicitation``.
-        seconds: How long it took.
-        grant: What is remembered of it.
-    """
-
-    outcome: Outcome
-    by: str
-    via: str
-    seconds: float
-    grant: Grant | None = None
-
-    @property
-    def is_yes(self) -> bool:
-        """Whether the call may go on."""
-        return self.outcome in ("once", "session", "always")
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A call that waits.
-
-    Args:
-        id: What a person names it by.
-        subject: What is asked.
-        created: Unix time of the question.
-        expires: Unix time at which silence is a no.
-        decision: How it ended, once it has.
-    """
-
-    id: str
-    subject: Subject
-    created: float
-    expires: float
-    decision: asyncio.Future[Decision]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what whoever may answer gets to see."""
-        subject = self.subject
-        return {
-            "id": self.id,
-            "tool": subject.matter.tool,
-            "title": subject.title,
-            "arguments": subject.summary,
-            "principal": subject.principal.name,
-            "client": subject.matter.client,
-            "door": subject.door,
-            "reason": subject.reason,
-            "created": self.created,
-            "expires": self.expires,
-        }
 
 
 class Approvals:
@@ -182,15 +96,15 @@ class Approvals:
             )
         subject = replace(subject, summary=self._redact(subject.summary))
         now = self._clock()
-        future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Resolution] = asyncio.get_running_loop().create_future()
         question = Question(self._new_id(), subject, now, now + self.seconds, future)
         self._open[question.id] = question
         return question
 
-    def settle(self, question: Question, answer: Answer, by: str, via: str) -> Decision:
+    def settle(self, question: Question, answer: Answer, by: str, via: str) -> Resolution:
         """End a question with the first answer; a later one changes nothing."""
-        if question.decision.done():
-            return question.decision.result()
+        if question.resolution.done():
+            return question.resolution.result()
         grant = None
         if answer in ("session", "always"):
             subject = question.subject
@@ -199,16 +113,16 @@ class Approvals:
                 self._write(grant)
         return self._end(question, answer, by, via, grant)
 
-    def expire(self, question: Question) -> Decision:
+    def expire(self, question: Question) -> Resolution:
         """End a question that nobody answered; an answer that came meanwhile stands."""
-        if question.decision.done():
-            return question.decision.result()
+        if question.resolution.done():
+            return question.resolution.result()
         return self._end(question, "timeout", "", "", None)
 
     def withdraw(self, question: Question) -> None:
         """Forget a question whose call is gone; nothing when it has ended."""
         self._open.pop(question.id, None)
-        question.decision.cancel()
+        question.resolution.cancel()
 
     async def answer(self, question_id: str, answer: Answer, by: Principal, via: str) -> Question:
         """Answer a question as a person outside of the call that asks.
@@ -261,12 +175,12 @@ class Approvals:
 
     def _end(
         self, question: Question, outcome: Outcome, by: str, via: str, grant: Grant | None
-    ) -> Decision:
+    ) -> Resolution:
         seconds = round(self._clock() - question.created, 3)
-        decision = Decision(outcome, by, via, seconds, grant)
+        resolution = Resolution(outcome, by, via, seconds, grant)
         self._open.pop(question.id, None)
-        question.decision.set_result(decision)
-        if not decision.is_yes:
+        question.resolution.set_result(resolution)
+        if not resolution.is_yes:
             subject = question.subject
             self._signals.note(
                 "approval_denied",
@@ -277,7 +191,7 @@ class Approvals:
                 answer=outcome,
                 by=by,
             )
-        return decision
+        return resolution
 
     def _new_id(self) -> str:
         while True:

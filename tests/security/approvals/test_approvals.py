@@ -47,7 +47,7 @@ async def test_the_credential_that_asks_cannot_answer_even_a_persons(approvals: 
     with pytest.raises(ToolError, match="with the credential that asks"):
         await approvals.answer(question.id, "once", COOKIE, "http")
     await approvals.answer(question.id, "once", PERSON, "http")
-    assert question.decision.result().is_yes
+    assert question.resolution.result().is_yes
 
 
 async def test_another_access_token_of_the_same_family_cannot_answer(approvals: Approvals) -> None:
@@ -128,7 +128,7 @@ async def test_nobody_answers_through_a_token_of_their_own_making(
         else:
             with pytest.raises(ToolError, match="with the credential that asks"):
                 await approvals.answer(question.id, "once", answers, "http")
-        assert question.decision.done() is may
+        assert question.resolution.done() is may
     finally:
         approvals.withdraw(question)
         storage.stop()

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.approvals.approvals import Question
 from jupyter_mcp.security.approvals.grants import Grant
+from jupyter_mcp.security.approvals.question import Question
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 
