@@ -250,7 +250,8 @@ class Door:
         mark = fingerprint(token or f"cookie of {user.username}")
         name = f"user:{user.username}"
         if not self._is_stock(type(provider)):
-            return Principal(name, shown, ALL_SCOPES - {"admin"}, mark, kind="user")
+            groups = _groups(getattr(user, "groups", ()))
+            return Principal(name, shown, ALL_SCOPES - {"admin"}, mark, kind="user", groups=groups)
         return Principal(name, shown, credential=mark, kind="owner" if token else "person")
 
     def _is_stock(self, provider: type[IdentityProvider]) -> bool:
@@ -319,7 +320,7 @@ def _hub_principal(hub_user: Mapping[str, Any], token: str | None) -> Principal:
     scopes = scopes_from_hub(granted)
     is_owner = name == os.environ.get("JUPYTERHUB_USER", name)
     is_narrowed = scopes_named(granted)
-    groups = tuple(str(group) for group in hub_user.get("groups") or ())
+    groups = _groups(hub_user.get("groups"))
     mark = fingerprint(token or f"cookie of {name}")
     if is_owner:
         kind: Kind = "owner" if token else "person"
@@ -333,6 +334,12 @@ def _hub_principal(hub_user: Mapping[str, Any], token: str | None) -> Principal:
         groups=groups,
         roles=("operator",) if is_narrowed else (),
     )
+
+
+def _groups(told: Any) -> tuple[str, ...]:
+    """Return the groups that a provider or the Hub puts a user in."""
+    is_several = isinstance(told, list | tuple | set | frozenset)
+    return tuple(sorted(str(group) for group in told)) if is_several else ()
 
 
 def _has_nothing_to_abuse(handler: JupyterHandler) -> bool:

@@ -162,6 +162,7 @@ c.JupyterHub.load_roles = [
         "services": ["tests"],
         "scopes": [
             "admin:users", "admin:servers", "tokens", "access:servers", "custom:mcp:execute",
+            "shares",
         ],
     }},
     {{"name": "user", "scopes": ["self", "custom:mcp:execute!user"]}},
