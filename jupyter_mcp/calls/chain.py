@@ -1,12 +1,13 @@
 """Policies around an endpoint, composed once.
 
 A policy is a callable `(call, following) -> Result`; the chain is built when the corridor is built,
-so that a call walks plain closures and no list.
+so that a call walks from one to the next and over no list.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from jupyter_mcp.calls.call import Call
@@ -27,12 +28,5 @@ def chain(policies: Sequence[Policy], endpoint: Following) -> Following:
     """Return one callable that walks `policies` in order and ends in `endpoint`."""
     following = endpoint
     for policy in reversed(policies):
-        following = _link(policy, following)
+        following = partial(policy, following=following)
     return following
-
-
-def _link(policy: Policy, following: Following) -> Following:
-    async def step(call: Call) -> Result:
-        return await policy(call, following)
-
-    return step

@@ -22,6 +22,9 @@ from jupyter_mcp.errors import ToolError
 UNSEEN = Result(content=(Text("The result was for its caller's eyes only and is not kept."),))
 """What is kept in the place of a secret."""
 
+NOBODY = SilentChannel()
+"""Whom a call talks to that has ended."""
+
 
 @dataclass(slots=True)
 class Entry:
@@ -95,7 +98,8 @@ class CallLog:
     async def __call__(self, call: Call, following: Following) -> Result:
         """Record `call` while it runs and when it is done."""
         entry = self.running[call.id] = Entry(call)
-        self.events.publish(CallsChanged(call.id))
+        changed = CallsChanged(call.id)
+        self.events.publish(changed)
         try:
             result = await following(call)
             entry.result = (
@@ -104,6 +108,7 @@ class CallLog:
             return result
         finally:
             self._ended(entry)
+            self.events.publish(changed)
 
     def find(self, call_id: str, owner: str | None) -> Entry:
         """Return the entry of a call.
@@ -142,7 +147,6 @@ class CallLog:
         self.recent[entry.call.id] = entry
         while len(self.recent) > self.kept:
             self.recent.popitem(last=False)
-        self.events.publish(CallsChanged(entry.call.id))
 
 
 def _let_go(call: Call) -> None:
@@ -153,4 +157,4 @@ def _let_go(call: Call) -> None:
     """
     call.task = None
     call.arguments, call.values = {}, {}
-    call.channel = SilentChannel()
+    call.channel = NOBODY

@@ -55,6 +55,10 @@ class Principal:
     notebooks: tuple[str, ...] = ()
     expires: float | None = None
 
+    def __hash__(self) -> int:
+        """Return a hash of what tells most callers apart: it is asked for again at each call."""
+        return hash((self.id, self.credential))
+
     @property
     def bound_to(self) -> str:
         """What sessions and grants of this caller hang on: our token, else the credential."""

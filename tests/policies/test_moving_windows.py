@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from limits import parse_many
 
+from jupyter_mcp.policies import moving_windows
 from jupyter_mcp.policies.moving_windows import MemoryWindows, MovingWindows
 from support.policies import Clock
 
@@ -93,23 +94,31 @@ async def test_a_limit_of_none_lets_nothing_through() -> None:
     assert await windows.hit(tuple(parse_many("0/minute")), "a") == 60
 
 
-async def test_memory_is_bounded_and_the_window_in_use_is_kept() -> None:
+def test_memory_is_bounded_and_the_window_in_use_is_kept() -> None:
     memory = MemoryWindows(Clock(), hits=10)
+    many, few = parse_many("100/minute"), parse_many("15/minute")
     for number in range(100):
-        assert await memory.acquire_entry(f"k{number}", 100, 60)
+        assert memory.hit(many, (f"k{number}",)) is None
     assert memory.hits == 10
     for _ in range(15):
-        assert await memory.acquire_entry("used", 15, 60)
-    assert await memory.get("used") == 15
+        assert memory.hit(few, ("used",)) is None
     assert memory.hits == 15
-    assert not await memory.acquire_entry("used", 15, 60)
+    assert memory.hit(few, ("used",)) == 60
 
 
-async def test_hits_that_count_no_more_are_forgotten() -> None:
+def test_hits_that_count_no_more_are_forgotten() -> None:
     clock = Clock()
-    memory = MemoryWindows(clock)
+    memory, limits = MemoryWindows(clock), parse_many("100/second")
     for _ in range(50):
-        await memory.acquire_entry("a", 100, 1)
+        memory.hit(limits, ("a",))
     clock.now += 2
-    await memory.acquire_entry("a", 100, 1)
+    memory.hit(limits, ("a",))
     assert memory.hits == 1
+
+
+def test_who_is_refused_at_once_leaves_nothing_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moving_windows, "WINDOWS", 10)
+    memory, never = MemoryWindows(Clock()), parse_many("0/minute")
+    for number in range(100):
+        assert memory.hit(never, (f"k{number}",)) == 60
+    assert memory.windows == 10

@@ -182,12 +182,18 @@ def _principal(principal: Principal) -> dict[str, Any]:
 
 
 def _small(values: dict[str, Any]) -> dict[str, Any]:
-    if len(values) <= 4 and all(type(value) is str for value in values.values()):  # noqa: PLR2004 - cannot be too much
+    if len(values) <= 4 and all(map(_is_short, values.values())):  # noqa: PLR2004 - cannot be too much
         return values
     text = json.dumps(values)
     if len(text) <= LARGEST:
         return values
     return {"length": len(text), "sha256": sha256(text)}
+
+
+def _is_short(value: Any) -> bool:
+    """Tell what is short for sure; texts were cut already, and whole numbers may have any length."""
+    kind = type(value)
+    return kind is str or kind is bool or value is None or (kind is int and abs(value) < 1 << 63)
 
 
 def _short(entry: Ended | Happened, problem: str) -> dict[str, Any]:

@@ -39,14 +39,14 @@ class Entitlements:
         limits: What their credentials and those of their makers are limited to.
         rules: The rules of the roles.
         above: Those of whoever made the credential, where it has roles of its own.
-        verdicts: What is said of operations.
+        verdicts: What is said of operations, by their identity.
     """
 
     roles: tuple[str, ...]
     limits: tuple[Limit, ...]
     rules: tuple[Rule, ...]
     above: Entitlements | None
-    verdicts: dict[Hashable, Verdict] = field(default_factory=dict)
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
 
     @property
     def key(self) -> Hashable:
@@ -108,16 +108,7 @@ class CompiledPolicy:
 
     def verdict(self, held: Entitlements, operation: Operation) -> Verdict:
         """Return what is said of an operation to whoever holds these entitlements."""
-        key = (
-            operation.kind,
-            operation.toolset,
-            operation.name,
-            operation.scope,
-            operation.destructive,
-            operation.read_only,
-            operation.pathless,
-            operation.places,
-        )
+        key = id(operation)  # the verdict keeps the operation, so that no other gets its id
         found = held.verdicts.get(key)
         if found is None:
             if len(held.verdicts) >= VERDICTS:
