@@ -191,7 +191,7 @@ def _small(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_short(value: Any) -> bool:
-    """Tell what is short for sure; texts were cut already, and whole numbers may have any length."""
+    """Tell what is short for sure: texts were cut already, but a number may have any length."""
     kind = type(value)
     return kind is str or kind is bool or value is None or (kind is int and abs(value) < 1 << 63)
 
