@@ -1,13 +1,11 @@
 """Tokens for clients: made, checked, refreshed and taken back here.
 
-What a token may do is in the record of its family, in memory, so that checking one asks no database
-and taking one back works at once. A token never leaves this server for another one, and nothing
-here keeps a token itself: only hashes, without salt, because all of a token is random.
+A token never leaves this server for another one, and nothing here keeps a token itself: only
+hashes, without salt, because all of a token is random.
 """
 
 from __future__ import annotations
 
-import logging
 import secrets
 import sys
 import time
@@ -20,7 +18,6 @@ from typing import TYPE_CHECKING
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security import private_file
 from jupyter_mcp.security.canonical import sha256
-from jupyter_mcp.security.change_stamp import ChangeStamp
 from jupyter_mcp.security.tokens.access_token import (
     KEY_BYTES,
     LIMIT,
@@ -29,11 +26,11 @@ from jupyter_mcp.security.tokens.access_token import (
     Signer,
     TokenRefused,
 )
+from jupyter_mcp.security.tokens.families import Families
 from jupyter_mcp.security.tokens.family import Form, TokenFamily
 from jupyter_mcp.security.tokens.limits import granted
-from jupyter_mcp.security.tokens.store import TokenStore
+from jupyter_mcp.security.tokens.store import Exchange
 from jupyter_mcp.security.tokens.throttle import Throttle
-from jupyter_mcp.storage.faults import remembering
 
 if TYPE_CHECKING:
     from jupyter_mcp.security.ground import Ground
@@ -41,16 +38,8 @@ if TYPE_CHECKING:
     from jupyter_mcp.security.signals import Signals
     from jupyter_mcp.security.tokens.leases import Leases
 
-_log = logging.getLogger(__name__)
-
 MEMO_LIMIT = 1024
 """How many checked tokens are remembered until they expire."""
-
-FAMILIES_LIMIT = 10_000
-"""How many families may be good at once."""
-
-USE_SECONDS = 60.0
-"""How often it is written down, at most, that tokens were used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,32 +80,21 @@ class Tokens:
     ) -> None:
         self._ground = ground
         self._signals = signals
-        self._leases = leases
         self._clock = clock
-        self._store = TokenStore(ground.storage)
-        self._stamp = ChangeStamp(ground.state / "tokens-changed")
         self._throttle = Throttle(clock)
-        self._families: dict[str, TokenFamily] = {}
-        self._by_secret: dict[str, str] = {}
-        self._refresh: dict[str, str] = {}
         self._memo: OrderedDict[str, Principal] = OrderedDict()
-        self._used: dict[str, float] = {}
-        self._use_written = clock()
+        self._families = Families(ground, leases, self._memo.clear, clock)
         self._signer: Signer | None = None
         self.known_toolsets: Callable[[], Iterable[str]] | None = None
 
     async def start(self) -> None:
         """Read the key and the families; without them no token of ours is good."""
         self._signer = await self._ground.threads.run(self._prepare)
-        self._stamp.has_changed()
-        try:
-            await self._load()
-        except Exception:  # noqa: BLE001 - a broken database closes this door, not the server
-            _log.exception("Tokens cannot be read, so all tokens of clients are refused.")
+        await self._families.start()
 
     async def stop(self) -> None:
         """Write down which tokens were used."""
-        await self._write_use()
+        await self._families.stop()
 
     async def principal_of(self, shown: str) -> Principal:
         """Return who shows a token.
@@ -124,7 +102,7 @@ class Tokens:
         Raises:
             TokenRefused: When it is not good, with the reason.
         """
-        await self._catch_up()
+        await self._families.catch_up()
         key = sha256(shown)
         now = self._clock()
         principal = self._memo.get(key)
@@ -134,7 +112,7 @@ class Tokens:
             self._remember(key, principal)
         elif (principal.expires or 0) <= now:
             raise TokenRefused("expired", principal.token)
-        self._note_use(principal.token, now)
+        self._families.note_use(principal.token, now)
         return principal
 
     async def create(
@@ -155,7 +133,7 @@ class Tokens:
                 its maker has, ``unavailable`` when there are too many.
         """
         now = self._clock()
-        self._check_room(now)
+        self._families.check_room(now)
         grant = granted(
             maker,
             scopes,
@@ -164,7 +142,7 @@ class Tokens:
             name,
             expires=now + expires_seconds,
             now=now,
-            maker_ends=self._end_of(maker),
+            maker_ends=self._families.end_of(maker),
             known_toolsets=self.known_toolsets,
         )
         family = TokenFamily(
@@ -187,22 +165,19 @@ class Tokens:
             TokenRefused: When it is not good, with the reason.
         """
         await self._load_library()
-        await self._catch_up()
+        await self._families.catch_up()
         now, old = self._clock(), sha256(shown)
-        if old in self._refresh:
-            self._check_live(self._refresh[old], now)
+        if family_id := self._families.of_refresh(old):
+            self._families.live(family_id, now)
         elif self._throttle.wait(address):
             raise TokenRefused("too many guesses")
         successor = REFRESH + secrets.token_urlsafe(32)
-        exchange = await self._store.exchange(old, sha256(successor), now)
+        exchange = await self._families.exchange(old, sha256(successor), now)
         if exchange.outcome != "new":
             self._throttle.miss(address)
-            raise await self._not_exchanged(exchange.family, exchange.outcome == "reused", address)
-        self._refresh.pop(old, None)
-        self._refresh[sha256(successor)] = exchange.family
-        await self._changed()
-        family = self._check_live(exchange.family, now)
-        self._note_use(exchange.family, now)
+            raise await self._not_exchanged(exchange, address)
+        family = self._families.live(exchange.family, now)
+        self._families.note_use(exchange.family, now)
         return self._issued(family, now, successor)
 
     async def revoke(self, family_id: str, reason: str) -> TokenFamily:
@@ -211,33 +186,13 @@ class Tokens:
         Raises:
             ToolError: ``not_found`` when there is none.
         """
-        await self._catch_up()
-        if family_id not in self._families:
-            what = f"There is no token '{family_id[:64]}'."
-            raise ToolError("not_found", what, "'jupyter mcp token list' shows their ids.")
-        now = self._clock()
-        ended = [
-            family.ended(now, reason if family.id == family_id else f"made by token {family_id}")
-            for family in self._descendants(family_id)
-            if family.revoked is None
-        ]
-        self._families |= {family.id: family for family in ended}
-        self._memo.clear()
-        for family in ended:  # before the database: it holds at once even where a disk is full
-            self._leases.end(family.id)
-        with remembering(f"Token '{family_id}' is revoked"):
-            await self._store.end(ended)
-            await self._changed()
-        return self._families[family_id]
+        await self._families.catch_up()
+        return await self._families.end(family_id, reason)
 
     async def families(self) -> list[TokenFamily]:
         """Return all families, the newest first."""
-        await self._catch_up()
-        known = (
-            replace(family, used=self._used.get(family.id, family.used))
-            for family in self._families.values()
-        )
-        return sorted(known, key=lambda family: -family.created)
+        await self._families.catch_up()
+        return self._families.all()
 
     def retry_after(self, address: str) -> float:
         """Return for how many seconds an address has guessed enough refresh tokens."""
@@ -263,75 +218,38 @@ class Tokens:
         if "jwt" not in sys.modules:
             await self._ground.threads.run(import_module, "jwt")
 
-    async def _load(self) -> None:
-        families, self._refresh = await self._store.load(self._clock())
-        lost = {family.id for family in families if family.revoked is not None} & {
-            family.id for family in self._families.values() if family.revoked is None
-        }
-        self._families = {family.id: family for family in families}
-        self._by_secret = {f.secret_hash: f.id for f in families if f.secret_hash}
-        self._memo.clear()
-        for family in lost:
-            self._leases.end(family)
-
-    async def _catch_up(self) -> None:
-        """Take over what another server of the same state folder did."""
-        if self._stamp.has_changed():
-            await self._load()
-
-    async def _changed(self) -> None:
-        await self._ground.threads.run(self._stamp.touch)
-
     def _checked(self, shown: str, key: str, now: float) -> Principal:
         if len(shown) > LIMIT:
             raise TokenRefused("malformed")
         if shown.startswith(REFRESH):
-            raise TokenRefused("a refresh token is not for calls", self._refresh.get(key, ""))
+            raise TokenRefused("a refresh token is not for calls", self._families.of_refresh(key))
         if shown.startswith(STATIC):
-            family = self._check_live(self._by_secret.get(key), now, unknown="not one of ours")
+            family = self._families.live(self._families.of_secret(key), now, "not one of ours")
             return family.principal(family.expires)
         if self._signer is None:
             raise TokenRefused("tokens are not ready")
         claims = self._signer.read(shown)
-        return self._check_live(claims.family, now).principal(claims.expires)
+        return self._families.live(claims.family, now).principal(claims.expires)
 
-    def _check_live(
-        self, family_id: str | None, now: float, unknown: str = "of a family that is not known"
-    ) -> TokenFamily:
-        family = self._families.get(family_id or "")
-        if family is None:
-            raise TokenRefused(unknown, family_id or "")
-        if family.revoked is not None:
-            raise TokenRefused("revoked", family.id)
-        if family.expires <= now:
-            raise TokenRefused("expired", family.id)
-        return family
-
-    async def _not_exchanged(self, family_id: str, was_used: bool, address: str) -> TokenRefused:
+    async def _not_exchanged(self, exchange: Exchange, address: str) -> TokenRefused:
         """End the family of a token that was shown twice: one of the two is a thief."""
-        if not was_used:
+        if exchange.outcome == "unknown":
             return TokenRefused("not one of ours")
-        self._signals.note("token_reused", token=family_id, remote=address)
-        if family_id in self._families:
-            await self.revoke(family_id, "a refresh token was used twice")
-        return TokenRefused("reused", family_id)
+        self._signals.note("token_reused", token=exchange.family, remote=address)
+        if exchange.family in self._families:
+            await self._families.end(exchange.family, "a refresh token was used twice")
+        return TokenRefused("reused", exchange.family)
 
     async def _static(self, family: TokenFamily) -> Issued:
         token = STATIC + secrets.token_urlsafe(32)
         family = replace(family, secret_hash=sha256(token))
-        await self._store.add(family, "")
-        self._by_secret[family.secret_hash] = family.id
-        self._families[family.id] = family
-        await self._changed()
+        await self._families.add(family)
         return Issued(family, token, family.created, family.expires)
 
     async def _refreshing(self, family: TokenFamily) -> Issued:
         await self._load_library()
         token = REFRESH + secrets.token_urlsafe(32)
-        await self._store.add(family, sha256(token))
-        self._refresh[sha256(token)] = family.id
-        self._families[family.id] = family
-        await self._changed()
+        await self._families.add(family, sha256(token))
         return self._issued(family, family.created, token)
 
     def _issued(self, family: TokenFamily, now: float, refresh_token: str) -> Issued:
@@ -341,44 +259,7 @@ class Tokens:
         signed = self._signer.sign(family.id, family.scopes, expires)
         return Issued(family, signed, now, float(int(expires)), refresh_token)
 
-    def _descendants(self, family_id: str) -> list[TokenFamily]:
-        """Return a family and those that its tokens made, and so on."""
-        return [
-            family
-            for family in self._families.values()
-            if family.id == family_id
-            or any(maker.token == family_id for maker in family.maker.lineage())
-        ]
-
-    def _end_of(self, maker: Principal) -> float | None:
-        """Return when the maker's access ends: for a token of ours that of its whole family."""
-        family = self._families.get(maker.token)
-        return family.expires if family is not None else maker.expires
-
-    def _check_room(self, now: float) -> None:
-        live = (f for f in self._families.values() if f.revoked is None and f.expires > now)
-        if sum(1 for _ in live) >= FAMILIES_LIMIT:
-            what = f"There are {FAMILIES_LIMIT} tokens already."
-            raise ToolError("unavailable", what, "Revoke some that nobody needs.")
-
     def _remember(self, key: str, principal: Principal) -> None:
         while len(self._memo) >= MEMO_LIMIT:
             self._memo.popitem(last=False)
         self._memo[key] = principal
-
-    def _note_use(self, family_id: str, now: float) -> None:
-        self._used[family_id] = now
-        if now - self._use_written >= USE_SECONDS:
-            self._use_written = now
-            self._ground.tasks.spawn("token use", self._write_use())
-
-    async def _write_use(self) -> None:
-        used, self._used = self._used, {}
-        if not used:
-            return
-        for family in (self._families[each] for each in used if each in self._families):
-            self._families[family.id] = replace(family, used=used[family.id])
-        try:
-            await self._store.note_use(used)
-        except Exception as error:  # noqa: BLE001 - it is for people to see, no more
-            _log.warning("When tokens were used could not be written: %s", error)
