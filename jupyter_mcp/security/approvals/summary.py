@@ -8,11 +8,11 @@ middle, because both ends of a command matter. Values that look like secrets are
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from jupyter_mcp.security.canonical import canonical, sha256
+from jupyter_mcp.security.secret_arguments import Shape, is_secret, shape_of
 from jupyter_mcp.security.visible import visible
 
 VALUE_LIMIT = 1_500
@@ -23,23 +23,19 @@ VALUES_LIMIT = 40
 
 HIDDEN = "(hidden)"
 
-_SECRET = re.compile(
-    r"pass(word|phrase)?$|secret|token|api_?key|credential|authorization", re.IGNORECASE
-)
-
 
 def summarise(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     """Return one ``name: value`` for each argument, the further lines of a value indented.
 
     Args:
         arguments: The arguments as they came.
-        schema: The tool's JSON Schema, which may mark an argument as secret.
+        schema: The tool's JSON Schema, which may mark arguments, and parts of them, as secret.
     """
-    properties = schema.get("properties")
-    known = properties if isinstance(properties, Mapping) else {}
+    shape = shape_of(schema)
     shown = list(arguments.items())[:VALUES_LIMIT]
     lines = [
-        f"{visible(str(name))}: {_value(name, value, known.get(name))}" for name, value in shown
+        f"{visible(str(name))}: {_value(str(name), value, shape.within(str(name)))}"
+        for name, value in shown
     ]
     if (more := len(arguments) - len(shown)) > 0:
         lines.append(f"({more} more)")
@@ -57,30 +53,29 @@ def arguments_hash(arguments: Mapping[str, Any], topic: str = "") -> str:
     return sha256(f"{topic}\n{text}" if topic else text)
 
 
-def _value(name: str, value: Any, spec: Any) -> str:
-    if _is_secret(name, spec):
+def _value(name: str, value: Any, shape: Shape) -> str:
+    if is_secret(name, value, shape):
         return HIDDEN
     if isinstance(value, str):
         text = visible(_cut(value), lines=True)
     else:
-        text = visible(_cut(json.dumps(_without_secrets(value), ensure_ascii=False, default=str)))
+        told = _without_secrets(value, shape)
+        text = visible(_cut(json.dumps(told, ensure_ascii=False, default=str)))
     return text.replace("\n", "\n    ")
 
 
-def _is_secret(name: str, spec: Any) -> bool:
-    marked = isinstance(spec, Mapping) and (
-        spec.get("format") == "password" or bool(spec.get("writeOnly"))
-    )
-    return marked or _SECRET.search(str(name)) is not None
-
-
-def _without_secrets(value: Any) -> Any:
+def _without_secrets(value: Any, shape: Shape) -> Any:
     if isinstance(value, Mapping):
+        inner = {key: shape.within(str(key)) for key in value}
         return {
-            key: HIDDEN if _is_secret(key, None) else _without_secrets(inner)
-            for key, inner in value.items()
+            key: HIDDEN
+            if is_secret(str(key), each, inner[key])
+            else _without_secrets(each, inner[key])
+            for key, each in value.items()
         }
-    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [HIDDEN if shape.item.hidden else _without_secrets(v, shape.item) for v in value]
+    return value
 
 
 def _cut(text: str) -> str:

@@ -1,19 +1,17 @@
 """What of a call's arguments may be kept: never a secret, no long text, of code its first line.
 
-A tool's schema says which arguments are secret (`writeOnly`, `format: password`, `x-secret`);
-names that sound like a secret count as well. The schema is walked once and remembered.
+Which are secret is told by `jupyter_mcp.security.secret_arguments`; a schema is walked once and
+remembered.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 from jupyter_mcp.security.canonical import sha256
+from jupyter_mcp.security.secret_arguments import OURS, Shape, is_secret, shape_of
 
 REDACTED = "[redacted]"
 LONGEST = 256
@@ -22,79 +20,7 @@ DEEPEST = 12
 MANY = 50
 """Items of a list, or fields of an object, that are kept."""
 
-_SECRET_NAME = re.compile(
-    r"(^|_)(pass|password|passwd|pwd|passphrase|secret|secrets|token|bearer|jwt|cookie|cookies"
-    r"|credential|credentials|authorization|apikey|otp"
-    r"|(api|access|private|secret|signing|encryption|auth|session)_?key)$"
-)
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _CODE_NAMES = frozenset({"code", "source", "script"})
-_BRANCHES = ("anyOf", "oneOf", "allOf")
-
-
-@dataclass(slots=True, eq=False)
-class Shape:
-    """What a schema says of one value.
-
-    Args:
-        secret: Whether it must not be kept.
-        fields: Shapes of an object's fields.
-        items: Shape of a list's items, or of fields that are not named.
-        parts: What else holds for the same value: a schema may refer to itself, so they are put
-            together only when somebody looks.
-    """
-
-    secret: bool = False
-    fields: dict[str, Shape] = field(default_factory=dict)
-    items: Shape | None = None
-    parts: list[Shape] = field(default_factory=list)
-    _whole: tuple[bool, dict[str, Shape], Shape | None] | None = None
-
-    @property
-    def hidden(self) -> bool:
-        """Whether it, or another part of it, must not be kept."""
-        return self._all()[0]
-
-    def within(self, name: str) -> Shape:
-        """Return the shape of a field."""
-        _hidden, fields, items = self._all()
-        return fields.get(name) or items or self._other
-
-    @property
-    def item(self) -> Shape:
-        """The shape of a list's items."""
-        return self._all()[2] or self._other
-
-    @property
-    def _other(self) -> Shape:
-        return _OURS if self is _OURS else _ANY
-
-    def _all(self) -> tuple[bool, dict[str, Shape], Shape | None]:
-        if self._whole is None:
-            self._whole = _together(self)
-        return self._whole
-
-
-def _together(shape: Shape) -> tuple[bool, dict[str, Shape], Shape | None]:
-    parts: list[Shape] = [shape]
-    for part in parts:
-        parts += [each for each in part.parts if all(each is not known for known in parts)]
-    found: dict[str, list[Shape]] = {}
-    for part in parts:
-        for name, inner in part.fields.items():
-            found.setdefault(name, []).append(inner)
-    fields = {name: _united(shapes) for name, shapes in found.items()}
-    items = [part.items for part in parts if part.items is not None]
-    return any(part.secret for part in parts), fields, _united(items) if items else None
-
-
-def _united(shapes: list[Shape]) -> Shape:
-    return shapes[0] if len(shapes) == 1 else Shape(parts=shapes)
-
-
-_ANY = Shape()
-_OURS = Shape()
-"""Of what no caller has sent: its names say nothing about secrets."""
 
 
 class Arguments:
@@ -120,64 +46,7 @@ class Arguments:
 
 def bounded(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return facts of our own, which name no secrets, with long texts hashed."""
-    return {str(name)[:LONGEST]: _value(value, _OURS, 0) for name, value in facts.items()}
-
-
-def shape_of(schema: Mapping[str, Any]) -> Shape:
-    """Walk a JSON Schema once."""
-    return _walk(schema, schema, {}, 0)
-
-
-def _walk(schema: Any, root: Mapping[str, Any], known: dict[str, Shape], depth: int) -> Shape:
-    if not isinstance(schema, Mapping) or depth > DEEPEST:
-        return _ANY
-    reference = schema.get("$ref")
-    if isinstance(reference, str) and reference in known:
-        return known[reference]
-    shape = Shape(secret=_says_secret(schema))
-    if isinstance(reference, str):
-        known[reference] = shape
-    for part in _parts(schema, root):
-        shape.parts.append(_walk(part, root, known, depth + 1))
-    properties = schema.get("properties")
-    for name, value in properties.items() if isinstance(properties, Mapping) else ():
-        shape.fields[name] = _walk(value, root, known, depth + 1)
-    for keyword in ("items", "additionalProperties"):
-        if isinstance(schema.get(keyword), Mapping):
-            shape.items = _walk(schema[keyword], root, known, depth + 1)
-    return shape
-
-
-def _parts(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[Any]:
-    for keyword in _BRANCHES:
-        if isinstance(schema.get(keyword), list):
-            yield from schema[keyword]
-    reference = schema.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#/"):
-        found: Any = root
-        for step in reference[2:].split("/"):
-            found = found.get(step) if isinstance(found, Mapping) else None
-        yield found
-
-
-def _says_secret(schema: Mapping[str, Any]) -> bool:
-    return (
-        schema.get("writeOnly") is True
-        or schema.get("format") == "password"
-        or bool(schema.get("x-secret"))
-    )
-
-
-@lru_cache(4096)
-def sounds_secret(name: str) -> bool:
-    """Whether the name of an argument says that its value is a secret."""
-    words = _CAMEL.sub("_", name).replace("-", "_").replace(".", "_").lower()
-    return _SECRET_NAME.search(words) is not None
-
-
-def _sounds(name: str, value: Any) -> bool:
-    """A number under such a name is a count, as in ``max_token=5``."""
-    return sounds_secret(name) and not isinstance(value, bool | int | float)
+    return {str(name)[:LONGEST]: _value(value, OURS, 0) for name, value in facts.items()}
 
 
 def _object(values: Mapping[Any, Any], shape: Shape, depth: int) -> dict[str, Any]:
@@ -188,7 +57,7 @@ def _object(values: Mapping[Any, Any], shape: Shape, depth: int) -> dict[str, An
             break
         key = name if type(name) is str and len(name) <= LONGEST else str(name)[:LONGEST]
         inner = shape.within(key)
-        if value is not None and (inner.hidden or (_sounds(key, value) and shape is not _OURS)):
+        if is_secret(key, value, inner):
             kept[key] = REDACTED
         elif key in _CODE_NAMES and type(value) is str:
             kept[key] = _hashed(value) | {"first_line": value.partition("\n")[0][:120]}

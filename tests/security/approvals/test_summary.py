@@ -46,9 +46,23 @@ def test_secrets_are_hidden_at_any_depth(name: str) -> None:
     assert summary.count(HIDDEN) == 2
 
 
-@pytest.mark.parametrize("mark", [{"format": "password"}, {"writeOnly": True}])
-def test_what_the_schema_calls_secret_is_hidden(mark: dict[str, Any]) -> None:
-    assert summarise({"x": "hunter2"}, {"properties": {"x": mark}}) == f"x: {HIDDEN}"
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"format": "password"},
+        {"writeOnly": True},
+        {"x-secret": True},
+        {"anyOf": [{"type": "string", "format": "password"}, {"type": "null"}]},
+        {"$ref": "#/$defs/Word"},
+    ],
+)
+def test_what_the_schema_calls_secret_is_hidden_at_any_depth(mark: dict[str, Any]) -> None:
+    words = {"$defs": {"Word": {"writeOnly": True}}}
+    assert summarise({"x": "hunter2"}, {"properties": {"x": mark}} | words) == f"x: {HIDDEN}"
+    deep = {"properties": {"a": {"items": {"properties": {"x": mark}}}}} | words
+    assert summarise({"a": [{"x": "hunter2", "y": 1}]}, deep) == (
+        f'a: [{{"x": "{HIDDEN}", "y": 1}}]'
+    )
 
 
 def test_a_person_can_read_code_and_sees_both_of_its_ends() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr
 
-from jupyter_mcp.security.audit.arguments import REDACTED, Arguments, sounds_secret
+from jupyter_mcp.security.audit.arguments import REDACTED, Arguments
+from jupyter_mcp.security.secret_arguments import sounds_secret
 
 SECRET = "s3cr3t-value"
 
