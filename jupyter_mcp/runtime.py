@@ -91,7 +91,7 @@ class Runtime:
         self.trust.hide(*(jupyter.credentials if jupyter else ()))
         self.calls = CallLog(self.events)
         self.trust.leases.subscribe(self.calls.cancel_of)
-        redact = Redact(self.trust.redactor)
+        redact = Redact(self.trust.redactor, self.executor)
         self.traffic = self._traffic(redact)
         self.corridor = self._corridor(redact)
 

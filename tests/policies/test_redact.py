@@ -2,21 +2,24 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from jupyter_mcp.calls import Context, Embedded, Image, JobContext, Text, Toolset, prompt, resource
 from jupyter_mcp.calls import tool as offered
-from jupyter_mcp.calls.call import SilentChannel
+from jupyter_mcp.calls.call import Call, SilentChannel
 from jupyter_mcp.calls.content import Message, Result
+from jupyter_mcp.calls.executor import Executor
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.policies.redact import Redact
+from jupyter_mcp.policies.redact import IN_PLACE, Redact, is_big
 from jupyter_mcp.security.secrets.redaction import Redactor
+from support.policies import a_call, operation
 from support.runtimes import OWNER, call, running
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from jupyter_mcp.runtime import Runtime
 
@@ -167,10 +170,55 @@ async def test_a_job_keeps_no_secret(tmp_path: Path) -> None:
 def test_bytes_and_clean_results_are_left_alone() -> None:
     redactor = Redactor()
     redactor.learn(SECRET)
-    redact = Redact(redactor)
+    executor = Executor(1)
+    redact = Redact(redactor, executor)
+    executor.stop()
     clean = Result((Text("fine"), Image(SECRET.encode())), {"a": 1})
     assert redact.result(clean) is clean
     mixed = Result((Embedded("u", SECRET), Image(SECRET.encode())))
     assert redact.result(mixed).content == (Embedded("u", "[redacted]"), Image(SECRET.encode()))
     said = Result(value=[Message(Text(SECRET))])
     assert redact.result(said).value == [Message(Text("[redacted]"))]
+
+
+class Watched(Redactor):
+    """Tells in which threads it looked through something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[str] = set()
+
+    def is_clean(self, text: str) -> bool:
+        self.threads.add(threading.current_thread().name)
+        return super().is_clean(text)
+
+
+@pytest.mark.parametrize("rows", [3, IN_PLACE])
+async def test_a_big_result_holds_nobody_up(rows: int) -> None:
+    redactor, executor = Watched(), Executor(1, "aside")
+    redactor.learn(SECRET)
+    big = Result((Text("many"),), {"rows": [*range(rows), SECRET]})
+
+    async def run(_call: Call) -> Result:
+        return big
+
+    result = await Redact(redactor, executor)(a_call(operation("look")), run)
+    executor.stop()
+    assert result.structured == {"rows": [*range(rows), "[redacted]"]}
+    assert all(name.startswith("aside") for name in redactor.threads) == is_big(big) == (rows > 3)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        Result((Text("x" * IN_PLACE),)),
+        Result((Embedded("u", "x" * IN_PLACE),)),
+        Result((Text(""),), {"a": {"b": [1.5] * IN_PLACE}}),
+        Result((Text(""),), {"a": ["x" * 40] * 1000}),
+        Result(value=[Message(Text("x" * IN_PLACE))]),
+        Result((Text(""),), None, meta={"a": "x" * IN_PLACE}),
+    ],
+)
+def test_what_is_big(result: Result) -> None:
+    assert is_big(result)
+    assert not is_big(Result((Text("x"), Image(b"x" * IN_PLACE)), {"a": [1, "b"]}))
