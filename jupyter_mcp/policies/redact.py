@@ -23,6 +23,8 @@ from jupyter_mcp.security.secrets.redaction import Redactor, gather
 IN_PLACE = 32 * 1024
 """Up to how many characters and items a result is looked through at once."""
 
+_PLAIN = frozenset({int, float, bool, type(None)})
+
 
 class Redact:
     """The policy, and what of it holds for work that goes on in the background.
@@ -100,16 +102,19 @@ def is_big(result: Result) -> bool:
         waiting.append(result.value)
     while waiting and left > 0:
         value = waiting.pop()
-        if isinstance(value, Text):
+        kind = type(value)
+        if kind in _PLAIN:
+            continue
+        if kind is Text:
             left -= len(value.text)
-        elif isinstance(value, str):
+        elif kind is str:
             left -= len(value)
+        elif kind is tuple or kind is list:
+            left -= len(value)
+            waiting += value if left > 0 else ()
         elif isinstance(value, Mapping):
             left -= len(value)
             waiting += value.values() if left > 0 else ()
-        elif isinstance(value, list | tuple):
-            left -= len(value)
-            waiting += value if left > 0 else ()
         elif isinstance(value, Embedded) and isinstance(value.data, str):
             left -= len(value.data)
         elif isinstance(value, Message):
