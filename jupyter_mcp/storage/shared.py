@@ -8,7 +8,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.background import Spawner, Threads
 from jupyter_mcp.storage.engine import Storage
 from jupyter_mcp.storage.redis import RedisLink, RedisStore
-from jupyter_mcp.storage.sql_store import SharedStore, SqlStore, namespace_of
+from jupyter_mcp.storage.sql_store import SqlStore, namespace_of
 
 
 class Shared:
@@ -29,7 +29,7 @@ class Shared:
         namespace = namespace_of(state)
         self._link = RedisLink(redis_url, namespace, tasks) if redis_url else None
         self.redis: RedisLink | None = None
-        self.store: SharedStore = SqlStore(storage, namespace)
+        self.store: SqlStore | RedisStore = SqlStore(storage, namespace)
         self.problem = ""
 
     async def start(self) -> None:

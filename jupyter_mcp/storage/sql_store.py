@@ -1,7 +1,8 @@
 """A small store of expiring values that several servers can share: cached results, keys, leases.
 
-By default it is a table of the database; where Redis is configured it is Redis. Values are bytes
-under a space (what they are for) and a key, and every one has an end. All methods fail with
+It is a table of the database; where Redis is configured, `jupyter_mcp.storage.redis` has the same
+methods. Values are bytes under a space (what they are for) and a key, and every one has an end. All
+methods fail with
 ``unavailable`` while the store cannot be reached: whoever can go on without it does.
 
 What different servers keep is kept apart by a namespace: the root folder and, below JupyterHub,
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.engine import Storage
@@ -30,30 +31,6 @@ SWEEP_SECONDS = 600.0
 """How often at most expired entries are taken out of the table; it happens beside a write."""
 
 _HUB_VARIABLES = ("JUPYTERHUB_BASE_URL", "JUPYTERHUB_USER", "JUPYTERHUB_SERVER_NAME")
-
-
-class SharedStore(Protocol):
-    """Expiring values by space and key. Every method may raise ToolError ``unavailable``."""
-
-    async def get(self, space: str, key: str) -> bytes | None:
-        """Return a value; None when there is none or it has expired."""
-        ...
-
-    async def set(self, space: str, key: str, value: bytes, seconds: float) -> None:
-        """Keep a value for so many seconds, whatever was there before."""
-        ...
-
-    async def set_if_absent(self, space: str, key: str, value: bytes, seconds: float) -> bool:
-        """Keep a value unless there is one already; return whether it was kept (atomic)."""
-        ...
-
-    async def delete(self, space: str, key: str, value: bytes | None = None) -> bool:
-        """Take a value out, or only just that `value` (atomic); return whether it was there."""
-        ...
-
-    async def clear(self, space: str) -> None:
-        """Take out all values of a space."""
-        ...
 
 
 def namespace_of(state: Path) -> str:
@@ -96,7 +73,7 @@ class SqlStore:
         await self._run(lambda c: self._put(c, space, key, value, seconds, over_living=True))
 
     async def set_if_absent(self, space: str, key: str, value: bytes, seconds: float) -> bool:
-        """Keep a value unless there is one already; return whether it was kept."""
+        """Keep a value unless there is one already; return whether it was kept (atomic)."""
         return await self._run(
             lambda c: self._put(c, space, key, value, seconds, over_living=False)
         )

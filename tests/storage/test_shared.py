@@ -16,7 +16,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.redis import RedisLink, RedisStore
 from jupyter_mcp.storage.shared import Shared
-from jupyter_mcp.storage.sql_store import SharedStore, SqlStore, namespace_of
+from jupyter_mcp.storage.sql_store import SqlStore, namespace_of
 from jupyter_mcp.storage.tables import entries
 from support.policies import Clock
 from support.redis import RedisServer
@@ -26,6 +26,9 @@ from support.redis import RedisServer
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     with RedisServer(tmp_path) as running:
         yield running
+
+
+Store = SqlStore | RedisStore
 
 
 @asynccontextmanager
@@ -42,7 +45,7 @@ async def linked(url: str, namespace: str = "one") -> AsyncIterator[RedisLink]:
 
 
 @asynccontextmanager
-async def stores(kind: str, folder: Path) -> AsyncIterator[tuple[SharedStore, SharedStore]]:
+async def stores(kind: str, folder: Path) -> AsyncIterator[tuple[Store, Store]]:
     """Two stores of one kind, of two different servers in one place."""
     if kind == "sql":
         storage = Storage(folder)
