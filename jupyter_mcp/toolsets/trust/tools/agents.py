@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
-from jupyter_mcp.security.stop.switch import EVERYBODY, TARGET_LIMIT, Stop
+from jupyter_mcp.security.stop.switch import EVERYBODY, TARGET_LIMIT, Mode, Stop
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
+
+AgentMode = Mode | Literal["running"]
 
 Target = Annotated[
     str,
@@ -23,7 +25,7 @@ class StopState(BaseModel):
     """Who is stopped, by whom and since when."""
 
     target: str
-    mode: Literal["paused", "read_only"]
+    mode: Mode
     by: str
     at: float
     reason: str = ""
@@ -52,13 +54,13 @@ class AgentState(BaseModel):
     last_call: float
     tool: str
     calls: int
-    mode: Literal["running", "read_only", "paused"]
+    mode: AgentMode
 
 
 class AgentsState(BaseModel):
     """The switch, and who called lately."""
 
-    mode: Literal["running", "read_only", "paused"] = Field(description="Of all agents")
+    mode: AgentMode = Field(description="Of all agents")
     stops: list[StopState]
     agents: list[AgentState]
 
@@ -71,9 +73,7 @@ class AgentTools(TrustTools):
         self,
         ctx: Context,
         target: Target = EVERYBODY,
-        mode: Annotated[
-            Literal["paused", "read_only"], Field(description="read_only lets reading through")
-        ] = "paused",
+        mode: Annotated[Mode, Field(description="read_only lets reading through")] = "paused",
         keep_running: Annotated[bool, Field(description="Leave what runs now")] = False,
         reason: Annotated[str, Field(max_length=500, description="Told to the agents")] = "",
     ) -> Reply[Paused]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.approvals.grants import Grant
-from jupyter_mcp.security.approvals.question import Question
+from jupyter_mcp.security.approvals.grants import Grant, Length
+from jupyter_mcp.security.approvals.question import Answer, Question
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 
@@ -32,7 +32,7 @@ class Remembered(BaseModel):
     """A yes that holds for longer than one call."""
 
     id: str
-    length: Literal["session", "always"]
+    length: Length
     tool: str
     principal: str
     client: str = ""
@@ -53,7 +53,7 @@ class Answered(BaseModel):
 
     id: str
     tool: str
-    answer: Literal["once", "session", "always", "deny"]
+    answer: Answer
 
 
 class ApprovalTools(TrustTools):
@@ -81,7 +81,7 @@ class ApprovalTools(TrustTools):
         ctx: Context,
         approval_id: Annotated[str, Field(description="As approval_list says")],
         answer: Annotated[
-            Literal["once", "session", "always", "deny"],
+            Answer,
             Field(description="always: with these arguments; session: this tool and client"),
         ],
     ) -> Reply[Answered]:

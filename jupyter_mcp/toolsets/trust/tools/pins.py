@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.untrusted.pins import Pin
+from jupyter_mcp.security.untrusted.pins import Pin, State
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 Source = Annotated[str, Field(description="The package or server, as pin_list names it")]
@@ -28,7 +28,7 @@ class PinState(BaseModel):
 
     source: str
     tool: str
-    state: Literal["approved", "new", "changed", "rejected"]
+    state: State
     by: str = Field(description="Who approved or rejected it; empty while it waits")
     at: float
     diff: str = Field(description="What changed since it was approved; empty when nothing")

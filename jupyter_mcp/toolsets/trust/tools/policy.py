@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -29,7 +29,7 @@ class Explanation(BaseModel):
     roles: list[str]
     tool: str
     scope: str
-    effect: Literal["allow", "ask", "deny"]
+    effect: Effect
     rule: str
     reason: str = ""
     file: str | None = None

@@ -5,11 +5,10 @@ There is no tool that sets one either: a value must not travel as an argument of
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Reply, Text, tool
+from jupyter_mcp.security.secrets.file import Place
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 
@@ -17,7 +16,7 @@ class SecretState(BaseModel):
     """That there is a secret."""
 
     name: str
-    store: Literal["file", "keyring"] = Field(description="Where its value lies")
+    store: Place = Field(description="Where its value lies")
     set_at: float
 
 
