@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 class Approve:
     """Asks a person about calls that an earlier policy marked with ``notes["ask"]``.
 
-    The mark is a line that says why, or a mapping with ``reason`` and ``rule``.
+    The mark has a ``reason``, a line that says why, and the ``rule`` that says so.
 
     Args:
         approvals: The open questions.
@@ -53,9 +53,8 @@ class Approve:
     async def __call__(self, call: Call, following: Following) -> Result:
         """Go on at once, or when a person has said yes."""
         mark = call.notes.get("ask")
-        if mark:
-            reason, rule = _why(mark)
-            await self.require(call, reason, rule)
+        if mark is not None:
+            await self.require(call, mark["reason"], mark["rule"])
         return await following(call)
 
     async def require(self, call: Call, reason: str, rule: str = "", topic: str = "") -> None:
@@ -134,12 +133,6 @@ class Approve:
         chosen = (said.get("content") or {}).get("answer")
         known = CHOICES.get(chosen) if isinstance(chosen, str) else None
         return known[0] if said.get("action") == "accept" and known else None
-
-
-def _why(mark: Any) -> tuple[str, str]:
-    if isinstance(mark, Mapping):
-        return str(mark.get("reason") or "The policy asks for it."), str(mark.get("rule") or "")
-    return (mark if isinstance(mark, str) else "The policy asks for it."), ""
 
 
 def _subject(call: Call, reason: str, rule: str, topic: str) -> Subject:

@@ -75,11 +75,9 @@ class Taint:
         if origin is None or call.principal.kind == "person":
             return
         call.notes["tainted_by"] = origin
-        own = call.notes.get("ask")
-        policy = own.get("reason", "") if isinstance(own, dict) else own or ""
-        rule = own.get("rule", "") if isinstance(own, dict) else ""
-        reason = f"This session has read what '{origin}' brought from outside. {policy}".strip()
-        await self._asker.require(call, reason, rule, "taint")
+        own = call.notes.get("ask", {"reason": "", "rule": ""})
+        reason = f"This session has read what '{origin}' brought from outside. {own['reason']}"
+        await self._asker.require(call, reason.rstrip(), own["rule"], "taint")
         if call.notes.get("approval", {}).get("answer") != "remembered":
             call.notes.pop("ask", None)  # a person has just read the policy's reason as well
 
