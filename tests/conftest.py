@@ -75,3 +75,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if os.environ.get("CI") == "true" and reporter and reporter.stats.get("skipped"):
         reporter.write_line("CI is true and tests were skipped", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A server of a module's own, with the probe's tools: for what stops, approves or revokes."""
+    home = tmp_path_factory.mktemp("own")
+    environment = plugin_environment(home, probe="support.probe:Probe")
+    with JupyterServer(home, collaboration=False, env=environment) as running:
+        yield running

@@ -16,20 +16,11 @@ from support.server import JupyterServer, wait_until
 from support.sessions import Session, session
 
 
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    """A server of this module's own."""
-    home = tmp_path_factory.mktemp("office")
-    environment = plugin_environment(home, probe="support.probe:Probe")
-    with JupyterServer(home, collaboration=False, env=environment) as running:
-        yield running
-
-
-def page_of(office: JupyterServer, folder: Path, runtime: Path) -> Iterator[Session]:
+def page_of(own_server: JupyterServer, folder: Path, runtime: Path) -> Iterator[Session]:
     """A notebook whose kernel sees the runtime files in `runtime`."""
     env = {
-        "JUPYTER_MCP_URL": f"{office.url}?toolsets=all",
-        "JUPYTER_MCP_TOKEN": office.token,
+        "JUPYTER_MCP_URL": f"{own_server.url}?toolsets=all",
+        "JUPYTER_MCP_TOKEN": own_server.token,
         "JUPYTER_RUNTIME_DIR": str(runtime),
     }
     with session(folder, env) as running:
@@ -38,19 +29,19 @@ def page_of(office: JupyterServer, folder: Path, runtime: Path) -> Iterator[Sess
 
 
 @pytest.fixture(scope="module")
-def page(office: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+def page(own_server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """A notebook on the server's machine."""
-    yield from page_of(office, tmp_path_factory.mktemp("page"), office.home / "runtime")
+    yield from page_of(own_server, tmp_path_factory.mktemp("page"), own_server.home / "runtime")
 
 
 @pytest.fixture(scope="module")
-def far(office: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+def far(own_server: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """A notebook on another machine, which has the token and not the key."""
     folder = tmp_path_factory.mktemp("far")
-    yield from page_of(office, folder, folder)
+    yield from page_of(own_server, folder, folder)
 
 
-def test_pause_and_resume(office: JupyterServer, page: Session) -> None:
+def test_pause_and_resume(own_server: JupyterServer, page: Session) -> None:
     assert "All agents paused; 0 cancelled." in page.run("%mcp pause").plain
     stopped = page.run("%mcp probe_echo text=hi")
     assert stopped.error["traceback"][0].startswith("paused: Agents were paused by")
@@ -60,7 +51,7 @@ def test_pause_and_resume(office: JupyterServer, page: Session) -> None:
     assert "All agents may go on." in page.run("%mcp resume").plain
     assert page.run("%mcp probe_echo text=hi").plain == "hi"
     assert "client:cursor read-only" in page.run("%mcp pause --read-only cursor").plain
-    assert Person(office).status()["agents"]["mode"] == "running"
+    assert Person(own_server).status()["agents"]["mode"] == "running"
     page.run("%mcp resume")
 
 
@@ -73,10 +64,10 @@ def test_the_form_reads_well_and_counts(page: Session) -> None:
     assert by_default.error["traceback"][0].startswith("denied: ")
 
 
-def test_another_notebook_approves(office: JupyterServer, page: Session, far: Session) -> None:
+def test_another_notebook_approves(own_server: JupyterServer, page: Session, far: Session) -> None:
     assert "No call waits" in page.run("%mcp approvals").plain
     request = far.start("%mcp probe_edit")
-    question = wait_until(Person(office).waiting, seconds=20, what="a question")[0]
+    question = wait_until(Person(own_server).waiting, seconds=20, what="a question")[0]
     listed = page.run("%mcp approvals").plain
     assert question["id"] in listed
     assert "probe_edit" in listed
@@ -85,13 +76,13 @@ def test_another_notebook_approves(office: JupyterServer, page: Session, far: Se
 
 
 def test_without_the_key_the_token_is_refused_in_a_line(
-    office: JupyterServer, far: Session
+    own_server: JupyterServer, far: Session
 ) -> None:
     assert "All agents paused" in far.run("%mcp pause").plain
     for line in ("resume", "approvals", "approve a1b2c3"):
         (shown,) = far.run(f"%mcp {line}").error["traceback"]
         assert shown.split(":")[0] in ("forbidden", "paused")
-    Person(office).call("agents_resume")
+    Person(own_server).call("agents_resume")
     (shown,) = far.run("%mcp approve a1b2c3").error["traceback"]
     assert shown.startswith("forbidden: ")
 

@@ -24,19 +24,10 @@ ERAS = [MODERN, "legacy"]
 TOOL = "probe_edit"
 
 
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    """A server of this module's own, with a tool that cannot be undone."""
-    home = tmp_path_factory.mktemp("office")
-    environment = plugin_environment(home, probe="support.probe:Probe")
-    with JupyterServer(home, collaboration=False, env=environment) as running:
-        yield running
-
-
 @pytest.fixture
-async def person(office: JupyterServer) -> AsyncIterator[Person]:
+async def person(own_server: JupyterServer) -> AsyncIterator[Person]:
     """The person, who forgets afterwards what they allowed."""
-    person = Person(office)
+    person = Person(own_server)
     yield person
     listed = await asyncio.to_thread(person.call, "approval_list")
     for grant in listed["structured"]["remembered"]:
@@ -68,10 +59,10 @@ def text(result: types.CallToolResult) -> str:
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_yes_in_the_clients_form_lets_the_call_go_on(
-    office: JupyterServer, person: Person, era: str
+    own_server: JupyterServer, person: Person, era: str
 ) -> None:
     form = Form("accept", "once")
-    async with connected(office, era, elicitation_callback=form) as client:
+    async with connected(own_server, era, elicitation_callback=form) as client:
         result = await client.call_tool(TOOL, {})
         assert not result.is_error
         await client.call_tool(TOOL, {})
@@ -83,9 +74,9 @@ async def test_a_yes_in_the_clients_form_lets_the_call_go_on(
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize(("action", "answer"), [("decline", ""), ("accept", "no")])
 async def test_a_no_in_the_clients_form_denies(
-    office: JupyterServer, era: str, action: str, answer: str
+    own_server: JupyterServer, era: str, action: str, answer: str
 ) -> None:
-    async with connected(office, era, elicitation_callback=Form(action, answer)) as client:
+    async with connected(own_server, era, elicitation_callback=Form(action, answer)) as client:
         result = await client.call_tool(TOOL, {})
     assert result.is_error
     assert result.structured_content["error"]["code"] == "denied"
@@ -95,10 +86,10 @@ async def test_a_no_in_the_clients_form_denies(
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("answer", ["once", "deny"])
 async def test_the_panel_answers_while_the_form_is_open(
-    office: JupyterServer, person: Person, era: str, answer: str
+    own_server: JupyterServer, person: Person, era: str, answer: str
 ) -> None:
     form = Form("decline" if answer == "once" else "accept", "once", waits=True)
-    async with connected(office, era, elicitation_callback=form) as client:
+    async with connected(own_server, era, elicitation_callback=form) as client:
         call = asyncio.create_task(client.call_tool(TOOL, {}))
         question = await person.asked()
         assert question["tool"] == TOOL
@@ -110,9 +101,9 @@ async def test_the_panel_answers_while_the_form_is_open(
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_form_that_is_dismissed_leaves_the_question_to_others(
-    office: JupyterServer, person: Person, era: str
+    own_server: JupyterServer, person: Person, era: str
 ) -> None:
-    async with connected(office, era, elicitation_callback=Form("cancel")) as client:
+    async with connected(own_server, era, elicitation_callback=Form("cancel")) as client:
         call = asyncio.create_task(client.call_tool(TOOL, {}))
         question = await person.asked()
         await asyncio.to_thread(person.answer, question["id"], "once")
@@ -121,7 +112,7 @@ async def test_a_form_that_is_dismissed_leaves_the_question_to_others(
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_command_line_approves_for_a_client_without_forms(
-    office: JupyterServer, person: Person, era: str
+    own_server: JupyterServer, person: Person, era: str
 ) -> None:
     told: list[str] = []
     progress: list[float] = []
@@ -131,36 +122,36 @@ async def test_the_command_line_approves_for_a_client_without_forms(
         progress.append(done)
         told.append(message or "")
 
-    async with connected(office, era) as client:
+    async with connected(own_server, era) as client:
         call = asyncio.create_task(client.call_tool(TOOL, {}, progress_callback=tell))
         question = await person.asked()
-        listed = await asyncio.to_thread(run, office, "approvals")
+        listed = await asyncio.to_thread(run, own_server, "approvals")
         assert question["id"] in listed.stdout
         assert TOOL in listed.stdout
-        done = await asyncio.to_thread(run, office, "approve", question["id"])
+        done = await asyncio.to_thread(run, own_server, "approve", question["id"])
         assert done.stdout == f"{TOOL} approved (once).\n", done.stderr
         assert not (await asyncio.wait_for(call, 20)).is_error
     assert told[0] == f"Waiting for approval: jupyter mcp approve {question['id']}"
     assert progress[0] < 0
 
 
-async def test_the_command_line_denies(office: JupyterServer, person: Person) -> None:
-    async with connected(office) as client:
+async def test_the_command_line_denies(own_server: JupyterServer, person: Person) -> None:
+    async with connected(own_server) as client:
         call = asyncio.create_task(client.call_tool(TOOL, {}))
         question = await person.asked()
-        done = await asyncio.to_thread(run, office, "deny", question["id"], "--json")
+        done = await asyncio.to_thread(run, own_server, "deny", question["id"], "--json")
         assert '"answer": "deny"' in done.stdout
         assert (await asyncio.wait_for(call, 20)).is_error
-    late = await asyncio.to_thread(run, office, "approve", question["id"])
+    late = await asyncio.to_thread(run, own_server, "approve", question["id"])
     assert late.returncode == 1
     assert "No call waits for approval" in late.stderr
 
 
 @pytest.mark.parametrize("tool", ["approval_answer", "approval_list", "approval_forget"])
 async def test_who_asks_cannot_answer_or_look(
-    office: JupyterServer, person: Person, tool: str
+    own_server: JupyterServer, person: Person, tool: str
 ) -> None:
-    async with connected(office) as client:
+    async with connected(own_server) as client:
         call = asyncio.create_task(client.call_tool(TOOL, {}))
         question = await person.asked()
         values = {
@@ -169,10 +160,10 @@ async def test_who_asks_cannot_answer_or_look(
             "approval_forget": {"approval_id": question["id"]},
         }
         path = f"jupyter_mcp/api/tools/{tool}"
-        refused = await asyncio.to_thread(office.request, "POST", path, values[tool])
+        refused = await asyncio.to_thread(own_server.request, "POST", path, values[tool])
         assert refused.status == 403
         assert refused.json()["structured"]["error"]["code"] == "forbidden"
-        status = office.request("GET", "jupyter_mcp/api/status").json()
+        status = own_server.request("GET", "jupyter_mcp/api/status").json()
         assert "approvals" not in status
         await asyncio.to_thread(person.answer, question["id"], "deny")
         await asyncio.wait_for(call, 20)
@@ -180,9 +171,9 @@ async def test_who_asks_cannot_answer_or_look(
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_cancelling_the_call_withdraws_the_question(
-    office: JupyterServer, person: Person, era: str
+    own_server: JupyterServer, person: Person, era: str
 ) -> None:
-    async with connected(office, era) as client:
+    async with connected(own_server, era) as client:
         call = asyncio.create_task(client.call_tool(TOOL, {}))
         question = await person.asked()
         call.cancel()
@@ -193,20 +184,20 @@ async def test_cancelling_the_call_withdraws_the_question(
 
 
 async def test_a_yes_cannot_be_sent_along_with_the_call(
-    office: JupyterServer, person: Person
+    own_server: JupyterServer, person: Person
 ) -> None:
     can_ask = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
     yes = {"action": "accept", "content": {"answer": "always"}}
     guesses = dict.fromkeys(("approve", "approval", "answer"), yes)
     params = {"name": TOOL, "arguments": {}, "_meta": can_ask, "inputResponses": guesses}
     body, headers = modern_request("tools/call", params)
-    answer = await asyncio.to_thread(office.request, "POST", "mcp?toolsets=all", body, headers)
+    answer = await asyncio.to_thread(own_server.request, "POST", "mcp?toolsets=all", body, headers)
     assert answer.json()["result"]["resultType"] == "input_required"
     question = await person.asked()
     await asyncio.to_thread(person.answer, question["id"], "deny")
     state = {"requestState": answer.json()["result"]["requestState"], "inputResponses": {}}
     body, headers = modern_request("tools/call", {**params, **state})
-    done = await asyncio.to_thread(office.request, "POST", "mcp?toolsets=all", body, headers)
+    done = await asyncio.to_thread(own_server.request, "POST", "mcp?toolsets=all", body, headers)
     assert done.json()["result"]["structuredContent"]["error"]["code"] == "denied"
 
 
@@ -225,22 +216,22 @@ def info(name: str) -> Callable[[], dict[str, Any]]:
 
 @pytest.mark.parametrize(("answer", "others_pass"), [("session", False), ("always", True)])
 async def test_a_yes_is_remembered_as_long_as_was_said(
-    office: JupyterServer, person: Person, answer: str, *, others_pass: bool
+    own_server: JupyterServer, person: Person, answer: str, *, others_pass: bool
 ) -> None:
-    async with connected(office, **info("first")()) as client:
+    async with connected(own_server, **info("first")()) as client:
         await call_and_answer(client, person, answer)
         again = await asyncio.wait_for(client.call_tool(TOOL, {}), 20)
         assert not again.is_error
-    async with connected(office, **info("second")()) as client:
+    async with connected(own_server, **info("second")()) as client:
         if others_pass:
             assert not (await asyncio.wait_for(client.call_tool(TOOL, {}), 20)).is_error
         else:
             assert (await call_and_answer(client, person, "deny")).is_error
     (grant,) = person.call("approval_list")["structured"]["remembered"]
     assert grant["length"] == answer
-    forgotten = run(office, "approvals", "--forget", grant["id"])
+    forgotten = run(own_server, "approvals", "--forget", grant["id"])
     assert "will ask again" in forgotten.stdout, forgotten.stderr
-    async with connected(office, **info("first")()) as client:
+    async with connected(own_server, **info("first")()) as client:
         assert (await call_and_answer(client, person, "deny")).is_error
 
 

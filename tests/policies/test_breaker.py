@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from jupyter_mcp.calls import Call, Result, Toolset, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.breaker import Breaker
-from support.policies import Clock, Held, a_call, done, operation
+from support.clock import Clock
+from support.policies import Held, a_call, done, operation
 from support.runtimes import call, running
 
 

@@ -22,7 +22,8 @@ from jupyter_mcp.policies.cache import AGE, CACHED, Cache
 from jupyter_mcp.policies.lru import CachedResult, TaggedLru
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.sql_store import SqlStore
-from support.policies import CLIENT, OTHER, Clock, Held, a_call, operation, turn
+from support.clock import Clock
+from support.policies import CLIENT, OTHER, Held, a_call, operation, turn
 from support.runtimes import call, running
 
 SCHEMES = {"notes": frozenset({"note"}), "blind": frozenset[str]()}

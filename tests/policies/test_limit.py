@@ -14,7 +14,8 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.bulkhead import Bulkhead
 from jupyter_mcp.policies.limit import Limit
 from jupyter_mcp.security.signals import Signal, Signals
-from support.policies import CLIENT, OTHER, Clock, Held, a_call, done, operation, turn
+from support.clock import Clock
+from support.policies import CLIENT, OTHER, Held, a_call, done, operation, turn
 from support.runtimes import OWNER, running
 
 

@@ -9,7 +9,7 @@ from limits import parse_many
 
 from jupyter_mcp.policies import moving_windows
 from jupyter_mcp.policies.moving_windows import MemoryWindows, MovingWindows
-from support.policies import Clock
+from support.clock import Clock
 
 WAITS = st.one_of(
     st.floats(0, 4, allow_nan=False), st.integers(0, 12).map(lambda quarters: quarters / 4)

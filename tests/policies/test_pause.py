@@ -20,20 +20,11 @@ ERAS = [MODERN, "legacy"]
 LOOPS = "print('began', flush=True)\nfor _ in range(600):\n    import time; time.sleep(0.1)"
 
 
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    """A server of this module's own."""
-    home = tmp_path_factory.mktemp("office")
-    environment = plugin_environment(home, probe="support.probe:Probe")
-    with JupyterServer(home, collaboration=False, env=environment) as running:
-        yield running
-
-
 @pytest.fixture
-def person(office: JupyterServer) -> Iterator[Person]:
+def person(own_server: JupyterServer) -> Iterator[Person]:
     """The person, who lets everybody go on afterwards."""
-    yield Person(office)
-    assert "structured" in Person(office).call("agents_resume")
+    yield Person(own_server)
+    assert "structured" in Person(own_server).call("agents_resume")
 
 
 def code_of(result: types.CallToolResult) -> str:
@@ -70,14 +61,14 @@ def in_kernel(person: Person, kernel_id: str, code: str) -> str:
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_pausing_interrupts_a_running_kernel_at_once(
-    office: JupyterServer, person: Person, era: str
+    own_server: JupyterServer, person: Person, era: str
 ) -> None:
     kernel_id = await kernel(person)
-    async with connected(office, era) as client:
+    async with connected(own_server, era) as client:
         arguments = {"kernel_id": kernel_id, "code": f"ended = False\n{LOOPS}\nended = True"}
         call = asyncio.create_task(client.call_tool("kernel_execute", arguments))
         await running(person, "kernel_execute")
-        stopped = await asyncio.to_thread(run, office, "pause", "--reason", "lunch")
+        stopped = await asyncio.to_thread(run, own_server, "pause", "--reason", "lunch")
         assert stopped.stdout == "All agents paused; 1 cancelled.\n", stopped.stderr
         result = await asyncio.wait_for(call, 5)
         assert code_of(result) == "paused"
@@ -85,19 +76,19 @@ async def test_pausing_interrupts_a_running_kernel_at_once(
         assert "jupyter mcp resume" in str(result.content)
         assert code_of(await client.call_tool("probe_echo", {"text": "hi"})) == "paused"
         assert "idle" in await asyncio.to_thread(in_kernel, person, kernel_id, "print('idle')")
-        resumed = await asyncio.to_thread(run, office, "resume")
+        resumed = await asyncio.to_thread(run, own_server, "resume")
         assert resumed.stdout == "All agents may go on.\n", resumed.stderr
         assert not (await client.call_tool("probe_echo", {"text": "hi"})).is_error
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_read_only_lets_read_and_nothing_else(
-    office: JupyterServer, person: Person, era: str
+    own_server: JupyterServer, person: Person, era: str
 ) -> None:
-    async with connected(office, era) as client:
+    async with connected(own_server, era) as client:
         reading = asyncio.create_task(client.call_tool("probe_wait", {"mark": era}))
         await running(person, "probe_wait")
-        done = await asyncio.to_thread(run, office, "pause", "--read-only", "--json")
+        done = await asyncio.to_thread(run, own_server, "pause", "--read-only", "--json")
         assert '"mode": "read_only"' in done.stdout
         assert not (await client.call_tool("probe_echo", {"text": "hi"})).is_error
         assert code_of(await client.call_tool("kernel_start", {})) == "paused"
@@ -107,29 +98,29 @@ async def test_read_only_lets_read_and_nothing_else(
 
 
 @pytest.mark.usefixtures("person")
-async def test_one_client_is_stopped_and_the_other_goes_on(office: JupyterServer) -> None:
+async def test_one_client_is_stopped_and_the_other_goes_on(own_server: JupyterServer) -> None:
     one = {"client_info": types.Implementation(name="Claude Code", version="2.1")}
     other = {"client_info": types.Implementation(name="cursor", version="1")}
-    async with connected(office, **one) as first, connected(office, **other) as second:
-        stopped = await asyncio.to_thread(run, office, "pause", "--client", "claude code")
+    async with connected(own_server, **one) as first, connected(own_server, **other) as second:
+        stopped = await asyncio.to_thread(run, own_server, "pause", "--client", "claude code")
         assert stopped.stdout == "client:claude code paused; 0 cancelled.\n", stopped.stderr
         assert code_of(await first.call_tool("probe_echo", {"text": "hi"})) == "paused"
         assert not (await second.call_tool("probe_echo", {"text": "hi"})).is_error
-        shown = await asyncio.to_thread(run, office, "agents")
+        shown = await asyncio.to_thread(run, own_server, "agents")
         lines = {line.split("  ")[0]: line for line in shown.stdout.splitlines()}
         assert "paused" in lines["Claude Code 2.1"]
         assert "running" in lines["cursor 1"]
-        await asyncio.to_thread(run, office, "resume", "--target", "claude code")
+        await asyncio.to_thread(run, own_server, "resume", "--target", "claude code")
         assert not (await first.call_tool("probe_echo", {"text": "hi"})).is_error
 
 
-async def test_what_runs_may_be_left(office: JupyterServer, person: Person) -> None:
+async def test_what_runs_may_be_left(own_server: JupyterServer, person: Person) -> None:
     kernel_id = await kernel(person)
-    async with connected(office) as client:
+    async with connected(own_server) as client:
         arguments = {"kernel_id": kernel_id, "code": LOOPS}
         call = asyncio.create_task(client.call_tool("kernel_execute", arguments))
         await running(person, "kernel_execute")
-        done = await asyncio.to_thread(run, office, "pause", "--keep-running")
+        done = await asyncio.to_thread(run, own_server, "pause", "--keep-running")
         assert "0 cancelled" in done.stdout
         assert code_of(await client.call_tool("kernel_start", {})) == "paused"
         assert not call.done()
@@ -138,10 +129,10 @@ async def test_what_runs_may_be_left(office: JupyterServer, person: Person) -> N
 
 
 async def test_background_jobs_of_agents_are_cancelled(
-    office: JupyterServer, person: Person
+    own_server: JupyterServer, person: Person
 ) -> None:
     kernel_id = await kernel(person)
-    async with connected(office) as client:
+    async with connected(own_server) as client:
         arguments = {"kernel_id": kernel_id, "code": LOOPS, "background": True}
         begun = await client.call_tool("kernel_execute", arguments)
         assert not begun.is_error, begun
@@ -153,8 +144,8 @@ async def test_background_jobs_of_agents_are_cancelled(
     assert "free" in await asyncio.to_thread(in_kernel, person, kernel_id, "print('free')")
 
 
-async def test_parked_questions_are_withdrawn(office: JupyterServer, person: Person) -> None:
-    async with connected(office) as client:
+async def test_parked_questions_are_withdrawn(own_server: JupyterServer, person: Person) -> None:
+    async with connected(own_server) as client:
         call = asyncio.create_task(client.call_tool("probe_edit", {}))
         question = await person.asked()
         await asyncio.to_thread(person.call, "agents_pause")
@@ -164,8 +155,10 @@ async def test_parked_questions_are_withdrawn(office: JupyterServer, person: Per
     assert late["structured"]["error"]["code"] == "not_found"
 
 
-async def test_an_agent_can_stop_all_but_free_nobody(office: JupyterServer, person: Person) -> None:
-    async with connected(office) as client:
+async def test_an_agent_can_stop_all_but_free_nobody(
+    own_server: JupyterServer, person: Person
+) -> None:
+    async with connected(own_server) as client:
         assert not (await client.call_tool("agents_pause", {"reason": "I am lost"})).is_error
         state = await client.call_tool("agents_status", {})
         assert state.structured_content["mode"] == "paused"
@@ -180,9 +173,9 @@ async def test_an_agent_can_stop_all_but_free_nobody(office: JupyterServer, pers
 
 
 async def test_a_stranger_is_told_what_a_word_too_many_means(
-    office: JupyterServer, person: Person
+    own_server: JupyterServer, person: Person
 ) -> None:
-    done = await asyncio.to_thread(run, office, "pause", "claude-code")
+    done = await asyncio.to_thread(run, own_server, "pause", "claude-code")
     assert done.returncode == 1
     assert "--target claude-code" in done.stderr
     assert person.status()["agents"]["mode"] == "running"

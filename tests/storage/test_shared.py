@@ -18,7 +18,7 @@ from jupyter_mcp.storage.redis import RedisLink, RedisStore
 from jupyter_mcp.storage.shared import Shared
 from jupyter_mcp.storage.sql_store import SqlStore, namespace_of
 from jupyter_mcp.storage.tables import entries
-from support.policies import Clock
+from support.clock import Clock
 from support.redis import RedisServer
 
 

@@ -1,4 +1,4 @@
-"""Calls for tests of single policies: an operation, a principal and a clock that a test moves."""
+"""Calls for tests of single policies: an operation, a principal and the rest of a corridor."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ from jupyter_mcp.security.principal import ALL_SCOPES, Principal
 
 CLIENT = Principal("token:abc", "client", ALL_SCOPES, kind="client", token="abc")
 OTHER = Principal("token:def", "other", ALL_SCOPES, kind="client", token="def")
-
-
-class Clock:
-    """A time that stands until a test moves it."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def operation(name: str = "t", **options: Any) -> Tool:

@@ -17,20 +17,10 @@ from jupyter_mcp.security.tokens.access import Access
 from jupyter_mcp.security.tokens.leases import Leases
 from jupyter_mcp.security.tokens.tokens import Issued, Tokens
 from jupyter_mcp.storage import Storage
+from support.clock import Clock
 
 DAY = 86_400
 ANN = Principal("user:ann", "ann", credential="ann's", kind="person")
-
-
-class Clock:
-    """A clock that stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
 
 
 class Mint:

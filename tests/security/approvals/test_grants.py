@@ -5,18 +5,9 @@ from pathlib import Path
 
 from jupyter_mcp.security.approvals.grants import SESSION_SECONDS, SESSIONS_LIMIT, Grants, Matter
 from jupyter_mcp.storage import Storage
+from support.clock import Clock
 
 MATTER = Matter("token:a", "credential", "cursor 1", "cell_delete", "hash")
-
-
-class Clock:
-    """A clock that is moved by hand."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
 
 
 def test_a_session_is_one_credential_client_and_tool(tmp_path: Path) -> None:

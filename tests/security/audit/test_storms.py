@@ -3,13 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_mcp.security.audit.storms import EACH, SOURCES, Storms
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from support.clock import Clock
 
 
 def storms() -> tuple[Storms, list[tuple[str, dict[str, Any]]], Clock]:

@@ -9,7 +9,8 @@ import pytest
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.tokens.access import marker
-from support.tokens import ANN, Clock, minting
+from support.clock import Clock
+from support.tokens import ANN, minting
 
 BOB = Principal("user:bob", "bob", credential="bob's", kind="user")
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mcp.security.tokens.access_token import Signer, TokenRefused, is_ours
-from support.tokens import Clock
+from support.clock import Clock
 
 KEY = b"k" * 32
 CLOCK = Clock()

@@ -10,7 +10,8 @@ import pytest
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.tokens.access_token import TokenRefused
 from jupyter_mcp.security.tokens.tokens import MEMO_LIMIT
-from support.tokens import ANN, DAY, Clock, minting
+from support.clock import Clock
+from support.tokens import ANN, DAY, minting
 
 
 async def refused(work: object) -> str:
