@@ -1,9 +1,9 @@
 """The doors of the corridor, one file each; `jupyter_mcp.runtime` puts them in their order.
 
 Around everything stand those that record: audit, call log, redact. Then those that refuse: pause,
-quarantine, authorize (what no arguments allow), validate, authorize, taint, approve. Then those that
-keep the server well: limit, idempotency, cache, breaker, deadline, retry. The time that a person
-takes to approve, and that a call waits for its turn, does not count against its deadline.
+quarantine, authorize (what no arguments allow), validate, authorize, taint, approve. Then those
+that keep the server well: limit, idempotency, cache, breaker, deadline, retry. The time that a
+person takes to approve, and that a call waits for its turn, does not count against its deadline.
 """
 
 from jupyter_mcp.policies.approve import Approve

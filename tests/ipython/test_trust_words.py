@@ -11,7 +11,6 @@ from IPython.core.error import UsageError
 from jupyter_mcp.ipython.trust_words import order
 from jupyter_mcp.ipython.words import split
 from support.people import Person
-from support.plugins import plugin_environment
 from support.server import JupyterServer, wait_until
 from support.sessions import Session, session
 

@@ -13,7 +13,6 @@ from mcp import types
 from support.clients import MODERN, connected
 from support.commands import run
 from support.people import Person
-from support.plugins import plugin_environment
 from support.server import JupyterServer, wait_until
 
 ERAS = [MODERN, "legacy"]

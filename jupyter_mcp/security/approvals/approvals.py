@@ -14,10 +14,10 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.approvals.grants import Grant, Grants, Matter
+from jupyter_mcp.security.approvals.grants import Grant, Grants
 from jupyter_mcp.security.approvals.question import Answer, Outcome, Question, Resolution, Subject
 from jupyter_mcp.storage.background import Spawner
 

@@ -10,13 +10,13 @@ from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.security.stop.switch import EVERYBODY, TARGET_LIMIT, Mode, Stop
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
-AgentMode = Mode | Literal["running"]
+AgentMode = Literal["running", "read_only", "paused"]
 
 Target = Annotated[
     str,
     Field(
         max_length=TARGET_LIMIT,
-        description="'*' for all agents, a client's name, a principal such as user:ann, or token:ID",
+        description="'*' for all agents, a client's name, a principal as user:ann, or token:ID",
     ),
 ]
 

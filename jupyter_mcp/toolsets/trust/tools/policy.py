@@ -13,7 +13,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.policy.file import Document, read_text
 from jupyter_mcp.security.policy.policy import Policy
 from jupyter_mcp.security.policy.roles import SHIPPED
-from jupyter_mcp.security.policy.rules import Operation, Rule
+from jupyter_mcp.security.policy.rules import Effect, Operation, Rule
 from jupyter_mcp.security.policy.verdicts import Decision, Verdict
 from jupyter_mcp.security.policy.wording import in_words
 from jupyter_mcp.toolsets.trust.callers import caller_named, role_named
