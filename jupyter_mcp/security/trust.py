@@ -110,6 +110,8 @@ class Trust:
         """Read what was decided before and begin to write the audit."""
         self.hide(os.environ.get("JUPYTERHUB_API_TOKEN", ""))
         self.logs.install()
+        await self.secrets.learn()
+        self.ground.tasks.spawn("secrets", self.secrets.watch())
         await self.shared.start()
         await self._start_audit()
         await self.tokens.start()

@@ -6,6 +6,8 @@ could print a secret by writing its reference. No tool returns a value.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -17,8 +19,13 @@ from jupyter_mcp.storage.background import Threads
 
 J = TypeVar("J")
 
+SECONDS = 1.0
+"""How often is looked whether somebody set a secret."""
+
 REFERENCE = re.compile(r"(\$?)\$\{secret:([^{}]*)\}")
 """A reference; with a second ``$`` before it, the text itself."""
+
+_log = logging.getLogger(__name__)
 
 
 class Secrets:
@@ -27,7 +34,7 @@ class Secrets:
     Args:
         vault: Where they lie.
         threads: Where blocking work runs.
-        learn: Told every value that this process gets to know, so that it can be redacted.
+        learn: Told every value of the account, so that it can be redacted.
     """
 
     def __init__(self, vault: Vault, threads: Threads, learn: Callable[[str], None]) -> None:
@@ -36,6 +43,17 @@ class Secrets:
         self._learn = learn
         self._values: dict[str, str] = {}
         self._stamp: object = None
+        self._learnt: object = None
+
+    async def learn(self) -> None:
+        """Have all values redacted, also those that nothing has used yet: a cell can print them."""
+        await self._threads.run(self._learn_all)
+
+    async def watch(self) -> None:
+        """Learn what is set from now on, by whatever process of the account, until cancelled."""
+        while True:
+            await asyncio.sleep(SECONDS)
+            await self.learn()
 
     async def names(self) -> tuple[SecretName, ...]:
         """Return all names with the place and time of their values."""
@@ -72,6 +90,23 @@ class Secrets:
         values = await self._threads.run(self._load, names) if names else {}
         resolved: J = _replaced(value, values)
         return resolved
+
+    def _learn_all(self) -> None:
+        stamp = self._vault.stamp()
+        if stamp == self._learnt:
+            return
+        self._learnt = stamp
+        try:
+            for each in self._vault.names():
+                self._learn_one(each.name)
+        except (ToolError, OSError) as error:
+            _log.warning("Secrets cannot be redacted: %s", error)
+
+    def _learn_one(self, name: str) -> None:
+        try:
+            self._learn(self._vault.get(name))
+        except ToolError as error:
+            _log.warning("The secret '%s' cannot be redacted: %s", name, error)
 
     def _load(self, names: frozenset[str]) -> dict[str, str]:
         stamp = self._vault.stamp()

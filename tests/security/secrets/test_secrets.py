@@ -47,6 +47,19 @@ async def test_an_unknown_name_says_how_to_set_it(tmp_path: Path) -> None:
     assert "jupyter mcp secret set" in refused.value.remedy
 
 
+async def test_values_are_learnt_before_anything_uses_them(tmp_path: Path) -> None:
+    with opened(tmp_path) as (secrets, learned):
+        await secrets.learn()
+        assert learned == []
+        Vault(tmp_path, "file").set("A", "alpha-value")
+        await secrets.learn()
+        await secrets.learn()
+        assert learned == ["alpha-value"]
+        Vault(tmp_path, "file").set("B", "beta-value")
+        await secrets.learn()
+        assert learned[1:] == ["alpha-value", "beta-value"]
+
+
 async def test_a_change_by_another_process_is_seen(tmp_path: Path) -> None:
     with opened(tmp_path) as (secrets, learned):
         Vault(tmp_path, "file").set("A", "old value")
