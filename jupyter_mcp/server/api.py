@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from jupyter_server.auth.decorator import allow_unauthenticated
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.server.auth import challenge, server_url
+from jupyter_mcp.server.challenge import challenge, server_url
 from jupyter_mcp.server.handler import DoorHandler
 from jupyter_mcp.server.refusal import Refused
 

@@ -8,53 +8,27 @@ the resource's metadata, and because it lets a token pass with a foreign Origin.
 
 from __future__ import annotations
 
-import hmac
-import os
-from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from jupyter_server.auth.identity import IdentityProvider, User
-from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.principal import (
-    ALL_SCOPES,
-    Kind,
-    Principal,
-    fingerprint,
-    scopes_from_hub,
-    scopes_named,
-)
-from jupyter_mcp.security.tokens.access_token import is_ours
-from jupyter_mcp.server.credentials import INVALID, Credentials
-from jupyter_mcp.server.person import PREFIX, PersonKey
+from jupyter_mcp.server.identity import Identity
 from jupyter_mcp.server.refusal import Refused
 
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
+
+    from jupyter_mcp.security.principal import Principal
 
 Action = Literal["read", "execute"]
 
 RESOURCE = "mcp"
 """The resource that we name to Jupyter's authorizer."""
 
-FIRST_SCOPE = "read"
-"""The scope that a client starts with (MCP: security best practices, scope minimization)."""
-
-METADATA_PATH = ".well-known/oauth-protected-resource/mcp"
-"""Where the metadata of RFC 9728 lies below the base URL: a proxy may own the host's root."""
-
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_OVERRIDABLE = (
-    "get_user",
-    "_get_user",
-    "get_user_token",
-    "get_token",
-    "generate_anonymous_user",
-)
 HOSTS_LIMIT = 64
 
 
@@ -63,19 +37,13 @@ class Door:
 
     Args:
         origins: Origins of web pages that may call, besides the server's own.
-        person: The key of whoever sits at this machine.
-        credentials: Tokens of ours, and whom an administrator has shut out.
+        identity: Recognises who sends requests.
     """
 
-    def __init__(
-        self, origins: tuple[str, ...], person: PersonKey, credentials: Credentials
-    ) -> None:
-        self._person = person
-        self._credentials = credentials
+    def __init__(self, origins: tuple[str, ...], identity: Identity) -> None:
+        self.identity = identity
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._hosts: set[str] = set()
-        self._stock: dict[type, bool] = {}
-        self._owner: tuple[str, Principal, User] | None = None
 
     async def enter(self, handler: JupyterHandler, action: Action) -> Principal:
         """Return who sent the request.
@@ -85,7 +53,7 @@ class Door:
         """
         self.check_host(handler)
         self.check_origin(handler)
-        principal = await self._known(handler)
+        principal = await self.identity.of(handler)
         if not _has_nothing_to_abuse(handler):
             self._check_xsrf(handler)
         if not await may(handler, action):
@@ -150,118 +118,6 @@ class Door:
         """Return whether `origin` is one of the configured ones, which need CORS headers."""
         return origin.lower().rstrip("/") in self._origins
 
-    async def identify(self, handler: JupyterHandler, shown: str) -> Principal:
-        """Return who shows a token of ours on a connection that is open already.
-
-        Raises:
-            Refused: 401 when it is not good any more.
-        """
-        principal = await self._credentials.principal_of(shown, handler)
-        await self._credentials.check_welcome(principal, handler)
-        return principal
-
-    async def _known(self, handler: JupyterHandler) -> Principal:
-        """Return who sent the request, unless nobody knows them or they have to stay outside."""
-        try:
-            principal = await self._identify(handler)
-            await self._credentials.check_welcome(principal, handler)
-        except Refused as refused:
-            if refused.status == HTTPStatus.UNAUTHORIZED:
-                self._credentials.note("login_failed", handler)
-                refused.headers.setdefault(
-                    "WWW-Authenticate",
-                    f"{challenge(handler)}, {INVALID}",
-                )
-            raise
-        return principal
-
-    async def _identify(self, handler: JupyterHandler) -> Principal:
-        provider = handler.identity_provider
-        shown = bearer(handler)
-        if shown and is_ours(shown):
-            return await self._by_our_token(handler, shown)
-        principal = self._by_key(handler, shown) or self._owner_by_token(handler, provider)
-        if principal is not None:
-            return principal
-        user = cast("User | None", await ensure_async(provider.get_user(handler)))
-        handler.current_user = handler._jupyter_current_user = user  # noqa: SLF001 - Jupyter's own checks look there
-        if user is None:
-            raise Refused(
-                HTTPStatus.UNAUTHORIZED,
-                ToolError(
-                    "unauthorized",
-                    "This server wants a token.",
-                    "Send 'Authorization: Bearer TOKEN'; 'jupyter server list' shows the token.",
-                ),
-                {"WWW-Authenticate": challenge(handler, FIRST_SCOPE)},
-            )
-        return self._principal(handler, provider, user)
-
-    async def _by_our_token(self, handler: JupyterHandler, shown: str) -> Principal:
-        """Recognise a client by a token of ours; what else came with the request does not count."""
-        principal = await self._credentials.principal_of(shown, handler)
-        user = User(
-            username=_username(principal),
-            name=principal.name,
-            display_name=f"{principal.name} (token {principal.token})",
-        )
-        _enter_as(handler, user)
-        return principal
-
-    def _by_key(self, handler: JupyterHandler, shown: str) -> Principal | None:
-        """Recognise the person at this machine by the key that their account can read."""
-        if not shown.startswith(PREFIX) or not self._person.matches(shown):
-            return None
-        principal = self._person.principal
-        _enter_as(handler, User(username=principal.name, name=principal.name))
-        return principal
-
-    def _owner_by_token(
-        self, handler: JupyterHandler, provider: IdentityProvider
-    ) -> Principal | None:
-        """Recognise the server's own token without the provider's detour.
-
-        The stock provider invents a new user for each token request and signs a login cookie for
-        it; that costs more than the call itself. The token is compared at every request, so a
-        changed one is refused at once.
-        """
-        if not provider.token or not self._is_stock(type(provider)):
-            return None
-        shown = provider.get_token(handler)
-        if not shown or not hmac.compare_digest(shown.encode(), provider.token.encode()):
-            return None
-        if self._owner is None or self._owner[0] != shown:
-            mark = fingerprint(shown)
-            user = User(username=f"token-{mark}", name="token", display_name="Token")
-            self._owner = (shown, Principal(f"token:{mark}", "token", credential=mark), user)
-        _enter_as(handler, self._owner[2])
-        return self._owner[1]
-
-    def _principal(
-        self, handler: JupyterHandler, provider: IdentityProvider, user: User
-    ) -> Principal:
-        token = provider.get_token(handler) if handler.token_authenticated else None
-        hub_user: dict[str, Any] | None = getattr(user, "hub_user", None)
-        if hub_user is not None:
-            return _hub_principal(hub_user, token)
-        if not provider.auth_enabled:
-            return Principal("user:anonymous", "anonymous", credential=fingerprint("anonymous"))
-        shown = user.display_name or user.name or user.username
-        mark = fingerprint(token or f"cookie of {user.username}")
-        name = f"user:{user.username}"
-        if not self._is_stock(type(provider)):
-            groups = _groups(getattr(user, "groups", ()))
-            return Principal(name, shown, ALL_SCOPES - {"admin"}, mark, kind="user", groups=groups)
-        return Principal(name, shown, credential=mark, kind="owner" if token else "person")
-
-    def _is_stock(self, provider: type[IdentityProvider]) -> bool:
-        known = self._stock.get(provider)
-        if known is None:
-            known = self._stock[provider] = all(
-                getattr(provider, name) is getattr(IdentityProvider, name) for name in _OVERRIDABLE
-            )
-        return known
-
     @staticmethod
     def _check_xsrf(handler: JupyterHandler) -> None:
         if handler.request.method in _SAFE or handler.token_authenticated:
@@ -279,69 +135,6 @@ class Door:
             ) from None
 
 
-def challenge(handler: JupyterHandler, scope: str = "") -> str:
-    """Return what a client is told who gets no further with what it showed (RFC 6750, section 3).
-
-    Args:
-        handler: Where it asked.
-        scope: The one scope that it needs; nobody is told to ask for all.
-    """
-    needed = f', scope="{scope}"' if scope else ""
-    return f'Bearer resource_metadata="{metadata_url(handler)}"{needed}'
-
-
-def bearer(handler: JupyterHandler) -> str:
-    """Return the token in the Authorization header; empty where there is none."""
-    scheme, _, token = handler.request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() in ("bearer", "token") else ""
-
-
-def _username(principal: Principal) -> str:
-    """Return by which name Jupyter's authorizer knows whoever answers for a token."""
-    *_, first = principal.lineage()
-    kind, _, name = first.id.partition(":")
-    return {"user": name, "token": f"token-{name}"}.get(kind, first.name)
-
-
-def _enter_as(handler: JupyterHandler, user: User) -> None:
-    """Tell Jupyter's own checks whose request this is, and that no cookie brought it."""
-    handler.current_user = handler._jupyter_current_user = user  # noqa: SLF001 - Jupyter's own checks look there
-    handler._token_authenticated = True  # type: ignore[attr-defined]  # noqa: SLF001 - as the provider does
-
-
-def _hub_principal(hub_user: Mapping[str, Any], token: str | None) -> Principal:
-    """Return who a user of JupyterHub is on this server.
-
-    The one whose server it is owns it. Others came because it was shared with them; what the Hub
-    granted by our custom scopes they have, and no more than a policy says without.
-    """
-    name = str(hub_user["name"])
-    granted = hub_user.get("scopes", ())
-    scopes = scopes_from_hub(granted)
-    is_owner = name == os.environ.get("JUPYTERHUB_USER", name)
-    is_narrowed = scopes_named(granted)
-    groups = _groups(hub_user.get("groups"))
-    mark = fingerprint(token or f"cookie of {name}")
-    if is_owner:
-        kind: Kind = "owner" if token else "person"
-        return Principal(f"user:{name}", name, scopes, mark, kind=kind, groups=groups)
-    return Principal(
-        f"user:{name}",
-        name,
-        scopes if is_narrowed else scopes - {"admin"},
-        mark,
-        kind="user",
-        groups=groups,
-        roles=("operator",) if is_narrowed else (),
-    )
-
-
-def _groups(told: Any) -> tuple[str, ...]:
-    """Return the groups that a provider or the Hub puts a user in."""
-    is_several = isinstance(told, list | tuple | set | frozenset)
-    return tuple(sorted(str(group) for group in told)) if is_several else ()
-
-
 def _has_nothing_to_abuse(handler: JupyterHandler) -> bool:
     """Return whether there is no login that a foreign page could use unnoticed.
 
@@ -355,14 +148,3 @@ async def may(handler: JupyterHandler, action: Action) -> bool:
     """Ask Jupyter's authorizer whether the handler's user may do `action` on our resource."""
     allowed = handler.authorizer.is_authorized(handler, handler.current_user, action, RESOURCE)
     return bool(allowed if isinstance(allowed, bool) else await allowed)
-
-
-def server_url(handler: JupyterHandler) -> str:
-    """Return this server's base URL as the client reached it, with a slash at the end."""
-    request = handler.request
-    return f"{request.protocol}://{request.host}{handler.base_url}"
-
-
-def metadata_url(handler: JupyterHandler) -> str:
-    """Return the address of the metadata of RFC 9728."""
-    return server_url(handler) + METADATA_PATH

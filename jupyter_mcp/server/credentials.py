@@ -1,7 +1,6 @@
 """What a door asks of the runtime: whose token is this, and has their access been ended?
 
-Our own tokens are known before Jupyter's provider is asked, so they work behind any provider and
-behind JupyterHub. What is wrong with a token is told to whoever looks after the server and never to
+What is wrong with a token is told to whoever looks after the server and never to
 the caller, who gets the same words for everything.
 """
 
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
 UNTOLD_LIMIT = 256
 """How many signals are kept for a runtime that has not started."""
-
-INVALID = 'error="invalid_token"'
-"""What RFC 6750 has a challenge say of a token that was shown and is not good."""
 
 
 class Credentials:

@@ -13,6 +13,7 @@ from jupyter_mcp.config import SettingsTraits
 from jupyter_mcp.server.auth import Door
 from jupyter_mcp.server.credentials import Credentials
 from jupyter_mcp.server.handler import HEADERS_SETTING
+from jupyter_mcp.server.identity import Identity
 from jupyter_mcp.server.panels import Panels
 from jupyter_mcp.server.person import PersonKey
 from jupyter_mcp.server.routes import ROUTES
@@ -64,10 +65,15 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
     def doors(self) -> dict[str, Door]:
         """The doors by whose pages may call."""
         return {
-            "mcp": Door(tuple(self.allow_origins), self.person, self.credentials),
-            "api": Door(tuple(self.cors_origins), self.person, self.credentials),
-            "own": Door((), self.person, self.credentials),
+            "mcp": Door(tuple(self.allow_origins), self.identity),
+            "api": Door(tuple(self.cors_origins), self.identity),
+            "own": Door((), self.identity),
         }
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Recognises who sends requests."""
+        return Identity(self.person, self.credentials)
 
     @cached_property
     def credentials(self) -> Credentials:

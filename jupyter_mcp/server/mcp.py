@@ -14,7 +14,8 @@ from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.server.auth import may, server_url
+from jupyter_mcp.server.auth import may
+from jupyter_mcp.server.challenge import server_url
 from jupyter_mcp.server.handler import DoorHandler, OurHandler
 from jupyter_mcp.server.refusal import Refused
 
@@ -238,7 +239,7 @@ class McpSocketHandler(OurHandler, WebSocketHandler):
     async def _renew(self, token: str) -> None:
         """Go on with a newer token of the same family."""
         try:
-            principal = await self.door.identify(self, token)
+            principal = await self.door.identity.of_token(self, token)
         except Refused:
             self._over()
             return

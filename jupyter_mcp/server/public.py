@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 
-from jupyter_mcp.server.auth import FIRST_SCOPE, server_url
+from jupyter_mcp.server.challenge import FIRST_SCOPE, server_url
 from jupyter_mcp.server.handler import DoorHandler
 from jupyter_mcp.server.refusal import Refused
 

@@ -13,7 +13,7 @@ from jupyter_mcp.server.api import (
     ToolHandler,
     ToolsHandler,
 )
-from jupyter_mcp.server.auth import METADATA_PATH
+from jupyter_mcp.server.challenge import METADATA_PATH
 from jupyter_mcp.server.mcp import McpHandler, McpSocketHandler
 from jupyter_mcp.server.panel import PanelHandler
 from jupyter_mcp.server.public import IconHandler, MetadataHandler

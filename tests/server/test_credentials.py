@@ -10,8 +10,8 @@ import pytest
 
 from jupyter_mcp.config import Settings
 from jupyter_mcp.security.principal import ALL_SCOPES
-from jupyter_mcp.server.auth import _hub_principal, _username
 from jupyter_mcp.server.credentials import UNTOLD_LIMIT, Credentials
+from jupyter_mcp.server.identity import _hub_principal, _username
 from jupyter_mcp.server.refusal import Refused
 from jupyter_mcp.server.starter import Starter
 from support.tokens import ANN, minting
