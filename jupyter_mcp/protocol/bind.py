@@ -17,6 +17,7 @@ from mcp.server.models import InitializationOptions
 from mcp.server.subscriptions import ListenHandler
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
+from mcp_types.jsonrpc import INVALID_PARAMS
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
 
@@ -38,6 +39,9 @@ INSTRUCTIONS = (
     "You work in a person's live Jupyter notebooks and kernels. Name notebooks by their path and "
     "cells by their id: nothing is 'current'. Read before you edit; outputs come with the run."
 )
+
+WATCHED_LIMIT = 1_000
+"""How many resources one stream or session may watch: each is looked up before."""
 
 _LISTS: tuple[CacheableMethod, ...] = (
     "tools/list",
@@ -166,15 +170,19 @@ class Binding:
         wanted = params.notifications
         watched = wanted.resource_subscriptions or []
         caller = caller_of(context)
-        visible = [uri for uri in watched if await self._lists.may_watch(caller, uri)]
+        looked_at = watched[:WATCHED_LIMIT]
+        visible = [uri for uri in looked_at if await self._lists.may_watch(caller, uri)]
         if len(visible) < len(watched):
             wanted = wanted.model_copy(update={"resource_subscriptions": visible})
             params = params.model_copy(update={"notifications": wanted})
         return await self.listen(context, params)
 
     async def _subscribe(self, context: Context, params: types.SubscribeRequestParams) -> Json:
+        uris = self._join(context).uris
+        if len(uris) >= WATCHED_LIMIT:
+            raise MCPError(INVALID_PARAMS, f"{WATCHED_LIMIT} resources are watched already.")
         await self._lists.check_watch(caller_of(context), str(params.uri))
-        self._join(context).uris.add(str(params.uri))
+        uris.add(str(params.uri))
         return {}
 
     async def _unsubscribe(self, context: Context, params: types.UnsubscribeRequestParams) -> Json:

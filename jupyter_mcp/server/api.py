@@ -41,6 +41,9 @@ Arguments that do not fit the tool's schema are refused with 400 before the call
 itself finds fault with arguments that do fit, it is with how they meet what is there.
 """
 
+IN_PLACE = 16 * 1024
+"""Up to how many bytes of arguments are compared with their schema at once, and not in a thread."""
+
 RECENT = 20
 """How many ended calls the status shows."""
 
@@ -142,7 +145,8 @@ class ToolHandler(ApiHandler):
             tool = served.runtime.catalog.tool(name, self.selection(served, principal, "all"))
         except ToolError as error:
             raise Refused(status_of(error), error) from None
-        _check(tool, arguments)
+        if served.runtime.catalog.sees(principal, tool):  # others are refused whatever they say
+            await self._check(served, tool, arguments)
         call = Call(
             operation=tool,
             arguments=arguments,
@@ -158,6 +162,13 @@ class ToolHandler(ApiHandler):
         if result.error is not None and result.error.code == "forbidden":
             self._challenge(result.error.data.get("scope"))
         self.answer({"id": call.id, **result.to_json()}, status)
+
+    async def _check(self, served: Served, tool: Tool, arguments: dict[str, Any]) -> None:
+        """Look at what is much in a thread: a million cells take seconds."""
+        if self._size > IN_PLACE:
+            await served.runtime.executor.run(_check, tool, arguments)
+        else:
+            _check(tool, arguments)
 
     def _challenge(self, scope: str | None) -> None:
         """Name the scope that a credential lacks (RFC 6750, section 3.1)."""
@@ -221,7 +232,10 @@ class CallHandler(ApiHandler):
         """Answer the call's state and, when it has ended, its result."""
 
         async def serve(principal: Principal) -> None:
-            self.answer(_told(self.find_call(call_id, principal)))
+            entry, served = self.find_call(call_id, principal), await self.ready()
+            # Whoever made the call may hold a narrower token as well, and shows that one now.
+            may_see = served.runtime.trust.policy.sees(principal, entry.call.operation)
+            self.answer(_told(entry, with_result=may_see))
 
         await self.guarded(serve)
 
@@ -350,9 +364,9 @@ def _state(served: Served, principal: Principal) -> dict[str, Any]:
     }
 
 
-def _told(entry: Entry) -> dict[str, Any]:
+def _told(entry: Entry, *, with_result: bool) -> dict[str, Any]:
     told = entry.to_json()
-    if entry.result is not None:
+    if with_result and entry.result is not None:
         told["result"] = entry.result.to_json()
     return told
 

@@ -46,6 +46,7 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
     def initialize_handlers(self) -> None:
         """Add our routes to the server's."""
         self.person.write()
+        self.starter.listeners.append(lambda served: self.panels.guard(served.runtime.trust))
         self.handlers.extend(
             (route.pattern, route.handler, {"extension": self, "route": route}) for route in ROUTES
         )

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 HEADERS_SETTING = "jupyter_mcp_headers"
 """Where the extension leaves the headers of every answer of ours."""
 
+ACCESS_ENDED = 4401
+"""The code with which a WebSocket is closed when the access behind it has ended."""
+
 
 class Extension(Protocol):
     """What handlers use of the server extension."""

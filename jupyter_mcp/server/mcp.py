@@ -16,7 +16,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.server.auth import may
 from jupyter_mcp.server.challenge import server_url
-from jupyter_mcp.server.handler import DoorHandler, OurHandler
+from jupyter_mcp.server.handler import ACCESS_ENDED, DoorHandler, OurHandler
 from jupyter_mcp.server.refusal import Refused
 
 if TYPE_CHECKING:
@@ -39,9 +39,6 @@ RENEW = "jupyter-mcp/renew"
 
 RENEW_LIMIT = 8192
 """The longest such notification in characters."""
-
-ACCESS_ENDED = 4401
-"""The code with which a WebSocket is closed when the access behind it has ended."""
 
 
 class TornadoExchange:

@@ -9,7 +9,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.websocket import WebSocketHandler
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.server.handler import OurHandler
+from jupyter_mcp.server.handler import ACCESS_ENDED, OurHandler
 from jupyter_mcp.server.panels import Page
 from jupyter_mcp.server.refusal import Refused
 
@@ -22,12 +22,14 @@ class PanelHandler(OurHandler, WebSocketHandler):
 
     tracks_activity = False
     page: Page | None = None
+    _principal: Principal
 
     @allow_unauthenticated  # the door stands inside
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Let the page in and shake hands."""
         try:
-            _check_is_person(await self.enter())
+            self._principal = await self.enter()
+            _check_is_person(self._principal)
         except Refused as refused:
             self.refuse(refused)
             return
@@ -45,12 +47,15 @@ class PanelHandler(OurHandler, WebSocketHandler):
 
     def open(self, *_: str, **__: str) -> None:
         """Add the page."""
-        self.page = self.extension.panels.join(self.write_message)
+        self.page = self.extension.panels.join(self.write_message, self._principal, self._over)
 
     def on_message(self, message: str | bytes) -> None:
         """Take what the page says."""
         if self.page is not None:
             self.page.receive(message)
+
+    def _over(self) -> None:
+        self.close(ACCESS_ENDED, "access ended")
 
     def on_close(self) -> None:
         """Forget the page."""

@@ -2,6 +2,9 @@
 
 Without jupyter-collaboration the one who holds the live document is the person's browser, so an
 edit is sent there. A page connects as soon as JupyterLab loads, so this must not start the runtime.
+
+What a page says of a document is believed and may be run, so only pages of those who may edit that
+document are asked, and a page goes when the access behind it has ended.
 """
 
 from __future__ import annotations
@@ -10,11 +13,16 @@ import asyncio
 import itertools
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado.websocket import WebSocketClosedError
 
 from jupyter_mcp.errors import ToolError
+
+if TYPE_CHECKING:
+    from jupyter_mcp.security.principal import Principal
+    from jupyter_mcp.security.tokens.leases import Lease
+    from jupyter_mcp.security.trust import Trust
 
 ANSWER_SECONDS = 10.0
 """How long a page may take to answer."""
@@ -27,9 +35,14 @@ class Page:
 
     Args:
         send: Sends it a text frame.
+        principal: Whose page it is.
+        over: Closes the connection.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, principal: Principal, over: Callable[[], object]) -> None:
+        self.principal = principal
+        self.over = over
+        self.lease: Lease | None = None
         self._send = send
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -87,6 +100,13 @@ class Panels:
     def __init__(self, seconds: float = ANSWER_SECONDS) -> None:
         self._seconds = seconds
         self._pages: list[Page] = []
+        self._trust: Trust | None = None
+
+    def guard(self, trust: Trust) -> None:
+        """Ask `trust` from now on whose pages count: the runtime has started."""
+        self._trust = trust
+        for page in self._pages:
+            self._hold(page)
 
     def connected(self, path: str) -> bool:
         """Return whether some page has the document `path` open."""
@@ -103,16 +123,21 @@ class Panels:
             raise _gone(f"No JupyterLab page has '{path}' open.")
         return await page.request({"path": path, **op}, self._seconds)
 
-    def join(self, send: Send) -> Page:
-        """Add a page."""
-        page = Page(send)
+    def join(
+        self, send: Send, principal: Principal, over: Callable[[], object] = lambda: None
+    ) -> Page:
+        """Add a page of `principal`; `over` is called when their access has ended."""
+        page = Page(send, principal, over)
         self._pages.append(page)
+        self._hold(page)
         return page
 
     def leave(self, page: Page) -> None:
         """Forget a page that went away."""
         if page in self._pages:
             self._pages.remove(page)
+        if page.lease is not None and self._trust is not None:
+            self._trust.leases.give_back(page.lease)
         page.close()
 
     def stop(self) -> None:
@@ -121,7 +146,19 @@ class Panels:
             self.leave(page)
 
     def _page(self, path: str) -> Page | None:
-        return next((page for page in reversed(self._pages) if path in page.open), None)
+        pages = (page for page in reversed(self._pages) if path in page.open)
+        return next((page for page in pages if self._may_hold(page, path)), None)
+
+    def _may_hold(self, page: Page, path: str) -> bool:
+        return self._trust is None or self._trust.policy.may_hold(page.principal, path)
+
+    def _hold(self, page: Page) -> None:
+        def end(_why: str) -> None:
+            self.leave(page)
+            page.over()
+
+        if self._trust is not None:
+            page.lease = self._trust.leases.take(page.principal, end)
 
 
 def _gone(what: str) -> ToolError:

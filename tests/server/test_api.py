@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from support.clients_of_ours import client_of
 from support.plugins import plugin_environment
 from support.server import JupyterServer, wait_until
 
@@ -106,3 +108,34 @@ def test_document_describes_what_is_there(probed: JupyterServer) -> None:
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     assert schema["required"] == ["a", "b"]
     assert "$defs" not in str(document)
+
+
+def test_a_narrower_token_of_the_same_person_sees_no_result_of_a_wider_one(
+    crowded: JupyterServer,
+) -> None:
+    made = crowded.request("POST", f"{API}/tools/notebook_create", {"path": "wide.ipynb"}).json()
+    narrow = {"Authorization": "Bearer ann-token-read"}
+    told = crowded.request("GET", f"{API}/calls/{made['id']}", headers=narrow, token=False)
+    assert (told.status, told.json()["status"]) == (200, "succeeded")
+    assert "result" not in told.json()
+    assert crowded.request("GET", f"{API}/calls/{made['id']}").json()["result"]
+
+
+def test_many_arguments_hold_nobody_up(plain_server: JupyterServer) -> None:
+    """A million cells are compared with the schema in seconds, and not on the event loop."""
+    body = {"path": "none.ipynb", "cell_ids": ["a"] * 500_000}
+    with ThreadPoolExecutor(1) as pool:
+        long = pool.submit(plain_server.request, "POST", f"{API}/tools/cell_run", body)
+        waited = 0.0
+        while not long.done():
+            began = time.monotonic()
+            plain_server.request("GET", "mcp/none.svg")
+            waited = max(waited, time.monotonic() - began)
+        assert long.result().status == 404
+    assert waited < 0.8
+
+
+def test_who_may_not_call_at_all_is_refused_whatever_they_say(plain_server: JupyterServer) -> None:
+    viewer = client_of(plain_server, "read")
+    answer = viewer.request("POST", f"{API}/tools/cell_run", {"nonsense": 1})
+    assert (answer.status, answer.json()["structured"]["error"]["code"]) == (403, "forbidden")

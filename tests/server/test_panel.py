@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketClosedError, websocket_connect
+from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.server.panels import Page, Panels
-from support.server import JupyterServer
+from support.clients_of_ours import ask
+from support.notebooks import code, write_notebook
+from support.plugins import plugin_environment
+from support.server import JupyterServer, wait_until
+
+PERSON = Principal("user:ann", "ann", kind="person")
 
 
 class Browser:
@@ -20,7 +27,7 @@ class Browser:
 
     def __init__(self, panels: Panels, *open_paths: str) -> None:
         self.asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.page: Page = panels.join(self._take)
+        self.page: Page = panels.join(self._take, PERSON)
         self.page.receive(json.dumps({"open": list(open_paths)}))
 
     async def _take(self, frame: str) -> None:
@@ -89,7 +96,7 @@ async def test_page_whose_socket_is_gone() -> None:
         raise WebSocketClosedError(frame)
 
     panels = Panels()
-    panels.join(gone).receive('{"open": ["a.ipynb"]}')
+    panels.join(gone, PERSON).receive('{"open": ["a.ipynb"]}')
     with pytest.raises(ToolError, match="closed"):
         await panels.request("a.ipynb", {"op": "cells"})
 
@@ -113,3 +120,59 @@ async def test_real_socket_needs_credentials(plain_server: JupyterServer) -> Non
     with pytest.raises(HTTPClientError) as caught:
         await websocket_connect(HTTPRequest(url))
     assert caught.value.code == 401
+
+
+def shared_server(home: Path) -> JupyterServer:
+    """Return ann's server, to which bob may come as a viewer."""
+    config = {"ServerApp": {"identity_provider_class": "support.identities.Crowd"}}
+    environment = {**plugin_environment(home), "JUPYTERHUB_USER": "ann"}
+    server = JupyterServer(home, collaboration=False, config=config, env=environment)
+    server.token = "ann-token"
+    return server
+
+
+async def page_of(
+    server: JupyterServer, token: str, path: str = "a.ipynb"
+) -> WebSocketClientConnection:
+    """Open the panel's connection as the page of whoever has `token`."""
+    url = f"{server.url}jupyter_mcp/panel".replace("http:", "ws:")
+    request = HTTPRequest(url, headers={"Authorization": f"Bearer {token}"})
+    socket = await websocket_connect(request)
+    await socket.write_message(json.dumps({"open": [path]}))
+    return socket
+
+
+async def test_a_viewers_page_does_not_say_what_stands_in_a_notebook(tmp_path: Path) -> None:
+    """Who may only look must not put code into a cell that others run."""
+    with shared_server(tmp_path) as server:
+        for name in ("a.ipynb", "b.ipynb"):
+            write_notebook(server.root / name, code("kept = 1", "a"))
+        bobs, anns = (
+            await page_of(server, "bob-token"),
+            await page_of(server, "ann-token", "b.ipynb"),
+        )
+
+        def opened() -> list[str]:
+            listed = ask(server, "notebook_list")["notebooks"]
+            return [each["path"] for each in listed if each.get("open")]
+
+        await asyncio.to_thread(wait_until, opened, seconds=10, what="ann's page has told")
+        assert opened() == ["b.ipynb"]
+        read = await asyncio.to_thread(ask, server, "notebook_read", path="a.ipynb", detail="cells")
+        assert "kept = 1" in json.dumps(read)
+        bobs.close()
+        anns.close()
+
+
+@pytest.mark.parametrize("started", [True, False])
+async def test_a_page_goes_with_the_access_behind_it(tmp_path: Path, *, started: bool) -> None:
+    with shared_server(tmp_path) as server:
+        if started:
+            ask(server, "notebook_list")
+        socket = await page_of(server, "bob-token")
+        await asyncio.to_thread(ask, server, "access_end", who="user:bob")
+        async with asyncio.timeout(1):
+            while await socket.read_message() is not None:
+                continue
+        assert socket.close_code == 4401
+        socket.close()

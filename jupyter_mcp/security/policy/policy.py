@@ -64,6 +64,9 @@ class Pseudo:
 NOTEBOOK = Pseudo("notebook", "notebooks", "read", places=frozenset({"path"}))
 """A notebook in a list: seeing that it is there."""
 
+HOLDING = Pseudo("cell_edit", "notebooks", "edit", read_only=False, places=frozenset({"path"}))
+"""Saying what stands in a notebook, as the page does that has it open."""
+
 OVERSIGHT = Pseudo("oversight", "trust", "admin", read_only=False)
 """Seeing what others do: their calls and jobs."""
 
@@ -210,6 +213,10 @@ class Policy:
         held = self._compiled.entitlements(principal)
         inside = normal_path(folder, self._root)
         return _leads(held, inside) and _is_open(self._compiled.verdict(held, NOTEBOOK), inside)
+
+    def may_hold(self, principal: Principal, path: str) -> bool:
+        """Return whether a caller's page is believed what it says of the notebook `path`."""
+        return self.decide(principal, HOLDING, {"path": path}, [path]).effect != "deny"
 
     def shows_pathless(self, principal: Principal) -> bool:
         """Return whether a caller may see what belongs to no notebook."""
