@@ -5,14 +5,9 @@ For each: which methods, what Jupyter's authorizer is asked for each, and which 
 
 from __future__ import annotations
 
-from jupyter_mcp.server.api import (
-    CallHandler,
-    CancelHandler,
-    OpenApiHandler,
-    StatusHandler,
-    ToolHandler,
-    ToolsHandler,
-)
+from jupyter_mcp.server.api import OpenApiHandler, ToolsHandler
+from jupyter_mcp.server.api_calls import CallHandler, CancelHandler, ToolHandler
+from jupyter_mcp.server.api_status import StatusHandler
 from jupyter_mcp.server.challenge import METADATA_PATH
 from jupyter_mcp.server.mcp import McpHandler, McpSocketHandler
 from jupyter_mcp.server.panel import PanelHandler

@@ -234,6 +234,10 @@ class Policy:
         """Return whether a caller may see what others do."""
         return self.decide(principal, OVERSIGHT, {}, ()).effect == "allow"
 
+    def owner_seen(self, principal: Principal) -> str | None:
+        """Return whose calls and jobs a caller sees: their own, or None for everybody's."""
+        return None if self.oversees(principal) else principal.id
+
 
 def _leads(held: Entitlements, folder: str) -> bool:
     """Return whether a credential's globs can match something below `folder`."""

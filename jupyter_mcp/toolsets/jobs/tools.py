@@ -69,18 +69,17 @@ class Jobs(Toolset):
         wait: Annotated[float, Field(ge=0, le=600, description="Seconds to wait for its end")] = 0,
     ) -> Reply[JobState]:
         """Status, progress, log tail and, when it has ended, the result of a background job."""
-        record = await self._service.get(job_id, self._owner(ctx), wait)
+        record = await self._service.get(
+            job_id, self.host.trust.policy.owner_seen(ctx.principal), wait
+        )
         return _reply(record)
 
     @tool(scope="edit", title="Cancel a job", idempotent=True, restrains=True)
     async def job_cancel(self, ctx: Context, job_id: JobId) -> Reply[JobState]:
         """Cancel a background job; a cell that it runs is interrupted."""
-        return _reply(await self._service.cancel(job_id, self._owner(ctx)))
-
-    def _owner(self, ctx: Context) -> str | None:
-        """Return whose jobs the caller sees; None for everybody's."""
-        sees_all = self.host.trust.policy.oversees(ctx.principal)
-        return None if sees_all else ctx.principal.id
+        return _reply(
+            await self._service.cancel(job_id, self.host.trust.policy.owner_seen(ctx.principal))
+        )
 
 
 def _reply(record: dict[str, Any]) -> Reply[JobState]:
