@@ -34,6 +34,7 @@ from jupyter_mcp.security.policy.statements import Names, RuleReader
 _DOCUMENT = ("version", "default", "subjects", "roles")
 _SUBJECT = ("who", "roles")
 _ROLE = ("extends", "rules")
+LONGEST_PATH = 4096
 DEEPEST = 50
 """How many roles one below the other are looked at for circles."""
 
@@ -198,7 +199,7 @@ class _Reader:
 def _unreadable(file: str, reason: str) -> ToolError:
     return ToolError(
         "invalid_policy",
-        f"The policy file '{shown(file)}' cannot be read: {reason}.",
+        f"The policy file '{shown(file, LONGEST_PATH)}' cannot be read: {reason}.",
         "Name a YAML file in JupyterMCP.policy_file that this account can read.",
         data={"file": file, "line": 0},
     )

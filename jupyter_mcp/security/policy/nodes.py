@@ -200,9 +200,9 @@ def line_of(node: Any) -> int:
     return int(node.start_mark.line) + 1
 
 
-def shown(text: str) -> str:
+def shown(text: str, most: int = SHOWN) -> str:
     """Return a text from a file as a message can show it."""
-    return text[:SHOWN].encode("utf-8", "backslashreplace").decode()
+    return text[:most].encode("utf-8", "backslashreplace").decode()
 
 
 def _composed(text: str) -> Any:

@@ -7,8 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mcp.calls.places import is_place
 from jupyter_mcp.security.policy import paths
-from jupyter_mcp.security.policy.paths import Globs, normal_glob, normal_path
+from jupyter_mcp.security.policy.paths import (
+    Globs,
+    is_path_argument,
+    normal_glob,
+    normal_path,
+)
+
+
+@given(
+    st.sampled_from(["path", "paths", "a_path", "a_paths", "pathology", "_path", "p"]) | st.text()
+)
+def test_arguments_are_paths_here_by_the_names_that_calls_know(name: str) -> None:
+    assert is_path_argument(name) == is_place(name)
 
 
 @pytest.mark.parametrize(
