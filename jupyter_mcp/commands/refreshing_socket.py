@@ -17,11 +17,9 @@ from jupyter_mcp.commands.refresh_file import AccessToken, RefreshFile
 from jupyter_mcp.commands.socket import McpSocket, open_connection
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython.discovery import Server
+from jupyter_mcp.security.tokens.access_token import RENEW
 
 _log = logging.getLogger(__name__)
-
-RENEW = "jupyter-mcp/renew"
-"""The notification that shows a newer token (see `jupyter_mcp.server.mcp`)."""
 
 AGAIN_SECONDS = 2.0
 """How long to wait before a refresh that failed is tried again."""

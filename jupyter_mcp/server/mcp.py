@@ -14,6 +14,7 @@ from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.tokens.access_token import RENEW
 from jupyter_mcp.server.auth import may
 from jupyter_mcp.server.challenge import server_url
 from jupyter_mcp.server.handler import ACCESS_ENDED, DoorHandler, OurHandler
@@ -34,11 +35,8 @@ SUBPROTOCOL = "mcp"
 
 LISTEN = "subscriptions/listen"
 
-RENEW = "jupyter-mcp/renew"
-"""The notification by which our own bridge shows a newer token on its open WebSocket."""
-
 RENEW_LIMIT = 8192
-"""The longest such notification in characters."""
+"""The longest notification of a newer token, in characters."""
 
 
 class TornadoExchange:

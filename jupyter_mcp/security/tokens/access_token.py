@@ -26,6 +26,9 @@ REFRESH = "jmcp-refresh-"
 SUBJECT = "token:"
 """Begins the subject of a token, and the identifier of its principal; the family follows."""
 
+RENEW = "jupyter-mcp/renew"
+"""The notification by which our own bridge shows a newer token on its open WebSocket."""
+
 TYPE = "at+jwt"
 ALGORITHM = "HS256"
 KEY_BYTES = 32
