@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from benchmarks.table import Row
 from jupyter_mcp.calls import Call, Result
 from jupyter_mcp.calls.chain import chain
 from jupyter_mcp.calls.executor import Executor
@@ -23,8 +23,16 @@ from support.runtimes import OWNER
 Walk = Callable[[Call], Awaitable[Result]]
 
 
-async def added(rounds: int = 15, count: int = 2000) -> dict[str, float]:
-    """Return the µs of CPU that are added to a call, by who asks for what."""
+async def measure(smoke: bool) -> list[Row]:
+    """Compare chains with and without these policies, for who asks for what; tell the dearest."""
+    rounds, count = (1, 200) if smoke else (9, 2000)
+    added = await _added(rounds, count)
+    note = ", ".join(f"{name} {spent:.1f}" for name, spent in added.items())
+    name = "CPU of limit, key, cache, breaker and retry"
+    return [Row(name, max(added.values()), "µs", 20, note=note)]
+
+
+async def _added(rounds: int, count: int) -> dict[str, float]:
     threads, tasks = Executor(1), Supervisor()
     storage = Storage(Path("/nonexistent"))
     shared = Shared(storage, "", Path("/nonexistent"), tasks, threads)
@@ -63,8 +71,3 @@ async def _spend(walk: Walk, calls: list[Call]) -> float:
     for call in calls:
         await walk(call)
     return (time.process_time() - began) / len(calls) * 1e6
-
-
-if __name__ == "__main__":
-    for name, microseconds in asyncio.run(added()).items():
-        print(f"{name}: {microseconds:.1f} µs")  # noqa: T201 - for a terminal

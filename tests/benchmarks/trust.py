@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy import func, select
 
+from benchmarks import redaction, traffic
 from benchmarks.bench import cost_of, measured_server
 from benchmarks.extension import FILLERS, Fillers
 from benchmarks.table import Row
@@ -40,8 +41,10 @@ async def measure(home: Path, smoke: bool) -> list[Row]:
     return [
         await _policies(home / "policies", rounds, count),
         await _decisions(home / "decisions", 5 if smoke else 100),
-        await _records(home / "records", seconds),
+        *await _records(home / "records", seconds),
         await _share(home / "share", rounds, count),
+        *await traffic.measure(smoke),
+        *await redaction.measure(smoke),
     ]
 
 
@@ -72,8 +75,8 @@ async def _decisions(home: Path, people: int) -> Row:
     return Row("memory of a decision", kept / people / len(tools) / 1024, "KiB", 1, note=note)
 
 
-async def _records(home: Path, seconds: int) -> Row:
-    """Call at a fixed rate, and count what the audit has of it."""
+async def _records(home: Path, seconds: int) -> list[Row]:
+    """Call at a fixed rate, count what the audit has of it, and prove that nobody changed it."""
     async with _guarded(home) as runtime:
         await runtime.trust.audit.flush()
         earlier = await _kept(runtime)
@@ -84,9 +87,15 @@ async def _records(home: Path, seconds: int) -> Row:
         took = time.perf_counter() - began
         await runtime.trust.audit.flush()
         kept = await _kept(runtime) - earlier
+        began = time.perf_counter()
+        verdict = await runtime.trust.audit.reader.verify()
+        per_second = verdict.records / (time.perf_counter() - began)
     lost = RATE * seconds - kept
     note = f"{RATE * seconds / took:,.0f} calls/s for {took:.1f} s"
-    return Row("calls that the audit lost", lost, "", 0, note=note)
+    return [
+        Row("calls that the audit lost", lost, "", 0, note=note),
+        Row("records that are verified", per_second, "/s"),
+    ]
 
 
 async def _kept(runtime: Runtime) -> int:
