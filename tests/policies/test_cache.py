@@ -19,7 +19,6 @@ from jupyter_mcp.calls.events import (
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.cache import AGE, CACHED, Cache
-from jupyter_mcp.policies.lru import CachedResult, TaggedLru
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.sql_store import SqlStore
 from support.clock import Clock
@@ -271,19 +270,6 @@ async def test_the_first_ones_little_time_is_its_own(ground: Ground) -> None:
     with pytest.raises(ToolError, match="Too late"):
         await first
     assert (await second).structured == {"n": 1}
-
-
-def test_a_memory_is_bounded_by_bytes() -> None:
-    memory = TaggedLru(100)
-    for number in range(50):
-        memory.put(str(number), CachedResult(Result(), 30, 0, 10, frozenset({"tag"})))
-    assert (len(memory), memory.size) == (3, 90)
-    memory.put("huge", CachedResult(Result(), 101, 0, 10))
-    assert memory.get("huge", 1) is None
-    assert memory.get("49", 1) is not None
-    assert memory.get("49", 11) is None
-    memory.drop("tag")
-    assert (len(memory), memory.size, memory._tagged) == (0, 0, {})
 
 
 async def clean(cache: Cache, toolset: str = "notes") -> None:

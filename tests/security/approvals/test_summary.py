@@ -13,7 +13,6 @@ from jupyter_mcp.security.approvals.summary import (
     arguments_hash,
     summarise,
 )
-from jupyter_mcp.security.visible import visible
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -71,7 +70,3 @@ def test_a_person_can_read_code_and_sees_both_of_its_ends() -> None:
     summary = summarise({"code": long}, {})
     assert summary.endswith("rm -rf /")
     assert len(summary) < 2 * VALUE_LIMIT
-
-
-def test_text_that_turns_around_is_spelled_out() -> None:
-    assert visible("a\u202eb\x1b[2J") == "a\\u202eb\\x1b[2J"
