@@ -29,7 +29,11 @@ class Records(Protocol):
         """Whether it was written before and nothing failed since."""
         ...
 
-    def append(self, entry: Ended) -> None:
+    def began(self, call: Call, arguments: Mapping[str, Any]) -> None:
+        """Remember a call that changes something until it ends."""
+        ...
+
+    def ended(self, entry: Ended) -> None:
         """Take a record."""
         ...
 
@@ -61,6 +65,8 @@ class Audit:
     async def __call__(self, call: Call, following: Following) -> Result:
         """Run the rest of the corridor and record how it ended."""
         arguments, began = call.arguments, perf_counter()
+        if not call.operation.read_only:
+            self._records.began(call, arguments)
         try:
             result = await self._allowed(call, following)
         except BaseException as error:
@@ -87,7 +93,7 @@ class Audit:
         self, call: Call, arguments: Mapping[str, Any], outcome: str, code: str, began: float
     ) -> None:
         seconds = perf_counter() - began
-        self._records.append(Ended(call, arguments, outcome, code, seconds))
+        self._records.ended(Ended(call, arguments, outcome, code, seconds))
         if self._counts is not None:
             self._counts.call(call.operation.name, outcome, seconds)
 

@@ -49,7 +49,10 @@ class Records:
         self.is_proven = not refusing
         self.entries: list[Ended] = []
 
-    def append(self, entry: Ended) -> None:
+    def began(self, call: Call, arguments: Any) -> None:
+        pass
+
+    def ended(self, entry: Ended) -> None:
         self.entries.append(entry)
 
     async def check(self) -> None:
@@ -267,3 +270,49 @@ async def test_the_record_says_who_what_and_how_but_no_code(tmp_path: Path) -> N
     assert record["arguments"]["code"]["first_line"] == "import os"
     assert record["arguments"]["code"]["length"] == 21
     assert "abc" not in str(record)
+
+
+class Long(Toolset):
+    """A tool that runs until it is told to end."""
+
+    name = "long"
+    pathless = frozenset({"long_edit", "long_look"})
+
+    def __init__(self, host: Any) -> None:
+        super().__init__(host)
+        self.end = asyncio.Event()
+
+    @tool(scope="edit")
+    async def long_edit(self, text: str) -> str:
+        """Edit for long."""
+        await self.end.wait()
+        return text
+
+    @tool(scope="read")
+    async def long_look(self) -> str:
+        """Look for long."""
+        await self.end.wait()
+        return ""
+
+
+async def test_a_change_that_takes_long_is_recorded_while_it_runs(tmp_path: Path) -> None:
+    async with running(tmp_path, Long, audit_seconds=0.05) as runtime:
+        audit, told = runtime.trust.audit, asyncio.Event()
+        audit.on_written = lambda _count: told.set()
+        calls = asyncio.gather(
+            call(runtime, "long_look"), call(runtime, "long_edit", text="x" * 300)
+        )
+        async with asyncio.timeout(30):
+            while not (began := await audit.reader.search(Wanted(kind="call_began"))):
+                await told.wait()
+                told.clear()
+        toolset = next(each for each in runtime.catalog.toolsets if isinstance(each, Long))
+        toolset.end.set()
+        await calls
+        await audit.flush()
+        (ended,) = await audit.reader.search(Wanted(tool="long_edit", kind="call"))
+        assert [each["operation"]["name"] for each in began] == ["long_edit"]
+        assert began[0]["call"] == ended["call"]
+        assert "x" * 300 not in str(began)
+        assert len(await audit.reader.search(Wanted(kind="call_began"))) == 1
+        assert (await audit.reader.verify()).broken is None

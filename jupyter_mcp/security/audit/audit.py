@@ -13,13 +13,21 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.audit.reader import AuditReader
-from jupyter_mcp.security.audit.records import Cleaner, Ended, Happened, Prepared, Recorder
+from jupyter_mcp.security.audit.records import (
+    Began,
+    Cleaner,
+    Ended,
+    Entry,
+    Happened,
+    Prepared,
+    Recorder,
+)
 from jupyter_mcp.security.audit.storms import Storms
 from jupyter_mcp.security.audit.writer import AuditWriter
 from jupyter_mcp.security.signals import Signal, Signals
@@ -96,7 +104,8 @@ class Audit:
         self._storage, self._tasks, self._signals = storage, tasks, signals
         self._recorder, self._writer, self._clock = Recorder(cleaner), AuditWriter(), clock
         self._storms = Storms(self.event, clock)
-        self._pending: list[Ended | Happened] = []
+        self._pending: list[Entry] = []
+        self._running: dict[str, Began] = {}
         self._in_hand = 0
         self._kept: list[Prepared] = []
         self._wake, self._full = asyncio.Event(), asyncio.Event()
@@ -134,7 +143,21 @@ class Audit:
         if self.backlog:
             _log.error("%d records of the audit are lost: %s.", self.backlog, self.failing)
 
-    def append(self, entry: Ended | Happened) -> None:
+    def began(self, call: Any, arguments: Mapping[str, Any]) -> None:
+        """Remember a call that changes something, for a record of its own if it takes long.
+
+        A server that is killed in the middle of it has then told what it was doing.
+        """
+        if not self._running:
+            self._wake.set()
+        self._running[call.id] = Began(call, arguments)
+
+    def ended(self, entry: Ended) -> None:
+        """Take the record of a call that ended; on the event loop's thread only."""
+        self._running.pop(entry.call.id, None)
+        self.append(entry)
+
+    def append(self, entry: Entry) -> None:
         """Take a record; on the event loop's thread only."""
         pending = self._pending
         pending.append(entry)
@@ -198,6 +221,7 @@ class Audit:
         while not self._stopping:
             await self._wait()
             self._storms.settle()
+            self._tell_running()
             await self.flush()
 
     async def _wait(self) -> None:
@@ -211,8 +235,22 @@ class Audit:
             await _wait_for(self._full, seconds)
 
     async def _until_woken(self) -> None:
-        while not await _wait_for(self._wake, 1.0 if self._storms.busy else None):
+        while not await _wait_for(self._wake, self._patience()):
             self._storms.settle()
+            self._tell_running()
+
+    def _patience(self) -> float | None:
+        """Return after how many seconds there may be something to record by itself."""
+        if self._running:
+            return self.options.seconds
+        return 1.0 if self._storms.busy else None
+
+    def _tell_running(self) -> None:
+        latest = self._clock() - self.options.seconds
+        due = [entry for entry in self._running.values() if entry.call.started <= latest]
+        for entry in due:
+            del self._running[entry.call.id]
+            self.append(entry)
 
     async def _flush(self) -> None:
         batch, self._pending = self._pending, []
@@ -231,7 +269,7 @@ class Audit:
         for listener in self.listeners if fresh else ():
             await self._tell(listener, fresh)
 
-    def _prepare(self, batch: Sequence[Ended | Happened]) -> list[Prepared]:
+    def _prepare(self, batch: Sequence[Entry]) -> list[Prepared]:
         return [self._recorder.prepare(entry) for entry in batch]
 
     def _keep(self, fresh: Sequence[Prepared]) -> None:

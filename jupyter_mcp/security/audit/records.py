@@ -16,6 +16,7 @@ from jupyter_mcp.security.canonical import canonical, sha256
 from jupyter_mcp.security.principal import Principal
 
 CALL = "call"
+BEGAN = "call_began"
 REMEMBERED = 1_000
 """Principals, and operations, of which is remembered what is told of them."""
 LARGEST = 8_192
@@ -32,6 +33,18 @@ class Cleaner(Protocol):
     def clean(self, value: dict[str, Any]) -> dict[str, Any]:
         """Return JSON without the secrets."""
         ...
+
+
+class Began(NamedTuple):
+    """A call that runs for so long that its end may never be recorded.
+
+    Args:
+        call: The call.
+        arguments: Its arguments.
+    """
+
+    call: Any
+    arguments: Mapping[str, Any]
 
 
 class Ended(NamedTuple):
@@ -66,6 +79,9 @@ class Happened(NamedTuple):
     details: Mapping[str, Any]
 
 
+Entry = Began | Ended | Happened
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A record that can be written.
@@ -92,7 +108,7 @@ class Recorder:
         self._principals = _Told(_principal)
         self._operations = _Told(_operation)
 
-    def prepare(self, entry: Ended | Happened) -> Prepared:
+    def prepare(self, entry: Entry) -> Prepared:
         """Return the record of `entry`; one that cannot be told in full is told in short."""
         try:
             return self._prepared(self._record(entry))
@@ -106,9 +122,11 @@ class Recorder:
             text = canonical(record)
         return Prepared(text, columns(record))
 
-    def _record(self, entry: Ended | Happened) -> dict[str, Any]:
+    def _record(self, entry: Entry) -> dict[str, Any]:
+        if isinstance(entry, Began):
+            return self._of_call(entry, BEGAN)
         if isinstance(entry, Ended):
-            return self._of_call(entry)
+            return self._of_ended(entry)
         details = bounded(entry.details)
         known: dict[str, Any] = {
             name: str(details.pop(name))
@@ -117,26 +135,29 @@ class Recorder:
         }
         return {"at": entry.at, "kind": entry.kind, **known, "details": _small(details)}
 
-    def _of_call(self, entry: Ended) -> dict[str, Any]:
+    def _of_call(self, entry: Began | Ended, kind: str) -> dict[str, Any]:
         call, operation = entry.call, entry.call.operation
         record: dict[str, Any] = {
             "at": call.started,
-            "kind": CALL,
+            "kind": kind,
             "call": call.id,
             "principal": self._principals.of(call.principal),
             "client": call.client[:200],
             "door": call.door,
             "operation": self._operations.of(operation),
             "arguments": _small(self._arguments.redact(entry.arguments, operation.input_schema)),
-            "outcome": entry.outcome,
-            "seconds": round(entry.seconds, 6),
         }
         if parent := getattr(call, "parent", ""):
             record["parent"] = parent
-        if entry.error:
-            record["error"] = entry.error
         if call.notes:
             record["notes"] = _small(bounded(call.notes))
+        return record
+
+    def _of_ended(self, entry: Ended) -> dict[str, Any]:
+        record = self._of_call(entry, CALL)
+        record |= {"outcome": entry.outcome, "seconds": round(entry.seconds, 6)}
+        if entry.error:
+            record["error"] = entry.error
         return record
 
 
@@ -196,17 +217,17 @@ def _is_short(value: Any) -> bool:
     return kind is str or kind is bool or value is None or (kind is int and abs(value) < 1 << 63)
 
 
-def _short(entry: Ended | Happened, problem: str) -> dict[str, Any]:
+def _short(entry: Entry, problem: str) -> dict[str, Any]:
     if isinstance(entry, Happened):
         return {"at": entry.at, "kind": entry.kind, "unreadable": problem}
     call = entry.call
     return {
         "at": call.started,
-        "kind": CALL,
+        "kind": CALL if isinstance(entry, Ended) else BEGAN,
         "call": call.id,
         "principal": str(call.principal.id),
         "door": call.door,
         "operation": str(call.operation.name),
-        "outcome": entry.outcome,
+        "outcome": entry.outcome if isinstance(entry, Ended) else "",
         "unreadable": problem,
     }
