@@ -40,6 +40,9 @@ PARKED_SECONDS = 600.0
 PARKED_LIMIT = 200
 """How many calls may wait for an answer at once."""
 
+PARKED_EACH = 50
+"""How many of them may be one caller's: nobody takes the room of all others."""
+
 Work = Callable[[WireChannel], Coroutine[Any, Any, Result]]
 Binding = tuple[str, str, Any]
 """Method, name or URI, and arguments: what a request must ask for again to take up its run."""
@@ -234,7 +237,8 @@ class Runs:
         return run
 
     def _park(self, run: Run) -> Result | Question:
-        if len(self._parked) >= self._parked_limit:
+        mine = sum(each.owner == run.owner for each in self._parked.values())
+        if mine >= PARKED_EACH or len(self._parked) >= self._parked_limit:
             run.task.cancel()
             return Result.from_error(
                 ToolError(

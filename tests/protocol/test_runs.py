@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from jupyter_mcp.calls.content import Result, Text
 from jupyter_mcp.protocol.channel import WireChannel
 from jupyter_mcp.protocol.exchange import Caller
 from jupyter_mcp.protocol.request import Request
-from jupyter_mcp.protocol.runs import Question, Runs
+from jupyter_mcp.protocol.runs import PARKED_EACH, Question, Runs
 from jupyter_mcp.security.principal import Principal
 
 OWNER = Caller(principal=Principal(id="user:owner", name="owner"))
@@ -76,6 +77,19 @@ async def test_too_many_questions() -> None:
     assert refused.error.code == "unavailable"
     async with asyncio.timeout(5):
         await last.cancelled.wait()
+    await runs.stop()
+
+
+async def test_one_caller_takes_no_more_than_their_share_of_the_questions() -> None:
+    runs = Runs()
+    for _ in range(PARKED_EACH):
+        await begin(runs, Asking())
+    refused = await runs.serve(REQUEST, BINDING, Asking())
+    assert isinstance(refused, Result)
+    assert refused.error is not None
+    other = replace(REQUEST.caller, principal=Principal("token:other", "other"))
+    asked = await runs.serve(replace(REQUEST, caller=other), BINDING, Asking())
+    assert isinstance(asked, Question)
     await runs.stop()
 
 

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 WAITING_LIMIT = 200
 """How many calls may wait for a yes at once."""
 
+EACH_LIMIT = 20
+"""How many of them may be one caller's: nobody takes the room of all others, or of a person's
+attention."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -88,7 +92,9 @@ class Approvals:
         Raises:
             ToolError: ``unavailable`` when too many are open.
         """
-        if len(self._open) >= WAITING_LIMIT:
+        who = subject.principal.id
+        mine = sum(each.subject.principal.id == who for each in self._open.values())
+        if mine >= EACH_LIMIT or len(self._open) >= WAITING_LIMIT:
             raise ToolError(
                 "unavailable",
                 "Too many calls wait for a person's approval.",

@@ -8,8 +8,9 @@ import pytest
 
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.security.approvals.approvals import WAITING_LIMIT, Approvals, Subject
+from jupyter_mcp.security.approvals.approvals import EACH_LIMIT, WAITING_LIMIT, Approvals, Subject
 from jupyter_mcp.security.approvals.grants import Matter
+from jupyter_mcp.security.approvals.question import Question
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.signals import Signals
 from jupyter_mcp.storage import Storage
@@ -86,9 +87,16 @@ async def test_silence_is_told_as_a_no(approvals: Approvals, signals: Signals) -
 
 
 async def test_there_is_a_limit_to_how_many_wait(approvals: Approvals) -> None:
-    questions = [approvals.ask(SUBJECT) for _ in range(WAITING_LIMIT)]
+    def ask(number: int) -> Question:
+        agent = replace(AGENT, id=f"token:{number // EACH_LIMIT}")
+        return approvals.ask(replace(SUBJECT, principal=agent))
+
+    questions = [ask(number) for number in range(EACH_LIMIT)]
     with pytest.raises(ToolError, match="Too many calls wait"):
-        approvals.ask(SUBJECT)
+        ask(0)  # one agent takes no more than its share
+    questions += [ask(number) for number in range(EACH_LIMIT, WAITING_LIMIT)]
+    with pytest.raises(ToolError, match="Too many calls wait"):
+        ask(WAITING_LIMIT)
     for question in questions:
         approvals.withdraw(question)
     approvals.withdraw(approvals.ask(SUBJECT))
