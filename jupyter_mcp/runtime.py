@@ -105,6 +105,7 @@ class Runtime:
             view=self.trust.policy.key,
             schemes=self.catalog.schemes,
             redact=redact.result,
+            counts=self.trust.metrics,
         )
 
     def _corridor(self, redact: Redact) -> Corridor:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -52,13 +51,17 @@ class Breaker:
         failures: After how many failures in a row a circuit opens.
         seconds: For how long.
         clock: Tells the time in seconds.
+        tell: Called with the name of a circuit and the state that it went to.
     """
 
     def __init__(
-        self, failures: int, seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        failures: int,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[str, State], None] | None = None,
     ) -> None:
-        self.transitions: Counter[tuple[str, State]] = Counter()
-        """How often each circuit went to each state."""
+        self._tell = tell or _nobody
         self._most = failures
         self._seconds = seconds
         self._clock = clock
@@ -122,7 +125,7 @@ class Breaker:
                 data={"retry_after": seconds},
             )
         circuit.probing = True
-        self.transitions[circuit.name, "half_open"] += 1
+        self._tell(circuit.name, "half_open")
         return True
 
     def _failed(self, key: tuple[str, str]) -> None:
@@ -132,14 +135,14 @@ class Breaker:
         circuit.failures += 1
         if circuit.probing or (circuit.opened is None and circuit.failures >= self._most):
             circuit.opened = self._clock()
-            self.transitions[circuit.name, "open"] += 1
+            self._tell(circuit.name, "open")
 
     def _succeeded(self, key: tuple[str, str]) -> None:
         circuit = self._circuits[key]
         if circuit.opened is None or circuit.probing:
             del self._circuits[key]
             if circuit.opened is not None:
-                self.transitions[circuit.name, "closed"] += 1
+                self._tell(circuit.name, "closed")
 
     def _state(self, circuit: Circuit) -> State:
         if circuit.opened is None:
@@ -164,3 +167,7 @@ def _is_broken(error: Exception, operation: Asked) -> bool:
     if error.code == "timeout":
         return bool(operation.upstream) and error.data.get("granted_by") != "client"
     return error.code in BROKEN
+
+
+def _nobody(name: str, state: State) -> None:
+    del name, state

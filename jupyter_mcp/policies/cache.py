@@ -100,6 +100,7 @@ class Cache:
         tasks: The owner of background tasks.
         memory: How many bytes of results are kept in memory.
         clock: Tells the time.
+        tell: Called with ``hit`` or ``miss`` for each call that may be served again.
     """
 
     def __init__(
@@ -111,9 +112,9 @@ class Cache:
         *,
         memory: int = MEMORY,
         clock: Callable[[], float] = time.time,
+        tell: Callable[[str], object] = str,
     ) -> None:
-        self.hits = 0
-        self.misses = 0
+        self._tell = tell
         self._key = key
         self._schemes = schemes
         self._redact = redact
@@ -198,7 +199,7 @@ class Cache:
                 self._memory.put(key, kept)
                 ended = kept.result
                 return self._served(call, kept)
-            self.misses += 1
+            self._tell("miss")
             result = await following(call)
         except ToolError as error:
             ended = None if error.code in PASSING else error
@@ -287,7 +288,7 @@ class Cache:
         return digest(who, view, operation.toolset, operation.name, text)
 
     def _served(self, call: Call, kept: CachedResult) -> Result:
-        self.hits += 1
+        self._tell("hit")
         return self._marked(call, kept.result, self._clock() - kept.made)
 
     def _marked(self, call: Call, result: Result, age: float) -> Result:

@@ -56,6 +56,18 @@ class Sharing(Protocol):
         ...
 
 
+class Counts(Protocol):
+    """What counts (`jupyter_mcp.security.audit.metrics.Metrics`)."""
+
+    def breaker(self, tool: str, state: str) -> None:
+        """Count a circuit that changed."""
+        ...
+
+    def cached(self, outcome: str) -> None:
+        """Count a hit or a miss."""
+        ...
+
+
 class Traffic:
     """Limit, idempotency, cache, breaker and retry of one runtime.
 
@@ -70,6 +82,7 @@ class Traffic:
         view: Returns what stands for all principals that see the same.
         schemes: Returns the schemes of the resources that a toolset offers.
         redact: Returns a result as it goes out.
+        counts: Counts what circuits and the cache do.
     """
 
     def __init__(
@@ -82,12 +95,15 @@ class Traffic:
         view: Callable[[Principal], Hashable],
         schemes: Callable[[str], frozenset[str]],
         redact: Callable[[Result], Result],
+        counts: Counts,
     ) -> None:
         self._shared = shared
         self.limit = Limit(settings, signals)
         self.idempotency = Idempotency(lambda: shared.store, redact, tasks)
-        self.cache = Cache(view, schemes, redact, tasks)
-        self.breaker = Breaker(settings.breaker_failures, settings.breaker_seconds)
+        self.cache = Cache(view, schemes, redact, tasks, tell=counts.cached)
+        self.breaker = Breaker(
+            settings.breaker_failures, settings.breaker_seconds, tell=counts.breaker
+        )
         self.retry = Retry(settings.retry_attempts)
 
     def start(self, events: Events) -> None:

@@ -14,6 +14,7 @@ from jupyter_mcp.calls.executor import Executor
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.config import Settings
 from jupyter_mcp.policies.traffic import Traffic
+from jupyter_mcp.security.audit.metrics import Metrics
 from jupyter_mcp.security.signals import Signals
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.shared import Shared
@@ -45,6 +46,7 @@ async def _added(rounds: int, count: int) -> dict[str, float]:
         view=lambda principal: principal.scopes,
         schemes=lambda _: frozenset(),
         redact=lambda result: result,
+        counts=Metrics(Signals()),
     )
     doors = [traffic.limit, traffic.idempotency, traffic.cache, traffic.breaker, traffic.retry]
     walk = chain(doors, done)

@@ -39,6 +39,10 @@ class Series:
         self.signals = Counter(
             "mcp_security_signals_total", "Signs of an attack or of a mistake.", ["kind"]
         )
+        self.breakers = Counter(
+            "mcp_breaker_transitions_total", "Circuits that changed.", ["tool", "state"]
+        )
+        self.cache = Counter("mcp_cache_total", "Cacheable calls, by hit or miss.", ["outcome"])
         self.records = Counter("mcp_audit_records_total", "Records of the audit that are written.")
         self.backlog = Gauge("mcp_audit_backlog", "Records of the audit that wait to be written.")
         self.audits: WeakSet[Any] = WeakSet()
@@ -86,6 +90,16 @@ class Metrics:
         self._observe(seconds)
         count = self._known.get((tool, outcome))
         (count or self._counter(tool, outcome))()
+
+    def breaker(self, tool: str, state: str) -> None:
+        """Count a circuit that became ``open``, ``half_open`` or ``closed``."""
+        if self._series is not None:
+            self._series.breakers.labels(self._series.tool(tool), state).inc()
+
+    def cached(self, outcome: str) -> None:
+        """Count a cacheable call that was a ``hit`` or a ``miss``."""
+        if self._series is not None:
+            self._series.cache.labels(outcome).inc()
 
     def written(self, records: int) -> None:
         """Count records of the audit."""

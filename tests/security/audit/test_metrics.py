@@ -32,6 +32,11 @@ def test_calls_signals_and_records_are_counted_for_all_runtimes_of_the_process()
     signals.note("token_reused")
     records = value("mcp_audit_records_total")
     one.written(5)
+    hits = value("mcp_cache_total", outcome="hit")
+    one.breaker("metrics_t", "open")
+    one.cached("hit")
+    assert value("mcp_breaker_transitions_total", tool="metrics_t", state="open") == 1
+    assert value("mcp_cache_total", outcome="hit") == hits + 1
     assert value("mcp_calls_total", tool="metrics_t", outcome="denied") == 2
     assert value("mcp_call_seconds_count") == seconds + 1
     assert value("mcp_security_signals_total", kind="token_reused") >= 1
