@@ -21,6 +21,7 @@ from jupyter_mcp.calls.catalog import View
 from jupyter_mcp.calls.content import Link
 from jupyter_mcp.calls.tool import Completer, Operation, Prompt, Resource, Tool
 from jupyter_mcp.calls.toolset import Toolset
+from jupyter_mcp.errors import ToolError
 from jupyter_mcp.protocol import wire
 from jupyter_mcp.protocol.exchange import Caller
 from jupyter_mcp.protocol.ground import Ground
@@ -30,6 +31,9 @@ Json = dict[str, Any]
 
 PAGE = 250
 """How many entries a page of a list has."""
+
+SHOWN = 500
+"""How many characters of a name that is none are told back."""
 
 MEMO_LIMIT = 32
 """How many forms of one view are kept: a host name is part of them, and a client chooses it."""
@@ -98,7 +102,7 @@ class Lists:
         """
         found = self.view(caller).prompts.get(name)
         if found is None:
-            message = f"There is no prompt '{name}'. prompts/list says what is."
+            message = f"There is no prompt '{name[:SHOWN]}'. prompts/list says what is."
             raise MCPError(INVALID_PARAMS, message)
         return found
 
@@ -133,7 +137,11 @@ class Lists:
             MCPError: -32602 with the URI.
         """
         resource, values = self.resource(caller, uri)
-        if not await self._catalog.allows(caller.principal, resource, values):
+        try:
+            may = await self._catalog.allows(caller.principal, resource, values)
+        except ToolError:  # it cannot be told what the URI leads to
+            may = False
+        if not may:
             raise _no_resource(uri)
 
     def completer(self, caller: Caller, ref: Mapping[str, Any], argument: str) -> Completer | None:
@@ -182,7 +190,7 @@ class Lists:
 
 
 def _no_resource(uri: str) -> MCPError:
-    message = f"There is no resource '{uri}'. resources/list and its templates say what is."
+    message = f"There is no resource '{uri[:SHOWN]}'. resources/list and its templates say what is."
     return MCPError(INVALID_PARAMS, message, {"uri": uri})
 
 

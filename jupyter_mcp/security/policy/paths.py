@@ -15,11 +15,23 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
+from jupyter_mcp.errors import ToolError
+
 FOLDED = sys.platform in {"win32", "darwin"}
 """Whether two spellings in upper and lower case usually name one file."""
 
 WINDOWS = sys.platform == "win32"
 _WILD = frozenset("*?[")
+
+
+PATH_LIMIT = 4096
+"""The most characters of a path: Linux opens none that is longer."""
+
+
+def too_long() -> ToolError:
+    """Return the error for a path that no file can have."""
+    what = f"A path has at most {PATH_LIMIT} characters."
+    return ToolError("invalid_arguments", what, "Give the path as notebook_list tells it.")
 
 
 def normal_path(path: str, root: str = "") -> str:
@@ -28,7 +40,13 @@ def normal_path(path: str, root: str = "") -> str:
     Args:
         path: A path of Jupyter's contents API, or a full one inside of `root`.
         root: The server's root folder with slashes; empty where there is none.
+
+    Raises:
+        ToolError: ``invalid_arguments`` for one that is longer than any path: hundreds of globs
+            would be looked for in megabytes.
     """
+    if len(path) > PATH_LIMIT:
+        raise too_long()
     if WINDOWS:
         path = _as_windows_reads(path)
     if root and path.startswith("/"):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.policy.paths import PATH_LIMIT, too_long
 from jupyter_mcp.toolsets.notebooks.model import Backend, Document
 
 SUFFIX = ".ipynb"
@@ -86,6 +87,8 @@ class Documents:
             ToolError: ``forbidden`` when it leads outside, ``invalid_arguments`` for what no file
                 can be called.
         """
+        if len(path) > PATH_LIMIT:
+            raise too_long()
         if "\0" in path:
             raise _outside(path.replace("\0", "?"))
         if any("\ud800" <= char <= "\udfff" for char in path):

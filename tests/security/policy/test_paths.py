@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mcp.calls.places import is_place
+from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.policy import paths
 from jupyter_mcp.security.policy.paths import (
     Globs,
@@ -89,3 +90,9 @@ def test_any_glob_can_be_asked(patterns: list[str], path: str) -> None:
         raise AssertionError(patterns) from error
     assert (path in globs) in {True, False}
     assert all(pattern in globs for pattern in globs.patterns if not paths.is_wild(pattern))
+
+
+def test_a_path_of_megabytes_is_refused_before_any_glob_looks_at_it() -> None:
+    assert normal_path("a" * paths.PATH_LIMIT)
+    with pytest.raises(ToolError, match="at most 4096 characters"):
+        normal_path("a" * (paths.PATH_LIMIT + 1))

@@ -36,7 +36,9 @@ def test_nothing_outside_of_the_root_can_be_named(path: str) -> None:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("path", ["", "/", "folder", "data.csv", "a.ipynb/b", "\ud83d.ipynb"])
+@pytest.mark.parametrize(
+    "path", ["", "/", "folder", "data.csv", "a.ipynb/b", "\ud83d.ipynb", "a/" * 4096]
+)
 def test_what_cannot_be_a_notebook_is_refused(path: str) -> None:
     with pytest.raises(ToolError) as error:
         DOCUMENTS.notebook_path(path)
