@@ -158,9 +158,9 @@ class SettingsTraits(HasTraits):
         help="Limits by glob of tool names, such as {'kernel_*': '100/minute'}, for each token and "
         "each person who does not own the server.",
     ).tag(config=True)
-    owner_rate_limits = Dict(Unicode(), help="The same for the owner. Default: none.").tag(
-        config=True
-    )
+    owner_rate_limits = Dict(
+        Unicode(), help="Such limits for the owner and the server's token. Default: none."
+    ).tag(config=True)
     max_running = Integer(
         64, min=1, help="Calls of one principal that run at once; more wait for their turn."
     ).tag(config=True)
@@ -173,9 +173,9 @@ class SettingsTraits(HasTraits):
     breaker_failures = Integer(
         5, min=1, help="Failures in a row after which a tool is left alone for a while."
     ).tag(config=True)
-    breaker_seconds = Float(30.0, min=0.1, help="Seconds for which it is left alone.").tag(
-        config=True
-    )
+    breaker_seconds = Float(
+        30.0, min=0.1, help="Seconds for which a tool that keeps failing is left alone."
+    ).tag(config=True)
     redis_url = Unicode(
         "", help="Redis for limits and cached results that several servers share."
     ).tag(config=True)
