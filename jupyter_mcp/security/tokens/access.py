@@ -84,6 +84,7 @@ class Access:
         self._clock = clock
         self._stamp = ChangeStamp(marker(ground.state))
         self._ended: dict[str, Ended] = {}
+        self._unwritten: dict[str, Ended] = {}
 
     async def start(self) -> None:
         """Read whose access was ended.
@@ -116,11 +117,12 @@ class Access:
             what = "That is your own access: nobody could restore it."
             raise ToolError("conflict", what, "Let another administrator end it.")
         found = Ended(name, by.id, self._clock(), " ".join(reason.split())[:500])
-        self._ended[name] = found
+        self._ended[name] = self._unwritten[name] = found
         self._leases.end(name)
         self._signals.note("access_ended", principal=name, by=by.id, reason=found.reason)
         with remembering(f"The access of '{name}' is ended"):
             await self._ground.storage.run(lambda connection: _keep(connection, found))
+            self._unwritten.pop(name, None)
             await self._ground.threads.run(self._stamp.touch)
         return found
 
@@ -134,8 +136,10 @@ class Access:
         if name not in self._ended:
             what = f"The access of '{name}' is not ended."
             raise ToolError("not_found", what, "'jupyter mcp access list' shows whose is.")
+        found = self._ended[name]
         await self._ground.storage.run(lambda connection: _forget(connection, name))
-        found = self._ended.pop(name)
+        self._unwritten.pop(name, None)
+        self._ended.pop(name, None)
         await self._ground.threads.run(self._stamp.touch if self._ended else self._stamp.remove)
         return found
 
@@ -145,7 +149,8 @@ class Access:
 
     async def _load(self) -> None:
         before = set(self._ended)
-        self._ended = await self._ground.storage.read(_load, {})
+        nobody: dict[str, Ended] = {}
+        self._ended = await self._ground.storage.read(_load, nobody) | self._unwritten
         for name in self._ended.keys() - before:
             self._leases.end(name)
 

@@ -186,7 +186,9 @@ class Families:
         lost = {family.id for family in families if family.revoked is not None} & {
             family.id for family in self._families.values() if family.revoked is None
         }
-        self._families = {family.id: family for family in families}
+        # What was read may be older than what was ended here meanwhile, and nothing undoes that.
+        over = {each.id: each for each in self._families.values() if each.revoked is not None}
+        self._families = {family.id: over.get(family.id, family) for family in families}
         self._by_secret = {f.secret_hash: f.id for f in families if f.secret_hash}
         self._ended()
         for family in lost:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.tokens.access import marker
+from jupyter_mcp.security.tokens.access_token import TokenRefused
 from support.clock import Clock
 from support.tokens import ANN, minting
 
@@ -95,3 +98,30 @@ async def test_the_person_whose_server_it_is_is_never_shut_out(tmp_path: Path) -
             assert not await mint.access.is_ended(ANN)
             assert await mint.access.is_ended(client)
         assert over == []
+
+
+async def test_what_was_read_before_does_not_let_somebody_in_again(tmp_path: Path) -> None:
+    """Another server's change may be read while access is ended here, or a full disk keeps it."""
+    async with minting(tmp_path) as one, minting(tmp_path) as two:
+        await two.access.end("user:carl", ANN)
+        ending = asyncio.create_task(one.access.end("user:bob", ANN))
+        reading = asyncio.create_task(one.access.is_ended(BOB))
+        await asyncio.gather(reading, ending)
+        assert await one.access.is_ended(BOB)
+
+
+async def test_who_was_ended_while_nothing_could_be_written_stays_out(tmp_path: Path) -> None:
+    async with minting(tmp_path) as one, minting(tmp_path) as two:
+        token = await one.make(BOB)
+        await one.storage.run(lambda connection: connection.exec_driver_sql("PRAGMA query_only=1"))
+        for failing in (
+            one.access.end("user:carl", ANN),
+            one.tokens.revoke(token.family.id, "stolen"),
+        ):
+            with pytest.raises((ToolError, OperationalError)):
+                await failing
+        await two.access.end("user:dora", ANN)
+        await two.make(BOB)
+        assert await one.access.is_ended(Principal("user:carl", "carl", kind="user"))
+        with pytest.raises(TokenRefused, match="revoked"):
+            await one.tokens.principal_of(token.access_token)
