@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from jupyter_mcp.security.policy.file import Document, Subject
 from jupyter_mcp.security.policy.roles import CLOSED, Role, rules_of
 from jupyter_mcp.security.policy.rules import Operation, Rule, path_globs
-from jupyter_mcp.security.policy.verdicts import Kept, Limit, Verdict
+from jupyter_mcp.security.policy.verdicts import Limit, Memo, Verdict
 from jupyter_mcp.security.principal import ALL_SCOPES, Principal
 
 PERSON = ("admin",)
@@ -68,7 +68,7 @@ class CompiledPolicy:
         self.document = document
         self._root = root
         self.is_closed = is_closed
-        self._kept = Kept()
+        self._kept = Memo()
         self._of: dict[Principal, Entitlements] = {}
         self._shared: dict[Hashable, Entitlements] = {}
         closed = Rule("deny", CLOSED, line=1)

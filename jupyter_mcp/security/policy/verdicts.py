@@ -99,7 +99,7 @@ class Limit:
 
 
 @dataclass(slots=True)
-class Kept:
+class Memo:
     """What one policy remembers for all operations and callers.
 
     Args:
@@ -163,7 +163,7 @@ class Verdict:
         operation: Operation,
         rules: Sequence[Rule],
         limits: Sequence[Limit],
-        kept: Kept,
+        kept: Memo,
         *,
         root: str = "",
         above: Verdict | None = None,

@@ -22,7 +22,7 @@ MAX_SECONDS = 5 * 366 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class Allowance:
     """What somebody wants a token to carry, once it was checked.
 
     Args:
@@ -51,7 +51,7 @@ def granted(
     now: float,
     maker_ends: float | None,
     known_toolsets: Callable[[], Iterable[str]] | None = None,
-) -> Grant:
+) -> Allowance:
     """Return what `maker` may put into a token of what they asked for.
 
     Args:
@@ -71,7 +71,7 @@ def granted(
     """
     _check_end(expires, now, maker_ends)
     chosen = None if toolsets is None else _toolsets(toolsets, known_toolsets)
-    return Grant(
+    return Allowance(
         _scopes(scopes, maker),
         _narrowed_toolsets(chosen, maker),
         _globs(notebooks, maker),
