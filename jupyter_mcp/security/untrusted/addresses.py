@@ -31,7 +31,9 @@ METADATA = frozenset(
             "169.254.170.2",  # AWS containers
             "100.100.100.200",  # Alibaba
             "168.63.129.16",  # Azure's own, a public address
+            "192.0.0.192",  # Oracle
             "fd00:ec2::254",  # AWS
+            "fd20:ce::254",  # Google
         ),
     )
 )

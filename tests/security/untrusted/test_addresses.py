@@ -100,6 +100,8 @@ def test_private_addresses_can_be_allowed_and_credentials_of_clouds_never() -> N
         "100.100.100.200",
         "168.63.129.16",
         "fd00:ec2::254",
+        "fd20:ce::254",
+        "192.0.0.192",
         "fe80::1",
     ):
         allowed = {"allow_private": True, "resolve": leads_to(address)}
