@@ -75,6 +75,11 @@ def error_of(result: Any) -> dict[str, Any]:
     return error
 
 
+async def price(client: Client) -> Any:
+    """Ask for what is another number each time, unless it is served again."""
+    return (await client.call_tool("office_price", {})).structured_content
+
+
 def denied(server: JupyterServer, who: str, tool: str) -> list[dict[str, Any]]:
     """Return what the audit has of refused calls."""
     wanted = {"principal": who, "tool": tool, "outcome": "denied"}
@@ -170,7 +175,8 @@ class TestLaptop:
     ) -> None:
         refused = page.run("%mcp office_burn what=letters", answers=("no",))
         assert "did not allow 'office_burn'" in refused.error["traceback"][0]
-        assert page.run("%mcp office_burn what=letters", answers=("once",)).plain == "burnt letters"
+        allowed = page.run("%mcp office_burn what=letters", answers=("once",))
+        assert allowed.plain.endswith("burnt letters")  # progress is shown after 2 s
         records = told(laptop, "audit", "--tool", "office_burn")["records"]
         assert [record["outcome"] for record in records] == ["succeeded", "denied"]
         assert {record["notes"]["approval"]["answer"] for record in records} == {"once", "deny"}
@@ -229,8 +235,9 @@ class TestLaptop:
             answers = [await client.call_tool("job_get", {"job_id": "none"}) for _ in range(3)]
             assert error_of(answers[2])["code"] == "rate_limited"
             assert error_of(answers[2])["data"]["retry_after"] > 0
-            prices = [await client.call_tool("office_price", {}) for _ in range(2)]
-            assert prices[0].structured_content == prices[1].structured_content
+            async with asyncio.timeout(20):  # a change of anything lets go of what was cached
+                while await price(client) != await price(client):
+                    continue
             codes = [error_of(await client.call_tool("office_crash", {}))["code"] for _ in range(3)]
             assert codes == ["internal", "internal", "unavailable"]
         path = "jupyter_mcp/api/tools/job_get"

@@ -27,6 +27,7 @@ SCOPES = {
     "custom:mcp:read": {"description": "Read by MCP"},
     "custom:mcp:edit": {"description": "Edit by MCP", "subscopes": ["custom:mcp:read"]},
     "custom:mcp:execute": {"description": "Run by MCP", "subscopes": ["custom:mcp:edit"]},
+    "custom:mcp:admin": {"description": "Manage MCP", "subscopes": ["custom:mcp:execute"]},
 }
 
 
