@@ -155,3 +155,9 @@ def test_a_tool_may_have_any_argument_name(probed: JupyterServer) -> None:
     with client_of(probed) as client, pytest.raises(ToolError) as caught:
         client.call("probe_echo", tool="x", self="y")
     assert caught.value.code == "invalid_arguments"
+
+
+def test_a_token_is_for_a_server_and_not_for_this_process() -> None:
+    with pytest.raises(ToolError) as refused, Client(token="given", find=lambda: None) as client:
+        client.tools()
+    assert refused.value.code == "unavailable"

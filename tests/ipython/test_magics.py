@@ -178,6 +178,9 @@ def test_connect_and_disconnect(page: Session, probed: JupyterServer) -> None:
     assert "job_get" not in page.run("%mcp tools").plain
     page.run("%mcp disconnect")
     assert "job_get" in page.run("%mcp tools").plain
+    run = page.run("%mcp connect --token wrong")
+    assert "refused the token" in run.error["traceback"][0], "the server's own was shown instead"
+    page.run("%mcp disconnect")
 
 
 def test_unload_removes_everything(tmp_path: Path, probed: JupyterServer) -> None:
