@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 HEAD = "head"
+
+ROWS = 90
+"""Rows of ten columns in one statement: the oldest SQLite takes 999 parameters."""
 
 
 class AuditWriter:
@@ -69,7 +73,11 @@ class AuditWriter:
 
 
 def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Hand rows to the driver as they are: SQLAlchemy's own way costs half as much again."""
+    """Hand rows to the driver as they are: SQLAlchemy's own way costs half as much again.
+
+    SQLite gets many rows in one statement. Its driver lets go of Python's lock for each statement
+    and has to win it back from a busy event loop, which costs more than the row.
+    """
     from jupyter_mcp.storage.tables import audit
 
     compiled = audit.insert().compile(dialect=connection.dialect)
@@ -77,7 +85,11 @@ def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.exec_driver_sql(str(compiled), list(rows))
         return
     values = itemgetter(*compiled.positiontup)
-    connection.exec_driver_sql(str(compiled), [values(row) for row in rows])
+    into, group = str(compiled).split("VALUES ")
+    for start in range(0, len(rows), ROWS):
+        chunk = rows[start : start + ROWS]
+        statement = f"{into}VALUES {', '.join([group] * len(chunk))}"
+        connection.exec_driver_sql(statement, tuple(chain.from_iterable(map(values, chunk))))
 
 
 def head(connection: Connection) -> tuple[int, str]:
