@@ -44,6 +44,7 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     environment = plugin_environment(home, probe="support.probe:Probe")
     options = {"JupyterMCP": {"max_body_bytes": 100_000, "allow_origins": ["https://friend.test"]}}
     options["JupyterMCP"]["cors_origins"] = ["https://page.test"]
+    options["JupyterMCP"]["breaker_failures"] = 10_000  # its tools fail on purpose, for many tests
     with JupyterServer(
         home, collaboration=False, base_url="/user/ann/", env=environment, config=options
     ) as running:

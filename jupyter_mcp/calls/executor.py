@@ -29,10 +29,20 @@ class Executor:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     async def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run `function` in a thread, with the caller's context variables, and await its result."""
+        """Run `function` in a thread, with the caller's context variables, and await its result.
+
+        Raises:
+            asyncio.CancelledError: When the interpreter ends, so that nothing can run any more.
+        """
         context = contextvars.copy_context()
         work = partial(context.run, function, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        try:
+            begun = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        except RuntimeError as error:
+            if "interpreter shutdown" not in str(error):
+                raise
+            raise asyncio.CancelledError from error
+        return await begun
 
     def stop(self) -> None:
         """Refuse further work, drop what has not begun and end the threads."""

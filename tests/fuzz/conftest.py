@@ -15,7 +15,7 @@ from support.fuzzing import ran
 BEGAN = time.monotonic()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     """A runtime with its endpoint."""
     with open_arena(tmp_path_factory.mktemp("arena")) as opened:

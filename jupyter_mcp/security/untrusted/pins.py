@@ -121,7 +121,7 @@ class Pins:
         rows, changed = await self._storage.run(work)
         self._offered = {each for each in self._offered if each[0] != source}
         self._offered |= {(source, name) for name in offered}
-        self._tell(changed)
+        await self._tell(changed)
         return self._hold(source, rows)
 
     async def all(self) -> list[Pin]:
@@ -176,13 +176,15 @@ class Pins:
                 listener()
         return frozenset(mine)
 
-    def _tell(self, changed: Iterable[Row]) -> None:
-        for row in changed:
+    async def _tell(self, changed: Sequence[Row]) -> None:
+        """Tell what is held back and what looks suspicious, which takes a ms for each tool."""
+        found_in = await self._storage.aside(lambda: [self._findings(row) for row in changed])
+        for row, found in zip(changed, found_in, strict=True):
             source, tool = row["source"], row["tool"]
             if not row["approved"]:
                 reason = _state(row)
                 self._signals.note("tool_quarantined", source=source, tool=tool, reason=reason)
-            if found := self._findings(row):
+            if found:
                 kinds = sorted({finding.kind for finding in found})
                 self._signals.note("injection_suspected", source=source, tool=tool, findings=kinds)
 
