@@ -161,7 +161,8 @@ class Identity:
         name = f"user:{user.username}"
         if not self._is_stock(type(provider)):
             groups = _groups(getattr(user, "groups", ()))
-            return Principal(name, shown, ALL_SCOPES - {"admin"}, mark, kind="user", groups=groups)
+            scopes = ALL_SCOPES - {"admin"} if token else ALL_SCOPES  # agents carry tokens
+            return Principal(name, shown, scopes, mark, kind="user", groups=groups)
         return Principal(name, shown, credential=mark, kind="owner" if token else "person")
 
     def _is_stock(self, provider: type[IdentityProvider]) -> bool:

@@ -257,3 +257,17 @@ async def test_a_policy_is_checked_without_being_put_in_force(tmp_path: Path) ->
         good = await call(runtime, "policy_check", text=text.replace("gte", "get"))
         assert "r" in {role["name"] for role in good.structured["roles"]}
         assert "r" not in runtime.trust.policy.document.roles
+
+
+async def test_whom_the_policy_appoints_looks_after_the_server(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text("default: operator\nsubjects:\n  - {who: user:ann, roles: [admin]}\n")
+    ann = Principal("user:ann", "ann", ALL_SCOPES, kind="user")
+    her_token = Principal("user:ann", "ann", ALL_SCOPES - {"admin"}, kind="user")
+    bob = Principal("user:bob", "bob", ALL_SCOPES, kind="user")
+    async with running(tmp_path, policy_file=str(file)) as runtime:
+        for who, may in ((ann, True), (her_token, False), (bob, False)):
+            answer = await call(runtime, "audit_search", who)
+            assert answer.is_error is not may
+            assert runtime.trust.policy.decides(who) is may
+            assert runtime.trust.policy.oversees(who) is may

@@ -131,7 +131,7 @@ class CompiledPolicy:
         held to what its maker may do besides.
         """
         own = self._own_roles(caller)
-        limit = _limit(caller)
+        limit = _limit(caller, own)
         maker = None if caller.maker is None else self.entitlements(caller.maker)
         if maker is None:
             return self._share(own or self._roles_by_kind(caller), limit, None)
@@ -198,7 +198,10 @@ def is_about(subject: Subject, caller: Principal) -> bool:
     return not colon and fnmatchcase(caller.id.partition(":")[2], who)
 
 
-def _limit(caller: Principal) -> tuple[Limit, ...]:
+def _limit(caller: Principal, roles: tuple[str, ...]) -> tuple[Limit, ...]:
+    """Return what a credential is limited to; nobody's guest looks after a server unappointed."""
     globs = path_globs(caller.notebooks) if caller.notebooks else None
-    limit = Limit(caller.scopes, caller.toolsets, caller.notebooks, globs)
+    appointed = caller.kind != "user" or bool(caller.roles) or "admin" in roles
+    scopes = caller.scopes if appointed else caller.scopes - {"admin"}
+    limit = Limit(scopes, caller.toolsets, caller.notebooks, globs)
     return () if limit == EVERYTHING else (limit,)
