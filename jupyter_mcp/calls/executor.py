@@ -27,23 +27,25 @@ class Executor:
 
     def __init__(self, threads: int, name: str = "jupyter-mcp") -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._is_stopped = False
 
     async def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `function` in a thread, with the caller's context variables, and await its result.
 
-        Raises:
-            asyncio.CancelledError: When the interpreter ends, so that nothing can run any more.
+        When the interpreter ends it takes the threads before anybody could stop; what is left to
+        do then runs here.
         """
         context = contextvars.copy_context()
         work = partial(context.run, function, *args, **kwargs)
         try:
             begun = asyncio.get_running_loop().run_in_executor(self._pool, work)
-        except RuntimeError as error:
-            if "interpreter shutdown" not in str(error):
+        except RuntimeError:
+            if self._is_stopped:
                 raise
-            raise asyncio.CancelledError from error
+            return work()
         return await begun
 
     def stop(self) -> None:
         """Refuse further work, drop what has not begun and end the threads."""
+        self._is_stopped = True
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -55,6 +55,7 @@ class Storage:
         self._own_file = None if url else folder / "workbench.db"
         self._engine: Engine | None = None
         self._is_frozen, self._thaw = False, 0.0
+        self._is_stopped = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jupyter-mcp-storage")
 
     async def run(self, work: Callable[[Connection], R]) -> R:
@@ -83,12 +84,22 @@ class Storage:
     async def aside(self, work: Callable[..., R], *arguments: Any) -> R:
         """Run `work` on the storage's thread without a connection."""
         loop = asyncio.get_running_loop()
-        done: R = await loop.run_in_executor(self._thread, work, *arguments)
+        try:
+            begun = loop.run_in_executor(self._thread, work, *arguments)
+        except RuntimeError:  # the interpreter ends and has taken the thread
+            if self._is_stopped:
+                raise
+            return work(*arguments)
+        done: R = await begun
         return done
 
     def stop(self) -> None:
         """Finish what was handed in, close the connections and end the thread."""
-        self._thread.submit(self._close).result()
+        self._is_stopped = True
+        try:
+            self._thread.submit(self._close).result()
+        except RuntimeError:  # as in `aside`
+            self._close()
         self._thread.shutdown(wait=True)
 
     def _run(self, work: Callable[[Connection], R]) -> R:

@@ -34,6 +34,7 @@ def test_magics_in_a_terminal(tmp_path: Path) -> None:
     assert told.count("No Jupyter server with the extension here") == 1
     assert "'kernel_execute' has no argument 'nope'" in told
     assert "Traceback" not in told + done.stderr
+    assert "lost" not in told + done.stderr
     started = re.findall(r'"kernel_id": ?"([0-9a-f-]{36})"', told)
     assert len(started) >= 2
     assert len(set(started)) == 1
