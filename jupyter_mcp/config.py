@@ -50,6 +50,24 @@ class Settings:
         audit_required: Whether writes are refused while the audit cannot be written.
         change_days: For how many days agents' changes can be looked at and undone; 0 for ever.
         secret_store: Where secrets lie: ``auto``, ``keyring`` or ``file``.
+        sandbox_backends: Backends of sandboxes that may be used; the strongest is the default.
+        sandbox_min_isolation: The weakest isolation that a sandbox may have.
+        docker_url: Where the Docker engine or Podman answers; empty for Docker's own settings.
+        sandbox_image: The image of sandboxes that ask for none.
+        sandbox_images: Globs of the images that may be asked for.
+        sandbox_memory: The most memory of a sandbox, such as ``2g``.
+        sandbox_cpus: CPUs of a sandbox.
+        sandbox_pids: Processes of a sandbox.
+        sandbox_disk: The most that may lie in a sandbox's workspace, such as ``4g``.
+        sandbox_seconds: After how many seconds a sandbox ends that nobody uses.
+        sandbox_max_seconds: After how many seconds, pauses left out, it ends in any case.
+        sandbox_limit: How many sandboxes one principal may have.
+        sandbox_pool: How many sandboxes wait ready once the first was asked for.
+        sandbox_domains: Globs of the domains that sandboxes with a network reach; empty for none.
+        sandbox_mounts: Pairs of a name and ``folder:/path/inside[:rw]`` that sandboxes may ask for.
+        sandbox_environment: Pairs of a variable and its value in every sandbox; may name secrets.
+        git_credentials: Pairs of a host and what git logs in with there, as a secret's reference.
+        file_bytes: The largest file that a tool reads or writes whole.
     """
 
     toolsets: tuple[str, ...] = ()
@@ -82,6 +100,24 @@ class Settings:
     audit_required: bool = True
     change_days: float = 90.0
     secret_store: str = "auto"  # noqa: S105 - no password, a choice
+    sandbox_backends: tuple[str, ...] = ("docker", "bubblewrap", "landlock", "process")
+    sandbox_min_isolation: str = "landlock"
+    docker_url: str = ""
+    sandbox_image: str = "jupyter-mcp/dev"
+    sandbox_images: tuple[str, ...] = ("jupyter-mcp/*",)
+    sandbox_memory: str = "2g"
+    sandbox_cpus: float = 1.0
+    sandbox_pids: int = 256
+    sandbox_disk: str = "4g"
+    sandbox_seconds: float = 1800.0
+    sandbox_max_seconds: float = 86_400.0
+    sandbox_limit: int = 8
+    sandbox_pool: int = 1
+    sandbox_domains: tuple[str, ...] = ()
+    sandbox_mounts: tuple[tuple[str, str], ...] = ()
+    sandbox_environment: tuple[tuple[str, str], ...] = ()
+    git_credentials: tuple[tuple[str, str], ...] = ()
+    file_bytes: int = 10 * 1024 * 1024
 
     @property
     def secrets_folder(self) -> Path:
@@ -196,6 +232,67 @@ class SettingsTraits(HasTraits):
         ("auto", "keyring", "file"),
         "auto",
         help="Where secrets lie: the system's keyring, an encrypted file, or whichever works.",
+    ).tag(config=True)
+
+    sandbox_backends = List(
+        Enum(("docker", "bubblewrap", "landlock", "process")),
+        default_value=["docker", "bubblewrap", "landlock", "process"],
+        help="Backends of sandboxes that may be used; the strongest that works is the default.",
+    ).tag(config=True)
+    sandbox_min_isolation = Enum(
+        ("container", "bubblewrap", "landlock", "process"),
+        "landlock",
+        help="The weakest isolation of a sandbox. 'process' is none at all: only where all who may "
+        "call are trusted with the server's account.",
+    ).tag(config=True)
+    docker_url = Unicode(
+        "", help="URL of a Docker engine or of Podman's socket; empty for Docker's own settings."
+    ).tag(config=True)
+    sandbox_image = Unicode("jupyter-mcp/dev", help="Image of sandboxes that ask for none.").tag(
+        config=True
+    )
+    sandbox_images = List(
+        Unicode(), ["jupyter-mcp/*"], help="Globs of the images that may be asked for."
+    ).tag(config=True)
+    sandbox_memory = Unicode("2g", help="The most memory of a sandbox, such as 512m or 2g.").tag(
+        config=True
+    )
+    sandbox_cpus = Float(1.0, min=0.1, help="CPUs of a sandbox.").tag(config=True)
+    sandbox_pids = Integer(256, min=16, help="Processes and threads of a sandbox.").tag(config=True)
+    sandbox_disk = Unicode("4g", help="The most that may lie in a sandbox's workspace.").tag(
+        config=True
+    )
+    sandbox_seconds = Float(
+        1800.0, min=1.0, help="Seconds after which a sandbox ends that nobody uses."
+    ).tag(config=True)
+    sandbox_max_seconds = Float(
+        86_400.0, min=1.0, help="Seconds after which a sandbox ends in any case; pauses don't count."
+    ).tag(config=True)
+    sandbox_limit = Integer(8, min=0, help="Sandboxes that one principal may have.").tag(config=True)
+    sandbox_pool = Integer(
+        1, min=0, help="Sandboxes that wait ready once the first was asked for."
+    ).tag(config=True)
+    sandbox_domains = List(
+        Unicode(),
+        help="Globs of the domains that sandboxes with a network may reach, such as pypi.org or "
+        "*.pythonhosted.org. Empty: no sandbox has a network.",
+    ).tag(config=True)
+    sandbox_mounts = Dict(
+        Unicode(),
+        help="Folders that sandboxes may ask for by name, such as {'data': '/srv/data:/data'}; "
+        "read-only unless ':rw' follows.",
+    ).tag(config=True)
+    sandbox_environment = Dict(
+        Unicode(),
+        help="Variables in every sandbox, such as {'API_KEY': '${secret:api}'}: whoever may use a "
+        "sandbox can read them.",
+    ).tag(config=True)
+    git_credentials = Dict(
+        Unicode(),
+        help="What git logs in with, by host, such as {'github.com': '${secret:github}'}.",
+    ).tag(config=True)
+    file_bytes = Integer(
+        10 * 1024 * 1024, min=1024, help="The largest file that a tool reads or writes whole."
     ).tag(config=True)
 
     def to_settings(self) -> Settings:

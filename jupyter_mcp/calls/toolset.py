@@ -20,6 +20,8 @@ from jupyter_mcp.calls.executor import Executor
 from jupyter_mcp.calls.places import arguments_of, paths_among, places_among
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.calls.tool import NOTE, Completer, Operation, build
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.workplace import Place, Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +70,27 @@ class JupyterServices:
     credentials: tuple[str, ...] = field(default=(), repr=False)
 
 
+class Neighbours:
+    """What toolsets offer each other; the runtime fills it in, and each is found when it is used."""
+
+    def __init__(self) -> None:
+        self.places: Places | None = None
+
+    async def place(self, sandbox_id: str, owner: str | None) -> Place:
+        """Return the files and commands of a sandbox.
+
+        Raises:
+            ToolError: ``unavailable`` where there are no sandboxes, else as `Places.place`.
+        """
+        if self.places is None:
+            raise ToolError(
+                "unavailable",
+                "Sandboxes need the 'sandboxes' toolset, which is not loaded.",
+                "Leave sandbox_id out, or add 'sandboxes' to the toolsets setting.",
+            )
+        return await self.places.place(sandbox_id, owner)
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """What the runtime hands to a toolset.
@@ -81,6 +104,7 @@ class Host:
         storage: The database (`jupyter_mcp.storage.Storage`), opened at first use.
         jupyter: The Jupyter server's parts; None where there is no server.
         trust: The services of trust (`jupyter_mcp.security.trust.Trust`).
+        neighbours: What other toolsets offer.
     """
 
     settings: Any
@@ -91,6 +115,7 @@ class Host:
     storage: Any
     jupyter: JupyterServices | None = None
     trust: Any = None
+    neighbours: Neighbours = field(default_factory=Neighbours)
 
     @property
     def root(self) -> Path | None:

@@ -1,0 +1,1 @@
+"""Development containers for agents and notebooks, behind one interface for several engines."""

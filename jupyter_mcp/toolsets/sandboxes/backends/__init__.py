@@ -1,0 +1,1 @@
+"""Engines that sandboxes run on, one file each."""

@@ -1,0 +1,31 @@
+"""The sandboxes toolset: development containers with a terminal, a desktop, web ports and kernels."""
+
+from __future__ import annotations
+
+from jupyter_mcp.toolsets.sandboxes.tools.computer import ComputerTools
+from jupyter_mcp.toolsets.sandboxes.tools.images import ImageTools
+from jupyter_mcp.toolsets.sandboxes.tools.kernels import KernelTools
+from jupyter_mcp.toolsets.sandboxes.tools.ports import PortTools
+from jupyter_mcp.toolsets.sandboxes.tools.sandboxes import SandboxTools
+from jupyter_mcp.toolsets.sandboxes.tools.terminals import TerminalTools
+from jupyter_mcp.workplace import Place
+
+
+class Sandboxes(SandboxTools, TerminalTools, ComputerTools, PortTools, ImageTools, KernelTools):
+    """Sandboxes."""
+
+    name = "sandboxes"
+    title = "Sandboxes"
+    description = "Development containers: terminal, computer use, web ports, images and kernels."
+
+    async def start(self) -> None:
+        """Sweep what an earlier server left behind, in the background."""
+        await self.sandboxes.start()
+
+    async def stop(self) -> None:
+        """Let go of the sandboxes: they stay until they expire, their processes end."""
+        await self.sandboxes.stop()
+
+    async def place(self, sandbox_id: str, owner: str | None) -> Place:
+        """Return the files and commands of a sandbox, for other toolsets."""
+        return await self.sandboxes.place(sandbox_id, owner)

@@ -1,0 +1,1 @@
+"""Live views in a notebook: the screen and the terminal of a sandbox (anywidget)."""
