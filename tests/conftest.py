@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.engine import Engine, cache_folder, need_docker
 from support.plugins import plugin_environment
 from support.postgres import Postgres, binaries
 from support.server import JupyterServer
@@ -59,6 +60,22 @@ def postgres() -> Iterator[Postgres]:
         pytest.skip("Postgres is not installed: apt-get install postgresql")
     with Postgres(programs) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """A real Docker engine with the image ``jupyter-mcp/dev``."""
+    need_docker()
+    with Engine(cache_folder()) as running:
+        running.ensure(running.image)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def desktop_image(engine: Engine) -> str:
+    """An image with a screen and a browser in the engine."""
+    engine.ensure(engine.desktop)
+    return engine.desktop
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
