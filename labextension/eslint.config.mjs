@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['lib/', 'node_modules/', '.yarn/', 'style/', 'eslint.config.mjs'] },
+  { ignores: ['lib/', 'node_modules/', '.yarn/', 'style/', '*.mjs'] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {

@@ -1,0 +1,40 @@
+// Bundles the views of widgets, each into one file that needs nothing from the network: anywidget
+// gives them to whatever front end shows the notebook.
+import { rspack } from '@rspack/core';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+const here = name => fileURLToPath(new URL(name, import.meta.url));
+const target = here('../jupyter_mcp/widgets/static');
+
+const compiler = rspack({
+  mode: 'production',
+  context: here('.'),
+  devtool: false,
+  entry: {
+    screen: './lib/widgets/screen.js',
+    terminal: './lib/widgets/terminal.js'
+  },
+  output: {
+    path: target,
+    filename: '[name].js',
+    library: { type: 'module' },
+    module: true,
+    clean: true
+  },
+  optimization: { splitChunks: false, runtimeChunk: false },
+  performance: false
+});
+
+const stats = await new Promise((resolve, reject) =>
+  compiler.run((error, result) => (error ? reject(error) : resolve(result)))
+);
+await new Promise(resolve => compiler.close(resolve));
+if (stats.hasErrors()) {
+  console.error(stats.toString('errors-only'));
+  process.exit(1);
+}
+const own = await readFile(here('src/widgets/widgets.css'), 'utf8');
+const xterm = await readFile(here('node_modules/@xterm/xterm/css/xterm.css'), 'utf8');
+await writeFile(`${target}/terminal.css`, `${xterm}\n${own}`);
+await copyFile(here('src/widgets/widgets.css'), `${target}/screen.css`);
