@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
+from jupyter_mcp.ipython.sandbox_words import SUBWORDS
 from jupyter_mcp.ipython.schema import ToolInfo, choices
 from jupyter_mcp.ipython.trust_words import WORDS
 
@@ -25,7 +26,8 @@ _CALL = re.compile(r"^\s*%{1,2}mcp\s+(?:call\s+|help\s+)?(?P<tool>[\w-]+)\s+(?P<
 _NAME = re.compile(r"^\s*%{1,2}mcp\s+(?P<before>(?:call\s+|help\s+)?)(?P<prefix>[\w-]*)$")
 _GIVEN = re.compile(r"(?<!\S)([A-Za-z_]\w*):?=")
 _LAST = re.compile(r"(?:^|\s)(?P<name>[A-Za-z_]\w*)(?P<operator>:?=)(?P<prefix>[^\s\"']*)$")
-_COMMANDS = ("tools", "help", "connect", "disconnect", *WORDS)
+_SANDBOX = re.compile(r"^\s*%{1,2}mcp\s+sandbox\s+(?P<prefix>\w*)$")
+_COMMANDS = ("tools", "help", "connect", "disconnect", "sandbox", *WORDS)
 
 
 class HasClient(Protocol):
@@ -66,6 +68,8 @@ class Completer:
 
     def _candidates(self, line: str) -> Iterable[str]:
         """Yield what the last word of the line can become."""
+        if match := _SANDBOX.match(line):
+            return [word for word in SUBWORDS if word.startswith(match["prefix"])]
         if match := _NAME.match(line):
             names = [*self._tools(), *(() if match["before"] else _COMMANDS)]
             return [name for name in names if name.startswith(match["prefix"])]

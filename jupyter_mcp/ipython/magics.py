@@ -1,4 +1,4 @@
-"""``%mcp`` and ``%%mcp``: the tools of the Jupyter server in the notebook itself.
+"""``%mcp``, ``%%mcp`` and ``%%sandbox``: the tools of the Jupyter server in the notebook itself.
 
     %mcp                                 where calls go
     %mcp tools [pattern]                 what there is
@@ -10,6 +10,8 @@
     %mcp pause [--read-only] [WHO]       stop agents at once; %mcp resume lets them go on
     %mcp agents                          who called lately, and who is stopped
     %mcp approvals                       what waits for your yes; %mcp approve ID, %mcp deny ID
+    %mcp sandbox new|list|attach|rm      development containers; terminal and screen show one live
+    %%sandbox [NAME] [--lang python]     run the cell in one
 
 Loading it imports nothing heavy; the first call connects.
 """
@@ -17,11 +19,18 @@ Loading it imports nothing heavy; the first call connects.
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import (
+    Magics,
+    cell_magic,
+    line_cell_magic,
+    magics_class,
+    no_var_expand,
+)
 from traitlets import Float, Unicode
 
 from jupyter_mcp.errors import ToolError
@@ -31,10 +40,16 @@ from jupyter_mcp.ipython.completer import Completer
 from jupyter_mcp.ipython.display import Markdown, Table
 from jupyter_mcp.ipython.failure import CallError
 from jupyter_mcp.ipython.result import CallResult
+from jupyter_mcp.ipython.sandbox_words import SandboxWords
 from jupyter_mcp.ipython.schema import ToolInfo
 from jupyter_mcp.ipython.words import Word, split
 
-COMMANDS = ("tools", "help", "connect", "disconnect", "call", *trust_words.WORDS)
+T = TypeVar("T")
+
+_PERSONS = ("sandbox", *trust_words.WORDS)
+"""Words by which a person speaks, and no agent."""
+
+COMMANDS = ("tools", "help", "connect", "disconnect", "call", *_PERSONS)
 """Words after ``%mcp`` that are no tools; ``%mcp call NAME`` reaches a tool of such a name."""
 
 
@@ -50,6 +65,8 @@ class McpMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self._client: Any = None
+        self._person: Any = None
+        self._sandboxes = SandboxWords(lambda: self.person, self._bar)
         self.completer = Completer(self)
 
     @no_var_expand
@@ -62,16 +79,25 @@ class McpMagics(Magics):
         ``%mcp pause`` stops agents and ``%mcp resume`` lets them go on; ``%mcp agents`` says who is
         at work, ``%mcp approvals`` what waits for ``%mcp approve ID`` or ``%mcp deny ID``.
         """
-        try:
-            return self._run(split(line), cell)
-        except CallError as error:
-            failure = error
-        except ToolError as error:
-            failure = CallError(error.code, error.message, error.remedy, data=error.data)
-        # Raised out here, because IPython prints the whole stack of an exception whose context
-        # holds an exception group, and the SDK's errors come in groups.
-        failure.__context__ = None
-        raise failure
+        return _in_one_line(lambda: self._run(split(line), cell))
+
+    @no_var_expand
+    @cell_magic
+    def sandbox(self, line: str, cell: str) -> None:
+        """Run the cell in a sandbox: %%sandbox [NAME] [--lang sh|python].
+
+        Its output comes while it runs, and Ctrl-C reaches it. ``%mcp sandbox new NAME`` makes a
+        sandbox, and without a name the cell runs in the one that was made or attached last.
+        """
+        from jupyter_mcp.ipython import sandbox_cell
+
+        name, language = sandbox_cell.read_line(line)
+
+        def run() -> None:
+            place = self._sandboxes.named(name)
+            sandbox_cell.SandboxCell(self.person, place, sandbox_cell.write).run(cell, language)
+
+        _in_one_line(run)
 
     @property
     def client(self) -> Any:
@@ -80,11 +106,30 @@ class McpMagics(Magics):
             self._client = self._make_client("", "")
         return self._client
 
+    @property
+    def person(self) -> Any:
+        """The client that calls as the person where this machine knows them, with every toolset."""
+        client = self.client
+        client.connect()
+        if client.server is None:
+            return client
+        if self._person is None:
+            from jupyter_mcp.ipython.client import Client
+
+            def find() -> discovery.Server:
+                server: discovery.Server = client.server.as_person()
+                return server
+
+            self._person = Client(toolsets="all", find=find, embedded=False)
+        return self._person
+
     def close(self) -> None:
-        """Let go of the server and end the client's thread."""
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        """Let go of the server and end the clients' threads."""
+        clients = self._client, self._person
+        self._client = self._person = None
+        for client in clients:
+            if client is not None:
+                client.close()
 
     def _run(self, words: list[Word], cell: str | None) -> Any:
         words, target = _take_option(words, ("-o", "--out"))
@@ -106,14 +151,19 @@ class McpMagics(Magics):
                 return None
             case "call" if rest:
                 shown = self._call(rest[0].value, rest[1:], cell)
-            case _ if first in trust_words.WORDS:
-                shown = trust_words.carry_out(first, rest, self.client)
+            case _ if first in _PERSONS:
+                shown = self._as_person(first, rest)
             case _:
                 shown = self._call(first, rest, cell)
         if not target:
             return shown
         self._keep(target, shown)
         return None
+
+    def _as_person(self, first: str, rest: list[Word]) -> Any:
+        if first == "sandbox":
+            return self._sandboxes.carry_out(rest)
+        return trust_words.carry_out(first, rest, self.client)
 
     def _keep(self, target: str, value: Any) -> None:
         if not target.isidentifier():
@@ -166,7 +216,7 @@ class McpMagics(Magics):
 
             values = arguments(info, words, complete=False) | body.read(cell)
             check_names(info, values)
-        bar = progress.Bar(name, self.progress_after, self._show())
+        bar = self._bar(name)
         try:
             result: CallResult = self.client.call_tool(name, values, bar)
         except ToolError as error:
@@ -196,6 +246,9 @@ class McpMagics(Magics):
         remedy = f"Did you mean {' or '.join(near)}?" if near else "%mcp tools lists them."
         return CallError("not_found", f"There is no tool '{name}' here.", remedy)
 
+    def _bar(self, title: str) -> progress.Bar:
+        return progress.Bar(title, self.progress_after, self._show())
+
     def _show(self) -> progress.Show:
         if own_kernel.kernel_id():
             return progress.in_notebook(uuid.uuid4().hex)
@@ -221,13 +274,28 @@ def unload(shell: InteractiveShell) -> None:
     if not isinstance(magics, McpMagics):
         return
     for kind in ("line", "cell"):
-        shell.magics_manager.magics[kind].pop("mcp", None)
+        for name in ("mcp", "sandbox"):
+            shell.magics_manager.magics[kind].pop(name, None)
     kept: list[Any] = [other for other in shell.configurables if id(other) != id(magics)]
     shell.configurables[:] = kept
     matchers = shell.Completer.custom_matchers
     if magics.completer.matcher in matchers:
         matchers.remove(magics.completer.matcher)
     magics.close()
+
+
+def _in_one_line(work: Callable[[], T]) -> T:
+    """Do `work`, and raise what fails as one line without a stack."""
+    try:
+        return work()
+    except CallError as error:
+        failure = error
+    except ToolError as error:
+        failure = CallError(error.code, error.message, error.remedy, data=error.data)
+    # Raised out here, because IPython prints the whole stack of an exception whose context
+    # holds an exception group, and the SDK's errors come in groups.
+    failure.__context__ = None
+    raise failure
 
 
 def _take_option(words: list[Word], names: tuple[str, ...]) -> tuple[list[Word], str]:

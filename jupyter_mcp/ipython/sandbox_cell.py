@@ -1,0 +1,119 @@
+"""``%%sandbox NAME [--lang sh|python]``: the cell runs in a sandbox.
+
+It runs in a terminal there, so that its output comes as it is written, with its colours, and
+Ctrl-C (the notebook's stop button) reaches it as in any terminal.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.ipython.failure import CallError
+
+USAGE = "Write %%sandbox [NAME] [--lang sh|python], and the code below."
+
+WAIT_SECONDS = 10.0
+GRACE_SECONDS = 2.0
+"""How long a program that got Ctrl-C may take to end by itself."""
+
+ENDED_BY_CTRL_C = 130
+
+
+def read_line(line: str) -> tuple[str, str]:
+    """Return the sandbox's name and the language.
+
+    Raises:
+        UsageError: For words that nobody understands.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        raise UsageError(USAGE) from None
+    language = "sh"
+    if "--lang" in words:
+        at = words.index("--lang")
+        language = " ".join(words[at + 1 : at + 2])
+        del words[at : at + 2]
+    if language not in {"sh", "python"} or len(words) > 1 or any(w[0] == "-" for w in words):
+        raise UsageError(USAGE)
+    return "".join(words), language
+
+
+class SandboxCell:
+    """One cell on its way through a sandbox.
+
+    Args:
+        client: Calls the tools.
+        sandbox: Identifier or name of the sandbox.
+        write: Shows what the cell writes.
+    """
+
+    def __init__(self, client: Any, sandbox: str, write: Callable[[str], object]) -> None:
+        self._client = client
+        self._sandbox = sandbox
+        self._write = write
+
+    def run(self, code: str, language: str) -> None:
+        """Run the cell to its end.
+
+        Raises:
+            ToolError: ``failed`` when it ends with an exit code; ``cancelled`` after Ctrl-C.
+        """
+        command = f"python3 -c {shlex.quote(code)}" if language == "python" else code
+        opened = self._client.call("terminal_open", sandbox_id=self._sandbox, command=command)
+        terminal = opened["terminal_id"]
+        try:
+            code_of_exit = self._watch(terminal)
+        finally:
+            self._close(terminal)
+        if code_of_exit:
+            raise CallError(
+                "failed", f"The cell ended with exit code {code_of_exit} in '{self._sandbox}'."
+            )
+
+    def _watch(self, terminal: str) -> int:
+        """Show what comes until the program ends, and return its exit code."""
+        offset, interrupts = 0, 0
+        while True:
+            try:
+                wait = GRACE_SECONDS if interrupts else WAIT_SECONDS
+                news = self._client.call(
+                    "terminal_read", terminal_id=terminal, offset=offset, wait=wait
+                )
+            except (KeyboardInterrupt, ToolError) as error:
+                if not _is_interrupt(error):
+                    raise
+                interrupts += 1
+                if interrupts > 1:
+                    raise
+                self._client.call("terminal_send", terminal_id=terminal, keys=["ctrl-c"])
+                continue
+            offset = news["offset"]
+            self._write(news["text"].replace("\r\n", "\n"))
+            if not news["is_open"]:
+                return ENDED_BY_CTRL_C if interrupts else int(news["exit_code"] or 0)
+            if interrupts and not news["text"]:
+                self._write(f"\nIt did not end within {GRACE_SECONDS:g} s of Ctrl-C: killed.\n")
+                return ENDED_BY_CTRL_C
+
+    def _close(self, terminal: str) -> None:
+        try:
+            self._client.call("terminal_close", terminal_id=terminal)
+        except ToolError:  # it went with its sandbox
+            return
+
+
+def write(text: str) -> None:
+    """Show what a cell writes, at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    return isinstance(error, KeyboardInterrupt) or getattr(error, "code", "") == "cancelled"
