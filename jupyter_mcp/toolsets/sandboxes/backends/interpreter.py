@@ -1,0 +1,47 @@
+"""The Python that runs in sandboxes on the host's own programs: this server's environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PARTS = ("bin", "lib", "lib64", "include", "pyvenv.cfg")
+"""Of an environment only these are lent: others, such as ``etc`` or ``share/jupyter``, may hold
+settings and state of Jupyter."""
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python that a sandbox can run.
+
+    Args:
+        program: Its path.
+        lent: Files and folders outside of the system's that it needs.
+        path: The search path for programs.
+    """
+
+    program: str
+    lent: tuple[str, ...]
+    path: str
+
+
+def interpreter() -> Interpreter:
+    """Return this server's own Python and what it needs to run elsewhere."""
+    lent: dict[str, None] = {}
+    for prefix in dict.fromkeys((sys.prefix, sys.base_prefix, *_linked())):
+        if Path(prefix) not in (Path("/usr"), Path("/")):
+            found = (Path(prefix) / part for part in PARTS)
+            lent.update(dict.fromkeys(str(each) for each in found if each.exists()))
+    program = Path(sys.prefix, "bin", "python3")
+    if not program.exists():
+        program = Path(sys.executable)
+    own = [] if program.parent == Path("/usr/bin") else [str(program.parent)]
+    return Interpreter(str(program), tuple(lent), ":".join([*own, SYSTEM_PATH]))
+
+
+def _linked() -> list[str]:
+    """Return the prefix of the program that a virtual environment's link leads to at last."""
+    return [str(Path(os.path.realpath(sys.executable)).parent.parent)]
