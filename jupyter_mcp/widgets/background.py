@@ -58,8 +58,6 @@ class Inputs:
         taken = [self._waiting.get()]
         while not self._waiting.empty():
             taken.append(self._waiting.get())
-        found = [message for message in taken if message is not None]
-        if len(found) < len(taken):
+        if taken[-1] is None:
             self._waiting.put(None)  # for the next time
-            return found or None
-        return found
+        return [message for message in taken if message is not None] or None
