@@ -1,0 +1,228 @@
+"""What a container of ours is made of: hardened options, and labels that tell all of its promises.
+
+Labels cannot be changed later, and a member of the pool gets its owner later; so what a claim
+changes stands in the container's name, which the engine changes in an instant (4 ms).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from jupyter_mcp.toolsets.sandboxes.backend import Handle
+from jupyter_mcp.toolsets.sandboxes.spec import MIB, Limits, Mount, SandboxSpec
+
+LABEL = "jupyter-mcp."
+USER = "1000:1000"
+HOME = "/home/sandbox"
+WORKSPACE = "/workspace"
+NPROC = 65_536
+"""Of a user on the whole machine, so it cannot bound one sandbox: the pids cgroup does. It is sent
+because Podman makes an invalid rlimit of what is left out."""
+
+DEADLINE = """\
+n=$1
+trap 'exec sleep "$n"' EXIT
+while [ "$n" -gt 0 ]; do
+  t=20
+  [ "$n" -lt "$t" ] && t=$n
+  sleep "$t"
+  n=$((n - t))
+done
+trap - EXIT
+"""
+"""The main process. It ends at the absolute end, and the container with it, though no server should
+ever come back. Frozen time does not count, hence the short sleeps; where a fork bomb leaves no room
+for the next one, it sleeps the rest in one piece."""
+
+SLACK = 1.02
+"""How much later than promised the main process ends: a freeze may cost it one short sleep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Where engines differ.
+
+    Args:
+        is_podman: Podman refuses owners of a tmpfs; ours are open to all users then.
+        has_init: Whether there is an init for the container (Podman needs catatonit).
+    """
+
+    is_podman: bool = False
+    has_init: bool = True
+
+
+def tmpfs_sizes(limits: Limits) -> dict[str, int]:
+    """Return bytes of what lies in memory, together well below the limit of memory."""
+    half = min(limits.tmp, limits.memory // 2) // 2
+    return {
+        "/tmp": half,  # noqa: S108  a path in the container
+        HOME: half,
+        "/run": max(half // 8, MIB),
+        "/dev/shm": min(64 * MIB, limits.memory // 8),  # noqa: S108
+    }
+
+
+def environment(spec: SandboxSpec) -> dict[str, str]:
+    """Return variables that tell programs where they are.
+
+    The limits are among them since ``/proc/meminfo`` and ``nproc`` show the host's.
+    """
+    cpus = str(max(1, math.ceil(spec.limits.cpus)))
+    return {
+        "HOME": HOME,
+        "LANG": "C.UTF-8",
+        "TMPDIR": "/tmp",  # noqa: S108
+        "XDG_RUNTIME_DIR": "/run",
+        "JUPYTER_MCP_SANDBOX": spec.id,
+        "MEM_LIMIT": str(spec.limits.memory),
+        "CPU_LIMIT": f"{spec.limits.cpus:g}",
+        "PIDS_LIMIT": str(spec.limits.pids),
+        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOMAXPROCS"), cpus),
+    }
+
+
+def host_options(spec: SandboxSpec, dialect: Dialect) -> dict[str, Any]:
+    """Return what the SDK's `create_host_config` takes."""
+    from docker.types import LogConfig, Ulimit
+    from docker.types import Mount as Volume
+
+    limits, sizes = spec.limits, tmpfs_sizes(spec.limits)
+    own = "mode=1777" if dialect.is_podman else "mode=0755,uid=1000,gid=1000"
+    modes = {"/tmp": "mode=1777"}  # noqa: S108
+    # A volume without a name goes with the container, even when no server is left to remove it.
+    mounts = [Volume(WORKSPACE, None, type="volume", labels={f"{LABEL}id": spec.id})]
+    mounts += [
+        Volume(mount.target, mount.source, type="bind", read_only=mount.read_only)
+        for mount in spec.mounts
+    ]
+    return {
+        "auto_remove": True,
+        "network_mode": "none",
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "ipc_mode": "private",
+        "init": dialect.has_init,
+        "mem_limit": limits.memory,
+        "memswap_limit": limits.memory,
+        "pids_limit": limits.pids,
+        "nano_cpus": int(limits.cpus * 1e9),
+        "shm_size": sizes.pop("/dev/shm"),  # noqa: S108
+        "ulimits": [
+            Ulimit(name="nofile", soft=limits.nofile, hard=limits.nofile),
+            Ulimit(name="nproc", soft=NPROC, hard=NPROC),
+            Ulimit(name="core", soft=0, hard=0),
+        ],
+        "tmpfs": {
+            path: f"rw,nosuid,nodev,size={size},{modes.get(path, own)}"
+            for path, size in sizes.items()
+        },
+        "mounts": mounts,
+        "log_config": LogConfig(type="none"),
+    }
+
+
+def container_options(spec: SandboxSpec, image: str, seconds: float) -> dict[str, Any]:
+    """Return what the SDK's `create_container` takes, the host options left out.
+
+    Args:
+        spec: What it shall be.
+        image: Its digest, so that a new image of the same name changes nothing.
+        seconds: After how many, pauses left out, it ends by itself.
+    """
+    life = max(1, math.ceil(seconds * SLACK))
+    return {
+        "image": image,
+        "command": ["-c", DEADLINE, "deadline", str(life)],
+        "entrypoint": ["/bin/sh"],
+        "name": name_of(spec.id),
+        "hostname": spec.id[:63],
+        "user": USER,
+        "working_dir": WORKSPACE,
+        "environment": environment(spec),
+        "labels": labels_of(spec),
+        "healthcheck": {"test": ["NONE"]},
+        "use_config_proxy": False,  # a proxy's URL in Docker's settings may hold a password
+    }
+
+
+def labels_of(spec: SandboxSpec) -> dict[str, str]:
+    """Return labels from which `handle_of` makes the specification again."""
+    labels = {
+        "id": spec.id,
+        "owner": spec.owner,
+        "name": spec.name,
+        "namespace": spec.namespace,
+        "created": repr(spec.created),
+        "expires": repr(spec.expires),
+        "image": spec.image,
+        "pool": "member" if spec.is_member else "",
+        "limits": json.dumps(asdict(spec.limits)),
+        "mounts": json.dumps([asdict(mount) for mount in spec.mounts]),
+    }
+    return {LABEL + key: value for key, value in labels.items()}
+
+
+def name_of(sandbox: str) -> str:
+    """Return the name of a container that carries nothing but its labels."""
+    return f"jupyter-mcp-{sandbox}"
+
+
+def claimed_name(spec: SandboxSpec) -> str:
+    """Return a name that carries what a claim changes; engines allow ``[a-zA-Z0-9_.-]``."""
+    text = json.dumps([spec.owner, spec.name, spec.created, spec.expires])
+    return f"{name_of(spec.id)}.{base64.urlsafe_b64encode(text.encode()).decode().rstrip('=')}"
+
+
+def handle_of(container: Mapping[str, Any]) -> Handle | None:
+    """Return the sandbox of an entry in the engine's list; None for what is not one of ours."""
+    try:
+        labels = {k.removeprefix(LABEL): v for k, v in container["Labels"].items()}
+        spec = _claimed(_spec_of(labels), container.get("Names") or [])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return Handle(
+        spec,
+        str(container["Id"]),
+        is_paused=container.get("State") == "paused",
+        image_digest=str(container.get("ImageID", "")),
+    )
+
+
+def _spec_of(labels: Mapping[str, str]) -> SandboxSpec:
+    return SandboxSpec(
+        id=labels["id"],
+        owner=labels["owner"],
+        namespace=labels["namespace"],
+        expires=float(labels["expires"]),
+        created=float(labels["created"]),
+        name=labels["name"],
+        image=labels["image"],
+        limits=Limits(**json.loads(labels["limits"])),
+        mounts=tuple(Mount(**mount) for mount in json.loads(labels["mounts"])),
+        is_member=labels["pool"] == "member",
+    )
+
+
+def _claimed(spec: SandboxSpec, names: list[str]) -> SandboxSpec:
+    prefix = f"{name_of(spec.id)}."
+    for name in names:
+        text = name.removeprefix("/").removeprefix(prefix)
+        if text == name.removeprefix("/"):
+            continue
+        padded = text + "=" * (-len(text) % 4)
+        owner, called, created, expires = json.loads(base64.urlsafe_b64decode(padded))
+        return replace(
+            spec,
+            owner=str(owner),
+            name=str(called),
+            created=float(created),
+            expires=float(expires),
+            is_member=False,
+        )
+    return spec
