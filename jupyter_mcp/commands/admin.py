@@ -23,7 +23,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython import discovery
 from jupyter_mcp.ipython.asking import ask_person
 from jupyter_mcp.ipython.discovery import Server
-from jupyter_mcp.ipython.door import Door
+from jupyter_mcp.ipython.door import Door, OnProgress
 from jupyter_mcp.ipython.result import CallResult
 
 CONFIGURATIONS = ("jupyter_server_config", "jupyter_mcp_config")
@@ -102,8 +102,18 @@ class AdminClient:
         Raises:
             ToolError: When it was refused or failed.
         """
+        return await self.follow(tool, None, **arguments)
+
+    async def follow(
+        self, tool: str, on_progress: OnProgress | None, /, **arguments: Any
+    ) -> CallResult:
+        """Call a tool that tells how far it is.
+
+        Raises:
+            ToolError: When it was refused or failed.
+        """
         given = {name: value for name, value in arguments.items() if value is not None}
-        result = await self._door.call(tool, given, None)
+        result = await self._door.call(tool, given, on_progress)
         if result.is_error:
             raise ToolError("failed", result.text or f"'{tool}' failed.")
         return result

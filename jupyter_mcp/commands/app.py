@@ -27,6 +27,7 @@ _SUBCOMMANDS = {
     "token": ("token.TokenApp", "Make, list and revoke tokens for clients."),
     "policy": ("policy.PolicyApp", "Say which rule decides; check and show the policy."),
     "secret": ("secret.SecretApp", "Keep secrets that configuration refers to."),
+    "image": ("image.ImageApp", "Build and list the images that sandboxes run."),
     "pins": ("pins.PinsApp", "See and approve third-party tools that changed."),
     "access": ("access.AccessApp", "End somebody's access at once, and restore it."),
 }
