@@ -208,3 +208,53 @@ class Places(Protocol):
             ToolError: ``not_found``, ``unavailable``.
         """
         ...
+
+
+class Connection(Protocol):
+    """A connection to a port inside a sandbox: bytes both ways."""
+
+    async def read(self, limit: int) -> bytes:
+        """Return the next bytes, at most `limit`; empty at the end."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes and return when there is room again.
+
+        Raises:
+            ConnectionError: When the other side is gone.
+        """
+        ...
+
+    async def close_write(self) -> None:
+        """Say that no more bytes come from here."""
+        ...
+
+    async def close(self) -> None:
+        """End both directions. A second time does nothing."""
+        ...
+
+
+@runtime_checkable
+class WebPorts(Protocol):
+    """The ports inside sandboxes that somebody exposed; the sandboxes toolset implements it."""
+
+    def exposure(self, sandbox_id: str, port: int, owner: str | None) -> str:
+        """Return what stands for this exposure until the port is closed.
+
+        Args:
+            sandbox_id: The sandbox's identifier.
+            port: The port inside.
+            owner: The principal who asks, or None for one who may use everybody's.
+
+        Raises:
+            ToolError: ``not_found`` when the port is not exposed, or not to this owner.
+        """
+        ...
+
+    async def connect(self, sandbox_id: str, port: int, owner: str | None) -> Connection:
+        """Connect to an exposed port; the sandbox is in use until the connection is closed.
+
+        Raises:
+            ToolError: ``not_found``; ``unavailable`` when nothing listens.
+        """
+        ...

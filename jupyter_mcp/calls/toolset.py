@@ -21,7 +21,7 @@ from jupyter_mcp.calls.places import arguments_of, paths_among, places_among
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.calls.tool import NOTE, Completer, Operation, build
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.workplace import Place, Places
+from jupyter_mcp.workplace import Place, Places, WebPorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +57,7 @@ class JupyterServices:
         root_dir: The server's root folder.
         event_logger: Jupyter's event logger; None without a server.
         credentials: What the server itself is opened with, never to be shown.
+        url: The server's base URL with a slash at the end; empty without a server.
     """
 
     contents_manager: Any
@@ -68,13 +69,15 @@ class JupyterServices:
     root_dir: str = ""
     event_logger: Any = None
     credentials: tuple[str, ...] = field(default=(), repr=False)
+    url: str = ""
 
 
 class Neighbours:
-    """What toolsets offer each other; the runtime fills it in, and each is found when it is used."""
+    """What toolsets offer each other; the runtime fills it in, each is found when it is used."""
 
     def __init__(self) -> None:
         self.places: Places | None = None
+        self.ports: WebPorts | None = None
 
     async def place(self, sandbox_id: str, owner: str | None) -> Place:
         """Return the files and commands of a sandbox.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from jupyter_server.extension.application import ExtensionApp
 
@@ -16,6 +18,7 @@ from jupyter_mcp.server.handler import HEADERS_SETTING
 from jupyter_mcp.server.identity import Identity
 from jupyter_mcp.server.panels import Panels
 from jupyter_mcp.server.person import PersonKey
+from jupyter_mcp.server.port_keys import PortKeys
 from jupyter_mcp.server.routes import ROUTES
 from jupyter_mcp.server.starter import Starter
 
@@ -94,6 +97,11 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
         return Panels()
 
     @cached_property
+    def port_keys(self) -> PortKeys:
+        """The addresses by which browsers reach web servers in sandboxes."""
+        return PortKeys()
+
+    @cached_property
     def starter(self) -> Starter:
         """Starts the runtime when it is first needed."""
         return Starter(self.to_settings, self.services, self.version_of_ours)
@@ -114,4 +122,14 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
             root_dir=server.root_dir,
             event_logger=server.event_logger,
             credentials=(str(getattr(server.identity_provider, "token", "")),),
+            url=_reached_at(server),
         )
+
+
+def _reached_at(server: Any) -> str:
+    """Return the base URL by which people reach the server, as far as it was told."""
+    told = os.environ.get("JUPYTERHUB_PUBLIC_URL") or server.custom_display_url
+    if not told:
+        return str(server.connection_url)
+    path = urlsplit(told).path.rstrip("/")
+    return told.rstrip("/") + ("/" if path else str(server.base_url))

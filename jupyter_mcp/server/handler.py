@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jupyter_mcp.security.principal import Principal
     from jupyter_mcp.server.credentials import Credentials
     from jupyter_mcp.server.panels import Panels
+    from jupyter_mcp.server.port_keys import PortKeys
     from jupyter_mcp.server.route import Route
     from jupyter_mcp.server.starter import Starter
 
@@ -49,6 +50,11 @@ class Extension(Protocol):
     @property
     def panels(self) -> Panels:
         """The JupyterLab pages that are connected."""
+        ...
+
+    @property
+    def port_keys(self) -> PortKeys:
+        """The addresses by which browsers reach web servers in sandboxes."""
         ...
 
     @property

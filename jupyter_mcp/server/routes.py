@@ -11,11 +11,13 @@ from jupyter_mcp.server.api_status import StatusHandler
 from jupyter_mcp.server.challenge import METADATA_PATH
 from jupyter_mcp.server.mcp import McpHandler, McpSocketHandler
 from jupyter_mcp.server.panel import PanelHandler
+from jupyter_mcp.server.ports import METHODS, KeyedPortHandler, PortHandler
 from jupyter_mcp.server.public import IconHandler, MetadataHandler
 from jupyter_mcp.server.route import Route
 from jupyter_mcp.server.token_refresh import RefreshHandler
 
 _API = r"/jupyter_mcp/api"
+_PORTS = r"/jupyter_mcp/sandboxes/([^/]+)/ports/(\d{1,5})"
 
 ROUTES = (
     # Whether a request may also execute is asked when it turns out to be a call.
@@ -29,6 +31,9 @@ ROUTES = (
     Route(rf"{_API}/openapi\.json", OpenApiHandler, {"GET": "read"}, origins="api"),
     # No identity: the refresh token in the body is the credential.
     Route(f"{_API}/token/refresh", RefreshHandler, public=("POST",), origins="api"),
+    # No identity: the key in the address is the credential, of a page that has no other.
+    Route(rf"{_PORTS}/~([\w-]{{32}})(/.*)?", KeyedPortHandler, public=METHODS),
+    Route(rf"{_PORTS}(/.*)?", PortHandler, dict.fromkeys(METHODS, "execute")),
     Route("/jupyter_mcp/panel", PanelHandler, {"GET": "execute"}, is_socket=True),
     Route(
         rf"/{METADATA_PATH.replace('.', chr(92) + '.')}",

@@ -2,8 +2,79 @@
 
 from __future__ import annotations
 
-from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxToolset
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from jupyter_mcp.calls import Context, Host, Reply, Text, tool
+from jupyter_mcp.toolsets.sandboxes.ports import Ports
+from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
+from jupyter_mcp.workplace import Connection
+
+Port = Annotated[int, Field(ge=1, le=65_535, description="TCP port on 127.0.0.1 inside")]
+
+
+class ExposedPort(BaseModel):
+    """A port that can be reached."""
+
+    sandbox_id: str
+    port: int
+    url: str
+    path: str
+    listens: bool
+
+
+class ClosedPort(BaseModel):
+    """A port that cannot be reached any more."""
+
+    sandbox_id: str
+    port: int
 
 
 class PortTools(SandboxToolset):
     """Web servers in sandboxes, reached by URL."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.ports = Ports(self.sandboxes, host.tasks)
+
+    @tool(scope="execute", title="Expose a port", idempotent=True)
+    async def port_expose(
+        self, ctx: Context, port: Port, sandbox_id: SandboxId
+    ) -> Reply[ExposedPort]:
+        """Reach a web server in a sandbox by URL, HTTP and WebSockets, until the sandbox ends.
+
+        The URL opens with the server's own login or token. A page in a browser has no storage, no
+        cookies, and needs relative links.
+        """
+        exposed = await self.ports.expose(sandbox_id, port, self.seen_by(ctx))
+        path = f"jupyter_mcp/sandboxes/{exposed.sandbox_id}/ports/{port}/"
+        base = self.host.jupyter.url if self.host.jupyter else ""
+        value = ExposedPort(
+            sandbox_id=exposed.sandbox_id,
+            port=port,
+            url=f"{base}{path}",
+            path=path,
+            listens=exposed.listens,
+        )
+        told = value.url
+        if not exposed.listens:
+            told += f"\nNothing listens on port {port} yet: start the program, on 127.0.0.1."
+        return Reply(value, [Text(told)])
+
+    @tool(scope="execute", title="Close a port", restrains=True)
+    async def port_close(
+        self, ctx: Context, port: Port, sandbox_id: SandboxId
+    ) -> Reply[ClosedPort]:
+        """Make an exposed port unreachable again; connections through it end."""
+        closed = await self.ports.close(sandbox_id, port, self.seen_by(ctx))
+        value = ClosedPort(sandbox_id=closed.sandbox_id, port=port)
+        return Reply(value, [Text(f"Port {port} of {closed.sandbox_id} is closed.")])
+
+    def exposure(self, sandbox_id: str, port: int, owner: str | None) -> str:
+        """Return what stands for an exposed port, for the server's proxy."""
+        return self.ports.exposure(sandbox_id, port, owner).ref
+
+    async def connect(self, sandbox_id: str, port: int, owner: str | None) -> Connection:
+        """Connect to an exposed port, for the server's proxy."""
+        return await self.ports.connect(sandbox_id, port, owner)
