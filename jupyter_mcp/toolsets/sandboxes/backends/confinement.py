@@ -11,6 +11,7 @@ import base64
 import ctypes
 import os
 import resource
+import stat
 import struct
 from typing import Any
 
@@ -90,7 +91,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     except OSError:
         return  # what is not there needs no rule
     try:
-        is_folder = os.fstat(place).st_mode & 0o170000 == 0o040000
+        is_folder = stat.S_ISDIR(os.fstat(place).st_mode)
         rule = struct.pack("=Qi", rights if is_folder else rights & FILE_RIGHTS, place)
         called("landlock_add_rule", libc.syscall(LANDLOCK_ADD_RULE, ruleset, 1, rule, 0))
     finally:

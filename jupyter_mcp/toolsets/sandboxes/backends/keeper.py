@@ -50,7 +50,7 @@ def main(confine: Confine) -> None:
 
 
 class _Door:
-    """The files that bubblewrap gets by number: its filter, and a gate it waits at for its limits."""
+    """What bubblewrap gets by file number: its filter, files, and a gate where it waits."""
 
     def __init__(self, policy: dict[str, Any]) -> None:
         self._nproc = policy.get("inner_nproc", 0)
@@ -108,7 +108,7 @@ def _become(policy: dict[str, Any], confine: Confine) -> None:
         os.chdir(policy["cwd"])
         os.umask(0o077)
         confine(policy)
-        os.execvpe(policy["argv"][0], policy["argv"], policy["env"])
+        os.execvpe(policy["argv"][0], policy["argv"], policy["env"])  # noqa: S606 - no shell is wanted
     except BaseException as error:  # noqa: BLE001 - the child must not go on as a second keeper
         os.write(2, f"The sandbox could not begin: {error}\n".encode())
     finally:
@@ -125,8 +125,8 @@ def _let_go_of_the_pipes() -> None:
 def _watch(life: socket.socket, bell: int, program: int) -> int:
     """Return when the program has ended, the server is gone, or somebody asked to end."""
     while True:
-        ready = select.select([life, bell], [], [])[0]
-        if life in ready:
+        ready = select.select([life.fileno(), bell], [], [])[0]
+        if life.fileno() in ready:
             return 0
         numbers = os.read(bell, 4096)
         code = _reap(program)

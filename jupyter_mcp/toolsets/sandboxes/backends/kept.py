@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
@@ -27,6 +28,28 @@ def keeper_source() -> str:
     parts = [(here / name).read_text("utf-8") for name in ("confinement.py", "keeper.py")]
     future = "from __future__ import annotations\n"
     return future + "\n".join(part.replace(future, "") for part in parts) + "\nmain(confine)\n"
+
+
+def run_kept(policy: Mapping[str, Any], seconds: float = 20.0) -> str:
+    """Run a program to its end below a keeper, and return what went wrong; call it in a thread."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(json.dumps(policy).encode() + b"\n")
+        line = [sys.executable, "-I", "-S", "-c", keeper_source(), str(theirs.fileno())]
+        try:
+            run = subprocess.run(  # noqa: S603 - our own program
+                line,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)[:COMPLAINT]
+    return "" if run.returncode == 0 else run.stderr.strip()[-COMPLAINT:] or "It ended at once."
 
 
 class KeptChannel:

@@ -6,8 +6,11 @@ how all of it ends. A program never outlives its channel, a channel never the se
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +19,25 @@ from typing import Any
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.background import Spawner, Threads
 from jupyter_mcp.toolsets.sandboxes.backend import Handle
-from jupyter_mcp.toolsets.sandboxes.backends import processes
+from jupyter_mcp.toolsets.sandboxes.backends import cgroups, processes
+from jupyter_mcp.toolsets.sandboxes.backends.cgroups import Cgroups
 from jupyter_mcp.toolsets.sandboxes.backends.interpreter import Interpreter, interpreter
 from jupyter_mcp.toolsets.sandboxes.backends.kept import KeptChannel
 from jupyter_mcp.toolsets.sandboxes.backends.records import Folders, Record, size_of
+from jupyter_mcp.toolsets.sandboxes.backends.rlimits import rlimits
 from jupyter_mcp.toolsets.sandboxes.channel import ByteChannel
-from jupyter_mcp.toolsets.sandboxes.spec import Capabilities, Limits, SandboxSpec, Usage
+from jupyter_mcp.toolsets.sandboxes.spec import (
+    Capabilities,
+    Enforcement,
+    Limits,
+    SandboxSpec,
+    Usage,
+)
 
+REMEMBER_SECONDS = 60.0
+Words = list[str]
+Numbers = list[int]
+Handles = list[Handle]
 INSIDE = ("workspace", "home", "tmp", "keepers")
 
 
@@ -45,13 +60,32 @@ class LocalBackend:
         self._tasks = tasks
         self._channels: dict[str, set[KeptChannel]] = {}
         self._python: Interpreter | None = None
+        self._groups: Cgroups | None = None
+        self._lock = asyncio.Lock()
+        self._found: Capabilities | ToolError | None = None
+        self._forget_at = 0.0
 
     async def probe(self) -> Capabilities:
-        """Find out what this backend can do here."""
-        raise ToolError("unavailable", f"{self.name} is no backend by itself.")
+        """Find out by trying what this backend can do here; remembered for a minute.
+
+        Raises:
+            ToolError: ``unavailable`` with what is missing.
+        """
+        async with self._lock:
+            if self._found is None or time.monotonic() > self._forget_at:
+                try:
+                    self._found = await self._threads.run(self._tried)
+                except ToolError as error:
+                    self._found = error
+                self._forget_at = time.monotonic() + REMEMBER_SECONDS
+        if isinstance(self._found, ToolError):
+            found = self._found
+            raise ToolError(found.code, found.message, found.remedy)
+        return self._found
 
     async def create(self, spec: SandboxSpec) -> Handle:
         """Make the folder of a sandbox."""
+        await self.probe()
         await self._threads.run(self._add, Record(self.name, spec))
         return Handle(spec, spec.id)
 
@@ -110,7 +144,7 @@ class LocalBackend:
             await channel.close()
         await self._threads.run(self._remove, handle.ref)
 
-    async def list(self, namespace: str) -> list[Handle]:
+    async def list(self, namespace: str) -> Handles:
         """Return the sandboxes of a namespace that this backend made."""
         return await self._threads.run(self._listed, namespace)
 
@@ -119,7 +153,11 @@ class LocalBackend:
         for channel in [each for some in self._channels.values() for each in some]:
             await channel.close()
 
-    def _policy(self, handle: Handle, argv: list[str]) -> dict[str, Any]:
+    def _tried(self) -> Capabilities:
+        """Try what this backend can do; runs in a thread."""
+        raise ToolError("unavailable", f"{self.name} is no backend by itself.")
+
+    def _policy(self, handle: Handle, argv: Words) -> dict[str, Any]:
         """Return what the keeper starts and how (`keeper.py`); runs in a thread."""
         raise ToolError("unavailable", f"{self.name} starts nothing: {handle.ref}, {argv[0]}.")
 
@@ -152,7 +190,47 @@ class LocalBackend:
             "SANDBOX_PIDS": str(limits.pids),
         }
 
+    def _limits(self) -> tuple[dict[str, Enforcement], tuple[str, ...]]:
+        """Return how limits hold here, and what there is to say about it."""
+        self._groups = cgroups.find()
+        held: dict[str, Enforcement] = {
+            "memory": "per_process",
+            "pids": "none",
+            "cpu": "none",
+            "nofile": "per_process",
+            "disk": "polled",
+        }
+        held.update(dict.fromkeys(self._groups.parents, "enforced"))
+        if len(self._groups.parents) == len(cgroups.CONTROLLERS):
+            return held, ()
+        missing = [each for each in cgroups.CONTROLLERS if each not in self._groups.parents]
+        note = f"This account cannot make control groups for {', '.join(missing)} here."
+        return held, (note,)
+
+    def _groups_of(self, ref: str) -> dict[str, Path]:
+        """Return the control groups of a sandbox by controller."""
+        try:
+            found = json.loads((self._folder(ref, "cgroups")).read_text("utf-8"))
+            return {str(name): Path(folder) for name, folder in found.items()}
+        except (OSError, ValueError):
+            return {}
+
     def _add(self, record: Record) -> None:
+        self._add_folder(record)
+        parents = self._groups.parents if self._groups else {}
+        name = f"jupyter-mcp-{record.spec.id}"
+        try:
+            folders = {each: str(parent / name) for each, parent in parents.items()}
+            (self._folder(record.spec.id, "cgroups")).write_text(json.dumps(folders), "utf-8")
+            if self._groups:
+                self._groups.add(name, record.spec.limits)
+        except OSError as error:
+            self._remove(record.spec.id)
+            what = f"The sandbox's control group cannot be made: {error.strerror}."
+            remedy = "Try again in a minute, when it is found out anew what holds here."
+            raise ToolError("unavailable", what, remedy) from None
+
+    def _add_folder(self, record: Record) -> None:
         try:
             self._folders.add(record, INSIDE)
         except FileExistsError:
@@ -162,7 +240,7 @@ class LocalBackend:
             what = f"The sandbox's folder cannot be made: {error.strerror}."
             raise ToolError("unavailable", what, "Make room in Jupyter's data folder.") from None
 
-    def _prepared(self, handle: Handle, argv: list[str]) -> dict[str, Any]:
+    def _prepared(self, handle: Handle, argv: Words) -> dict[str, Any]:
         record = self._folders.read(handle.ref)
         if record is None:
             raise _gone(handle)
@@ -171,7 +249,12 @@ class LocalBackend:
             raise ToolError("conflict", what, "Resume it with sandbox_resume.")
         if argv[0] == "python3":
             argv[0] = self._interpreter().program
-        return self._policy(handle, argv)
+        policy = self._policy(handle, argv)
+        groups = self._groups_of(handle.ref)
+        with_memory = "memory" not in groups
+        policy["rlimits"] = rlimits(handle.spec.limits, with_memory=with_memory)
+        policy["cgroups"] = [str(each / "cgroup.procs") for each in set(groups.values())]
+        return policy
 
     async def _change(self, handle: Handle, change: Any) -> None:
         if await self._threads.run(self._folders.change, handle.ref, change) is None:
@@ -196,7 +279,7 @@ class LocalBackend:
             if found is not None:
                 (self._folder(ref, "keepers") / str(pid)).write_text(str(found.started), "ascii")
 
-    def _keepers(self, ref: str) -> list[int]:
+    def _keepers(self, ref: str) -> Numbers:
         """Return the keepers of a sandbox that live, of whatever server."""
         found = []
         with contextlib.suppress(OSError, ValueError):
@@ -210,10 +293,13 @@ class LocalBackend:
         if not self._folder(ref).is_dir():
             return Usage()
         family = processes.descendants(self._keepers(ref))
+        group = self._groups_of(ref).get("memory")
+        held = cgroups.memory_of(group) if group else None
         return Usage(
-            memory=sum(each.memory for each in family),
+            memory=sum(each.memory for each in family) if held is None else held,
             pids=len(family),
             cpu=sum(each.cpu for each in family),
+            oom_kills=cgroups.oom_kills_of(group) if group else None,
             disk=sum(size_of(self._folder(ref, part)) for part in INSIDE[:3]),
         )
 
@@ -226,9 +312,10 @@ class LocalBackend:
                 break
             processes.kill(family)
             processes.end(keepers)
+        cgroups.remove(list(set(self._groups_of(ref).values())))
         self._folders.remove(ref)
 
-    def _listed(self, namespace: str) -> list[Handle]:
+    def _listed(self, namespace: str) -> Handles:
         return [
             Handle(record.spec, record.spec.id, record.is_paused)
             for record in self._folders.all()

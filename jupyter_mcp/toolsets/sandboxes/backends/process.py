@@ -12,7 +12,6 @@ from typing import Any
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.backend import Handle
 from jupyter_mcp.toolsets.sandboxes.backends.local import LocalBackend
-from jupyter_mcp.toolsets.sandboxes.backends.rlimits import rlimits
 from jupyter_mcp.toolsets.sandboxes.spec import Capabilities, Isolation
 
 
@@ -21,12 +20,7 @@ class ProcessBackend(LocalBackend):
 
     name = "process"
 
-    async def probe(self) -> Capabilities:
-        """Tell that nothing is isolated.
-
-        Raises:
-            ToolError: ``unavailable`` off Linux and where no administrator wants it.
-        """
+    def _tried(self) -> Capabilities:
         if sys.platform != "linux":
             what = "Sandboxes of plain processes need Linux."
             raise ToolError("unavailable", what, "Use Docker.")
@@ -36,16 +30,11 @@ class ProcessBackend(LocalBackend):
                 "Plain processes are not isolated and not allowed here.",
                 "An administrator allows them with sandbox_min_isolation = 'process'.",
             )
+        limits, notes = self._limits()
         return Capabilities(
             backend=self.name,
             isolation=Isolation.PROCESS,
-            limits={
-                "memory": "per_process",
-                "pids": "none",
-                "cpu": "none",
-                "nofile": "per_process",
-                "disk": "polled",
-            },
+            limits=limits,
             has_network_namespace=False,
             can_pause=True,
             has_images=False,
@@ -53,6 +42,7 @@ class ProcessBackend(LocalBackend):
             notes=(
                 "Not isolated: programs inside can read and write whatever this account can.",
                 "Programs inside use this machine's network.",
+                *notes,
             ),
         )
 
@@ -63,5 +53,4 @@ class ProcessBackend(LocalBackend):
             "argv": argv,
             "cwd": str(self._folder(handle.ref, "workspace")),
             "env": self._environment(folders, limits),
-            "rlimits": rlimits(limits, with_memory=True),
         }

@@ -55,7 +55,7 @@ def process(pid: int) -> Process | None:
 
 def everybody() -> Iterator[Process]:
     """Yield all processes that can be seen."""
-    for name in os.listdir(PROC):
+    for name in os.listdir(PROC):  # noqa: PTH208 - names are all that is needed
         if name.isdigit() and (found := process(int(name))) is not None:
             yield found
 

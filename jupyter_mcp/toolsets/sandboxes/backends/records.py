@@ -7,6 +7,7 @@ one. Any server on the same state folder finds it again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -85,9 +86,7 @@ class Folders:
             for name in inside:
                 (draft / name).mkdir(mode=0o700)
             private_file.replace(draft / "spec.json", record.to_json())
-            if self.of(record.spec.id).exists():
-                raise FileExistsError(record.spec.id)
-            draft.rename(self.of(record.spec.id))
+            _rename_to_new(draft, self.of(record.spec.id))
         except BaseException:
             remove_tree(draft)
             raise
@@ -131,6 +130,15 @@ class Folders:
         with contextlib.suppress(OSError):
             if time.time() - folder.stat().st_mtime > STALE_SECONDS:
                 remove_tree(folder)
+
+
+def _rename_to_new(draft: Path, folder: Path) -> None:
+    try:
+        draft.rename(folder)  # a folder with something in it is never replaced
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise FileExistsError(error.errno, "It is there already.") from None
+        raise
 
 
 def remove_tree(folder: Path) -> None:
