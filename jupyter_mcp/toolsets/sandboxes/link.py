@@ -162,21 +162,39 @@ class Link:
         self.post(frame)
         return exchange
 
-    async def request(self, op: str, **parameters: Any) -> Any:
+    async def request(self, op: str, **parameters: Any) -> dict[str, Any]:
         """Ask for one answer and return its JSON.
 
         Raises:
             ToolError: What went wrong inside, or ``unavailable``.
         """
         async with self.exchange(op, parameters) as exchange:
+            return (await exchange.answer()).head
+
+    async def rows(
+        self, op: str, parameters: Mapping[str, Any], most: int
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Ask for an answer with rows and return these and its JSON.
+
+        The rows come a batch a line, so that the event loop is never held up by a long text.
+
+        Raises:
+            ToolError: Likewise; the link is closed when there are more than `most`.
+        """
+        async with self.exchange(op, parameters) as exchange:
             reply = await exchange.collect(MAX_REPLY)
-            answer = await exchange.answer()
-            if not reply:
-                return answer.head
-            try:
-                return await asyncio.to_thread(parse_json, reply)
-            except BrokenFrameError as error:
-                raise self.break_off(error) from error
+            head = (await exchange.answer()).head
+        found: list[Any] = []
+        try:
+            for line in reply.splitlines():
+                batch = parse_json(line)
+                if not isinstance(batch, list) or len(found) + len(batch) > most:
+                    raise BrokenFrameError("rows that were not asked for")
+                found += batch
+                await asyncio.sleep(0)
+        except BrokenFrameError as error:
+            raise self.break_off(error) from error
+        return found, head
 
     async def ping(self) -> None:
         """Wait for the agent to answer."""

@@ -42,6 +42,7 @@ MAX_CONNECTIONS = 128
 MAX_DEPTH = 128
 MAX_LINKS = 40
 MAX_NAMES = 200_000
+BATCH = 200
 LINGER = 0.3  # seconds that output is awaited of what a finished command left running
 MARK = "JUPYTER_MCP_PROCESS"
 
@@ -1315,7 +1316,7 @@ def file_list(agent, call):
     fd = agent.workspace.folder(path)
     listing(call, fd, tidy(path), bool(call.head.get("recursive")), limit, found, 0)
     reply(call, found)
-    return {"streamed": True}, b""
+    return {}, b""
 
 
 def listing(call, fd, path, recursive, limit, found, depth):
@@ -1342,9 +1343,10 @@ def listing(call, fd, path, recursive, limit, found, depth):
         os.close(fd)
 
 
-def reply(call, value):
-    """Send a long answer as data."""
-    call.put(json.dumps(value, separators=(",", ":")).encode())
+def reply(call, rows):
+    """Send rows, a batch a line."""
+    for start in range(0, len(rows), BATCH):
+        call.put(json.dumps(rows[start : start + BATCH], separators=(",", ":")).encode() + b"\n")
 
 
 def file_read(agent, call):
@@ -1862,8 +1864,7 @@ class Searching:
             self.stop(Refusal(result["code"], result["message"], result["remedy"]))
             return
         self.release()
-        call = self.call
-        self.agent.workers.run(lambda: self.agent.work(lambda _agent, call: (reply(call, result), ({"streamed": True}, b""))[1], call))
+        self.agent.workers.run(lambda: self.agent.work(lambda _agent, call: found(call, result), self.call))
 
     def stop(self, error):
         if self.output >= 0:
@@ -1876,6 +1877,11 @@ class Searching:
         self.agent.unwatch(self.output)
         os.close(self.output)
         self.output = -1
+
+
+def found(call, result):
+    reply(call, result.pop("matches"))
+    return result, b""
 
 
 def search_here():
