@@ -97,7 +97,7 @@ class DockerEngine:
 
     def _guarded(self, work: Callable[[Any], R]) -> R:
         try:
-            from docker.errors import APIError, DockerException, ImageNotFound
+            from docker.errors import APIError, DockerException, ImageNotFound  # type: ignore[import-untyped]
             from requests.exceptions import RequestException
         except ImportError as error:
             raise ToolError(
@@ -124,8 +124,8 @@ class DockerEngine:
             return self._client
 
     def _open(self) -> Any:
-        from docker import APIClient
-        from docker.tls import TLSConfig
+        from docker import APIClient  # type: ignore[import-untyped]
+        from docker.tls import TLSConfig  # type: ignore[import-untyped]
 
         tls: Any = False
         if folder := self.address.certificates:

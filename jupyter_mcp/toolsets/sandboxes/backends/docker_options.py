@@ -20,9 +20,10 @@ LABEL = "jupyter-mcp."
 USER = "1000:1000"
 HOME = "/home/sandbox"
 WORKSPACE = "/workspace"
-NPROC = 65_536
+NPROC = 16_384
 """Of a user on the whole machine, so it cannot bound one sandbox: the pids cgroup does. It is sent
-because Podman makes an invalid rlimit of what is left out."""
+because Podman makes an invalid rlimit of what is left out, and below the 32,768 that Podman itself
+has: without CAP_SYS_RESOURCE it cannot give more."""
 
 DEADLINE = """\
 n=$1
@@ -88,14 +89,15 @@ def environment(spec: SandboxSpec) -> dict[str, str]:
 
 def host_options(spec: SandboxSpec, dialect: Dialect) -> dict[str, Any]:
     """Return what the SDK's `create_host_config` takes."""
-    from docker.types import LogConfig, Ulimit
+    from docker.types import LogConfig, Ulimit  # type: ignore[import-untyped]
     from docker.types import Mount as Volume
 
     limits, sizes = spec.limits, tmpfs_sizes(spec.limits)
     own = "mode=1777" if dialect.is_podman else "mode=0755,uid=1000,gid=1000"
     modes = {"/tmp": "mode=1777"}  # noqa: S108
+    labels = {f"{LABEL}id": spec.id, f"{LABEL}namespace": spec.namespace}
     # A volume without a name goes with the container, even when no server is left to remove it.
-    mounts = [Volume(WORKSPACE, None, type="volume", labels={f"{LABEL}id": spec.id})]
+    mounts = [Volume(WORKSPACE, None, type="volume", labels=labels)]
     mounts += [
         Volume(mount.target, mount.source, type="bind", read_only=mount.read_only)
         for mount in spec.mounts

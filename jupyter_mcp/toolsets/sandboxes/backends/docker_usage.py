@@ -1,8 +1,8 @@
 """What a sandbox uses, read from its own cgroup inside.
 
 The engine's own figures take one to two seconds for an answer (Docker 20.10), so they are only
-asked for while the sandbox is frozen. A program in the image's read-only root reads the files; the
-shell's built-in commands suffice, so that a full table of processes is no obstacle.
+asked for while the sandbox is frozen. The shell's built-in commands read the files, so that a full
+table of processes is no obstacle; only the size of the workspace needs a program.
 """
 
 from __future__ import annotations
@@ -12,11 +12,8 @@ from typing import Any
 
 from jupyter_mcp.toolsets.sandboxes.spec import Usage
 
-NO_LIMIT = 1 << 60
-"""From here on a limit of cgroup v1 means none (it is the largest multiple of the page size)."""
-
 SCRIPT = """\
-show() { if [ -r "$2" ]; then while read -r a b; do echo "$1.$a $b"; done < "$2"; fi 2>/dev/null; }
+show() { if [ -r "$2" ]; then while read -r a b; do echo "$1.$a $b"; done < "$2"; fi; }
 c=/sys/fs/cgroup
 show memory "$c/memory/memory.usage_in_bytes"; show memory "$c/memory.current"
 show pids "$c/pids/pids.current"; show pids "$c/pids.current"
@@ -27,45 +24,36 @@ show pidslimit "$c/pids/pids.max"; show pidslimit "$c/pids.max"
 show quota "$c/cpu/cpu.cfs_quota_us"; show period "$c/cpu/cpu.cfs_period_us"
 show cpumax "$c/cpu.max"
 show status /proc/self/status
-echo "nofile.$(ulimit -n)"
-echo "uid.$(id -u)"
+while read -r a b d e f; do [ "$a $b" = "Max open" ] && echo "nofile.$e"; done < /proc/self/limits
+while read -r a b d e f; do [ "$b" = / ] && echo "root.${e%%,*}"; done < /proc/self/mounts
 for i in /sys/class/net/*; do echo "net.${i##*/}"; done
-if : 2>/dev/null > /.jupyter-mcp; then echo "root.writable"; fi
 """
 """Prints ``name.first rest`` for each line of the files that are there."""
 
 DISK = 'set -- $(timeout 5 du -skx /workspace 2>/dev/null); echo "disk.$1"\n'
+LINES = 500
+_SINGLE = frozenset(
+    {"memory", "pids", "cpu", "memlimit", "pidslimit", "quota", "period", "cpumax"}
+    | {"nofile", "root", "disk"}
+)
 
 
 def usage_of(text: str) -> Usage:
     """Return what `SCRIPT` and `DISK` printed, as figures."""
     table = parse(text)
-    cpu = _number(table.get("cpu"), 1e-9)
-    if cpu is None:
-        cpu = _number(table.get("cpustat.usage_usec"), 1e-6)
-    disk = _number(table.get("disk"), 1024)
+    nanoseconds = whole(table.get("cpu"))
+    microseconds = whole(table.get("cpustat.usage_usec"))
+    kibibytes = whole(table.get("disk"))
+    cpu = None if nanoseconds is None else nanoseconds / 1e9
+    if cpu is None and microseconds is not None:
+        cpu = microseconds / 1e6
     return Usage(
-        memory=_whole(table.get("memory")),
-        pids=_whole(table.get("pids")),
+        memory=whole(table.get("memory")),
+        pids=whole(table.get("pids")),
         cpu=cpu,
-        disk=None if disk is None else int(disk),
-        oom_kills=_whole(table.get("oom.oom_kill")),
+        disk=None if kibibytes is None else kibibytes * 1024,
+        oom_kills=whole(table.get("oom.oom_kill")),
     )
-
-
-def parse(text: str) -> dict[str, str]:
-    """Return the lines as pairs; a file of one number is found under its name alone."""
-    table: dict[str, str] = {}
-    for line in text.splitlines()[:500]:
-        key, _, rest = line.strip().partition(" ")
-        name, _, first = key.partition(".")
-        if rest:
-            table[key] = rest.strip()
-        if first and name in _SINGLE:
-            table[name] = f"{first} {rest}".strip()
-        elif name == "net":
-            table["net"] = f"{table.get('net', '')} {first}".strip()
-    return table
 
 
 def stats_of(stats: Mapping[str, Any]) -> Usage:
@@ -79,16 +67,21 @@ def stats_of(stats: Mapping[str, Any]) -> Usage:
     )
 
 
-_SINGLE = frozenset(
-    {"memory", "pids", "cpu", "memlimit", "pidslimit", "quota", "period", "cpumax"}
-    | {"nofile", "uid", "root", "disk"}
-)
+def parse(text: str) -> dict[str, str]:
+    """Return the lines as pairs; a file of one line is found under its name alone."""
+    table: dict[str, str] = {}
+    for line in text.splitlines()[:LINES]:
+        key, _, rest = line.strip().partition(" ")
+        name, _, first = key.partition(".")
+        if rest:
+            table[key] = rest.strip()
+        if first and name in _SINGLE:
+            table[name] = f"{first} {rest}".strip()
+        elif first and name == "net":
+            table["net"] = f"{table.get('net', '')} {first}".strip()
+    return table
 
 
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
-
-
-def _number(text: str | None, factor: float) -> float | None:
-    whole = _whole(text)
-    return None if whole is None else whole * factor
+def whole(text: str | None) -> int | None:
+    """Return a whole number; None for all else, such as ``max``."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004
