@@ -26,6 +26,9 @@ class Session:
         timeout: Seconds without use after which it ends.
         has_network: Whether the egress proxy lets something out.
         status: What it does now.
+        reattached: Whether its agent was started again since it was made: files are kept, what
+            ran before has ended.
+        is_full: Whether its workspace holds more than it may, so that writing is refused.
     """
 
     handle: Handle
@@ -35,6 +38,8 @@ class Session:
     timeout: float
     has_network: bool
     status: Status
+    reattached: bool = False
+    is_full: bool = False
 
     @property
     def id(self) -> str:

@@ -2,8 +2,229 @@
 
 from __future__ import annotations
 
-from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxToolset
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from jupyter_mcp.calls import Context, Reply, Text, tool
+from jupyter_mcp.security.moments import in_utc
+from jupyter_mcp.toolsets.sandboxes.session import Session
+from jupyter_mcp.toolsets.sandboxes.sizes import bytes_of, size_of
+from jupyter_mcp.toolsets.sandboxes.snapshots import Snapshot
+from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
+from jupyter_mcp.toolsets.sandboxes.wish import Wish
+
+DETACHED = (
+    "Its agent is not connected to this server; the next use connects it. Files are kept; what ran "
+    "inside ended with its connection."
+)
+REATTACHED = "Its agent was connected again: files were kept, what ran before has ended."
+FULL = "Its workspace holds more than it may: delete files before writing others."
+
+Level = Literal["container", "bubblewrap", "landlock", "process"]
+
+
+class SandboxInfo(BaseModel):
+    """A sandbox and what it really keeps."""
+
+    sandbox_id: str
+    name: str
+    status: Literal["running", "paused", "detached"]
+    isolation: Level
+    backend: str
+    image: str
+    network: bool
+    memory: str
+    limits: dict[str, Literal["enforced", "per_process", "polled", "none"]]
+    timeout: float
+    expires_at: str | None = None
+    ends_at: str | None = None
+    reattached: bool = False
+    notes: list[str] = []
+
+
+class SnapshotInfo(BaseModel):
+    """Files of a sandbox that were kept."""
+
+    snapshot_id: str
+    sandbox_id: str
+    name: str
+    created_at: str
+    size: int
+
+
+class SandboxList(BaseModel):
+    """Sandboxes and snapshots."""
+
+    sandboxes: list[SandboxInfo]
+    snapshots: list[SnapshotInfo]
+
+
+class SandboxGone(BaseModel):
+    """A sandbox that is no more."""
+
+    sandbox_id: str
+    name: str
+    isolation: Level
+    status: Literal["destroyed"] = "destroyed"
 
 
 class SandboxTools(SandboxToolset):
     """Sandboxes themselves: create, list, extend, pause, resume, snapshot, destroy."""
+
+    @tool(scope="execute", title="Create a sandbox")
+    async def sandbox_create(
+        self,
+        ctx: Context,
+        image: Annotated[
+            str | None, Field(max_length=300, description="Image; the server's default if left out")
+        ] = None,
+        isolation: Annotated[
+            Level | None,
+            Field(description="The level that it must have; the strongest here if left out"),
+        ] = None,
+        network: Annotated[
+            bool, Field(description="Reach the domains that the server allows; else none")
+        ] = False,
+        memory: Annotated[
+            str | None, Field(max_length=20, description="Most memory, such as 512m or 2g")
+        ] = None,
+        timeout: Annotated[  # noqa: ASYNC109 - the sandbox's, not the call's
+            float | None, Field(gt=0, description="Seconds without use after which it ends")
+        ] = None,
+        name: Annotated[
+            str | None, Field(max_length=80, description="What to call it, such as 'tests'")
+        ] = None,
+        mounts: Annotated[
+            list[str] | None,
+            Field(max_length=16, description="Names of folders that the server lends"),
+        ] = None,
+        snapshot: Annotated[
+            str | None, Field(max_length=40, description="Snapshot whose files it begins with")
+        ] = None,
+    ) -> Reply[SandboxInfo]:
+        """Make a development container with a workspace, a shell and no network.
+
+        It ends by itself when nobody uses it. `isolation` in the result says what really separates
+        it from the machine, and `limits` how each limit holds. Files, git, terminal, screen and
+        ports take its `sandbox_id` or name.
+        """
+        wish = Wish(
+            name=name or "",
+            image=image or "",
+            isolation=isolation or "",
+            network=network,
+            memory=bytes_of(memory) if memory else 0,
+            timeout=timeout or 0.0,
+            mounts=tuple(mounts or ()),
+            snapshot=snapshot or "",
+        )
+        steps = 0
+
+        async def say(text: str) -> None:
+            nonlocal steps
+            steps += 1
+            await ctx.progress(steps, None, text)
+
+        return _reply(await self.sandboxes.create(ctx.principal.id, wish, say))
+
+    @tool(scope="read", title="List sandboxes")
+    async def sandbox_list(self, ctx: Context) -> SandboxList:
+        """List your sandboxes, what they do and until when they last, and your snapshots."""
+        owner = self.seen_by(ctx)
+        return SandboxList(
+            sandboxes=[info_of(each) for each in await self.sandboxes.list(owner)],
+            snapshots=[_snapshot(each) for each in await self.sandboxes.list_snapshots(owner)],
+        )
+
+    @tool(scope="read", title="Look at a sandbox")
+    async def sandbox_get(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxInfo]:
+        """Tell what a sandbox is, what it does and until when it lasts; that is no use of it."""
+        return _reply(await self.sandboxes.get(sandbox_id, self.seen_by(ctx)))
+
+    @tool(scope="execute", title="Extend a sandbox", idempotent=True)
+    async def sandbox_extend(
+        self,
+        ctx: Context,
+        sandbox_id: SandboxId,
+        seconds: Annotated[float, Field(gt=0, le=31_536_000, description="How long from now")],
+    ) -> Reply[SandboxInfo]:
+        """Put off a sandbox's end, up to its absolute limit (`ends_at`)."""
+        return _reply(await self.sandboxes.extend(sandbox_id, self.seen_by(ctx), seconds))
+
+    @tool(scope="execute", title="Pause a sandbox", idempotent=True)
+    async def sandbox_pause(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxInfo]:
+        """Freeze all that runs in a sandbox and stop its clocks."""
+        return _reply(await self.sandboxes.pause(sandbox_id, self.seen_by(ctx)))
+
+    @tool(scope="execute", title="Resume a sandbox", idempotent=True)
+    async def sandbox_resume(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxInfo]:
+        """Let a paused sandbox go on, with the time that was left when it was paused."""
+        return _reply(await self.sandboxes.resume(sandbox_id, self.seen_by(ctx)))
+
+    @tool(scope="execute", title="Keep the files of a sandbox", long_running=True)
+    async def sandbox_snapshot(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SnapshotInfo]:
+        """Keep the files of a sandbox's workspace, to begin others with (sandbox_create).
+
+        Processes and memory are not in it. The newest 10 are kept, for 30 days.
+        """
+        taken = _snapshot(await self.sandboxes.snapshot(sandbox_id, self.seen_by(ctx)))
+        line = f"Kept {taken.size} bytes as {taken.snapshot_id}: sandbox_create(snapshot=…)."
+        return Reply(taken, [Text(line)])
+
+    @tool(scope="execute", title="Destroy a sandbox", destructive=True)
+    async def sandbox_destroy(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxGone]:
+        """Destroy a sandbox with its processes and all files; snapshots of it stay."""
+        gone = await self.sandboxes.destroy(sandbox_id, self.seen_by(ctx))
+        told = SandboxGone(
+            sandbox_id=gone.id, name=gone.name, isolation=gone.capabilities.isolation.value
+        )
+        return Reply(told, [Text(f"Destroyed sandbox {gone.name or gone.id}.")])
+
+
+def info_of(session: Session) -> SandboxInfo:
+    """Return a sandbox as callers see it."""
+    able, spec = session.capabilities, session.handle.spec
+    return SandboxInfo(
+        sandbox_id=session.id,
+        name=session.name,
+        status=session.status,
+        isolation=able.isolation.value,
+        backend=able.backend,
+        image=spec.image,
+        network=session.has_network,
+        memory=size_of(spec.limits.memory),
+        limits=dict(able.limits),
+        timeout=session.timeout,
+        expires_at=in_utc(session.expires) if session.expires else None,
+        ends_at=in_utc(session.ends) if session.ends else None,
+        reattached=session.reattached,
+        notes=_notes(session),
+    )
+
+
+def _notes(session: Session) -> list[str]:
+    notes = list(session.capabilities.notes)
+    if session.status == "detached":
+        notes.append(DETACHED)
+    elif session.reattached:
+        notes.append(REATTACHED)
+    return [*notes, FULL] if session.is_full else notes
+
+
+def _reply(session: Session) -> Reply[SandboxInfo]:
+    info = info_of(session)
+    until = f"until {info.expires_at} if nobody uses it" if info.expires_at else "clocks stopped"
+    called = f" ({info.name})" if info.name else ""
+    line = f"{info.sandbox_id}{called}: {info.status}, isolation {info.isolation}, {until}."
+    return Reply(info, [Text("\n".join([line, *info.notes]))])
+
+
+def _snapshot(snapshot: Snapshot) -> SnapshotInfo:
+    return SnapshotInfo(
+        snapshot_id=snapshot.id,
+        sandbox_id=snapshot.sandbox,
+        name=snapshot.name,
+        created_at=in_utc(snapshot.created),
+        size=snapshot.size,
+    )

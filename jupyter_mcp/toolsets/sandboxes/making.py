@@ -1,0 +1,234 @@
+"""Makes sandboxes: from the pool where one fits, else new; nothing is left of one that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.sandboxes.backend import Backend, Handle
+from jupyter_mcp.toolsets.sandboxes.ground import Ground
+from jupyter_mcp.toolsets.sandboxes.known import Known
+from jupyter_mcp.toolsets.sandboxes.pool import Member, Pool
+from jupyter_mcp.toolsets.sandboxes.process_mark import new_mark
+from jupyter_mcp.toolsets.sandboxes.spec import Capabilities, SandboxSpec
+from jupyter_mcp.toolsets.sandboxes.store import Record
+from jupyter_mcp.toolsets.sandboxes.wish import Terms, Wish, grant, limits_of
+
+MEMBER_SECONDS = 3600.0
+"""After how long a member of the pool ends that nobody claimed, whatever became of its server."""
+
+Say = Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """The backend that was chosen."""
+
+    name: str
+    backend: Backend
+    capabilities: Capabilities
+
+
+class Making:
+    """Makes sandboxes.
+
+    Args:
+        ground: What it stands on.
+    """
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self.pool = Pool(self._member, ground.tasks, ground.settings.sandbox_pool)
+
+    async def create(self, owner: str, wish: Wish, say: Say | None = None) -> Known:
+        """Make a sandbox for somebody.
+
+        Args:
+            owner: The principal.
+            wish: What it shall be.
+            say: Told what is going on.
+
+        Raises:
+            ToolError: What `grant`, `Engines.choose`, `Quota.reserved` and the backend refuse.
+        """
+        ground = self._ground
+        terms = grant(wish, ground.settings)
+        if wish.snapshot:
+            await ground.snapshots.get(wish.snapshot, owner)
+        engine = _Engine(*await ground.engines.choose(terms.level))
+        if wish.image and not engine.capabilities.has_images:
+            raise _no_images(engine.capabilities)
+        await ground.register.look_once(engine.name)
+        await ground.engines.mark_used(engine.name)
+        async with self.pool.in_use(engine.name):
+            member = self._fitting(engine, terms)
+            if member is not None:
+                try:
+                    return await self._within_quota(owner, terms, engine, member, say)
+                except _LostMemberError:
+                    pass
+            return await self._within_quota(owner, terms, engine, None, say)
+
+    def _fitting(self, engine: _Engine, terms: Terms) -> Member | None:
+        return self.pool.take(engine.name, self._image(engine, terms)) if terms.is_plain else None
+
+    async def _within_quota(
+        self, owner: str, terms: Terms, engine: _Engine, member: Member | None, say: Say | None
+    ) -> Known:
+        """Make a sandbox if its owner may have one more."""
+        ground, name = self._ground, terms.wish.name
+        spec = self._spec(owner, terms, engine, member)
+        ground.register.making.add(spec.id)
+        is_begun = False
+        try:
+            async with ground.quota.reserved(owner, spec.id, name, ground.register.of(owner)):
+                is_begun = True
+                known = await self._begun(spec, terms, engine, member, say)
+                ground.register.add(known)
+                return known
+        finally:
+            ground.register.making.discard(spec.id)
+            if member is not None and not is_begun:
+                self.pool.put_back(member)
+
+    async def _begun(
+        self,
+        spec: SandboxSpec,
+        terms: Terms,
+        engine: _Engine,
+        member: Member | None,
+        say: Say | None,
+    ) -> Known:
+        ground = self._ground
+        if say is not None and member is None:
+            await say(f"Making a sandbox ({engine.capabilities.isolation})")
+        if member is not None:
+            handle = await self._claimed(member, spec)
+        else:
+            handle = await engine.backend.create(spec)
+        known = Known(
+            engine.name,
+            engine.backend,
+            engine.capabilities,
+            handle,
+            Record(
+                terms.timeout,
+                min(spec.created + terms.timeout, spec.expires),
+                spec.expires,
+                has_network=terms.wish.network,
+                attached=1,
+            ),
+        )
+        try:
+            await ground.attaching.attach(known, member.link if member else None)
+            if terms.wish.snapshot:
+                if say is not None:
+                    await say("Restoring files")
+                assert known.link is not None  # noqa: S101 - it was attached above
+                await ground.snapshots.restore(terms.wish.snapshot, spec.owner, known.link)
+            await ground.records.put(known.id, known.record, ground.clock())
+        except BaseException:
+            ground.tasks.spawn(f"undo {known.id}", self._undo(known))
+            raise
+        return known
+
+    async def _claimed(self, member: Member, spec: SandboxSpec) -> Handle:
+        """Give a member its owner while it wakes up."""
+        backend = member.backend
+        try:
+            if not member.handle.is_paused:
+                return await backend.claim(member.handle, spec)
+            _, claimed = await asyncio.gather(
+                backend.resume(member.handle), backend.claim(member.handle, spec)
+            )
+            return replace(claimed, is_paused=False)
+        except ToolError as error:
+            self._ground.tasks.spawn(f"discard {spec.id}", self._discard(member))
+            raise _LostMemberError from error
+        except BaseException:
+            self._ground.tasks.spawn(f"discard {spec.id}", self._discard(member))
+            raise
+
+    async def _undo(self, known: Known) -> None:
+        await self._ground.attaching.detach(known)
+        await known.backend.destroy(known.handle)
+
+    async def _discard(self, member: Member) -> None:
+        await member.discard()
+
+    def _spec(
+        self, owner: str, terms: Terms, engine: _Engine, member: Member | None
+    ) -> SandboxSpec:
+        now = self._ground.clock()
+        expires = now + self._ground.settings.sandbox_max_seconds
+        if member is not None:
+            return replace(
+                member.handle.spec,
+                owner=owner,
+                name=terms.wish.name,
+                created=now,
+                expires=expires,
+                is_member=False,
+            )
+        return SandboxSpec(
+            id=new_id(),
+            owner=owner,
+            namespace=self._ground.namespace,
+            expires=expires,
+            created=now,
+            name=terms.wish.name,
+            image=self._image(engine, terms),
+            limits=terms.limits,
+            mounts=terms.mounts,
+        )
+
+    def _image(self, engine: _Engine, terms: Terms) -> str:
+        return terms.image if engine.capabilities.has_images else ""
+
+    async def _member(self, name: str) -> Member:
+        """Make a sandbox that waits for its owner."""
+        ground = self._ground
+        backend = await ground.engines.backend(name)
+        capabilities = await backend.probe()
+        now = ground.clock()
+        handle = await backend.create(
+            SandboxSpec(
+                id=new_id(),
+                owner="",
+                namespace=ground.namespace,
+                expires=now + MEMBER_SECONDS,
+                created=now,
+                name=new_mark(),
+                image=ground.settings.sandbox_image if capabilities.has_images else "",
+                limits=limits_of(0, ground.settings),
+                is_member=True,
+            )
+        )
+        try:
+            link = await ground.attaching.connect(backend, handle)
+            if capabilities.can_pause:
+                handle = await backend.pause(handle)
+        except BaseException:
+            ground.tasks.spawn(f"discard {handle.spec.id}", backend.destroy(handle))
+            raise
+        return Member(name, backend, capabilities, handle, link)
+
+
+class _LostMemberError(Exception):
+    """A member of the pool was gone, or broken, when somebody came for it."""
+
+
+def new_id() -> str:
+    """Return an identifier that nobody guesses."""
+    return f"sb-{secrets.token_hex(6)}"
+
+
+def _no_images(capabilities: Capabilities) -> ToolError:
+    return ToolError(
+        "unsupported",
+        f"Sandboxes by {capabilities.backend} run the host's programs and no image.",
+        "Leave image out, or ask for isolation='container' where an engine runs.",
+    )
