@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.images.recipes import REPOSITORY, recipe_names
+from jupyter_mcp.toolsets.sandboxes.images_allowed import allows
 
 _MOST = 200
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -39,7 +39,7 @@ def checked(name: str, globs: Sequence[str]) -> str:
             "Use lower case letters, digits and - . _ as in 'jupyter-mcp/my-project:1'.",
         )
     short = name.removesuffix(":latest")
-    if not any(fnmatchcase(each, glob) for glob in globs for each in (short, name)):
+    if not allows(globs, name):
         raise ToolError(
             "forbidden",
             f"The image '{short}' may not be used here.",

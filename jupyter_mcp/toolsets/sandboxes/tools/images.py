@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Annotated, Literal
@@ -13,9 +12,8 @@ from jupyter_mcp.calls import Context, Host, JobContext, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.images.builder import Built
 from jupyter_mcp.toolsets.sandboxes.images.images import Images, Plan
+from jupyter_mcp.toolsets.sandboxes.sizes import bytes_of
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxToolset
-
-_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 
 
 class ImageBuilt(BaseModel):
@@ -64,7 +62,7 @@ class ImageTools(SandboxToolset):
         self.images = Images(
             settings.docker_url,
             settings.sandbox_images,
-            _bytes_of(settings.sandbox_memory),
+            bytes_of(settings.sandbox_memory),
             host.executor,
         )
 
@@ -200,8 +198,3 @@ async def _build(plan: Plan, telling: _Telling) -> Reply[ImageBuilt]:
     what = f"built in {built.seconds:g} s" if built.is_new else "is up to date"
     line = f"{built.name} {what} ({built.size / 1e6:.0f} MB, {built.digest[:19]})."
     return Reply(value, [Text(line), *map(Text, plan.warnings)])
-
-
-def _bytes_of(text: str) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt]?)i?b?", text.strip().lower())
-    return int(float(found[1]) * _UNITS[found[2]]) if found else 0
