@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jupyter_mcp.security.policy.paths import Globs
-from jupyter_mcp.security.policy.rules import Rule
+from jupyter_mcp.security.policy.rules import Condition, Rule
 
 HUMAN_DECISIONS = ("approval_answer", "agents_resume", "pin_approve", "access_restore")
 """Tools by which a person decides about agents; an agent must not decide for itself."""
@@ -24,6 +24,7 @@ CLOSED = "(closed)"
 
 DESTRUCTIVE = "It can destroy what cannot be brought back."
 TOKENS = "It makes a credential that others can use."
+WAY_OUT = "What runs in the sandbox can send to the domains that the settings allow."
 HUMAN = "This is for a person to decide, not for an agent."
 
 
@@ -67,7 +68,15 @@ SHIPPED: Mapping[str, Role] = {
                     reason=DESTRUCTIVE,
                 ),
                 Rule("ask", "operator", line=3, tools=Globs(("token_create",)), reason=TOKENS),
-                Rule("deny", "operator", line=4, tools=Globs(HUMAN_DECISIONS), reason=HUMAN),
+                Rule(
+                    "ask",
+                    "operator",
+                    line=4,
+                    tools=Globs(("sandbox_create",)),
+                    conditions=(Condition("network", "equals", wanted=True),),
+                    reason=WAY_OUT,
+                ),
+                Rule("deny", "operator", line=5, tools=Globs(HUMAN_DECISIONS), reason=HUMAN),
             ),
         ),
         Role("admin", (), (Rule("allow", "admin", line=1),)),

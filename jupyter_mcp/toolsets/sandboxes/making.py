@@ -105,23 +105,22 @@ class Making:
         ground = self._ground
         if say is not None and member is None:
             await say(f"Making a sandbox ({engine.capabilities.isolation})")
-        if member is not None:
-            handle = await self._claimed(member, spec)
-        else:
-            handle = await engine.backend.create(spec)
-        known = Known(
-            engine.name,
-            engine.backend,
-            engine.capabilities,
-            handle,
-            Record(
-                terms.timeout,
-                min(spec.created + terms.timeout, spec.expires),
-                spec.expires,
-                has_network=terms.wish.network,
-                attached=1,
-            ),
+        record = Record(
+            terms.timeout,
+            min(spec.created + terms.timeout, spec.expires),
+            spec.expires,
+            has_network=terms.wish.network,
+            attached=1,
         )
+        try:
+            handle, _ = await asyncio.gather(
+                self._claimed(member, spec) if member else engine.backend.create(spec),
+                ground.records.put(spec.id, record, spec.created),
+            )
+        except BaseException:
+            await ground.records.forget(spec.id)
+            raise
+        known = Known(engine.name, engine.backend, engine.capabilities, handle, record)
         try:
             await ground.attaching.attach(known, member.link if member else None)
             if terms.wish.snapshot:
@@ -129,7 +128,6 @@ class Making:
                     await say("Restoring files")
                 assert known.link is not None  # noqa: S101 - it was attached above
                 await ground.snapshots.restore(terms.wish.snapshot, spec.owner, known.link)
-            await ground.records.put(known.id, known.record, ground.clock())
         except BaseException:
             ground.tasks.spawn(f"undo {known.id}", self._undo(known))
             raise
@@ -154,6 +152,7 @@ class Making:
 
     async def _undo(self, known: Known) -> None:
         await self._ground.attaching.detach(known)
+        await self._ground.records.forget(known.id)
         await known.backend.destroy(known.handle)
 
     async def _discard(self, member: Member) -> None:

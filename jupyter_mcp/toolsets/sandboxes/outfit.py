@@ -15,8 +15,8 @@ from jupyter_mcp.storage.background import Spawner
 from jupyter_mcp.toolsets.sandboxes.spec import SandboxSpec
 
 if TYPE_CHECKING:
-    from jupyter_mcp.toolsets.sandboxes.link import Link
     from jupyter_mcp.toolsets.sandboxes.egress import EgressProxy
+    from jupyter_mcp.toolsets.sandboxes.link import Link
 
 
 @dataclass(frozen=True, slots=True)

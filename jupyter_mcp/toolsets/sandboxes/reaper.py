@@ -19,7 +19,6 @@ from jupyter_mcp.toolsets.sandboxes.making import Making
 from jupyter_mcp.toolsets.sandboxes.process_mark import is_gone
 from jupyter_mcp.toolsets.sandboxes.spec import Limits, Usage
 
-
 INTERVAL_SECONDS = 30.0
 
 _log = logging.getLogger(__name__)

@@ -115,6 +115,10 @@ class Sandboxes:
         """
         return (await self.making.create(owner, wish, say)).session()
 
+    async def list_snapshots(self, owner: str | None) -> list[Snapshot]:
+        """Return somebody's snapshots, or everybody's for None, the newest first."""
+        return await self.ground.snapshots.of(owner)
+
     async def list(self, owner: str | None) -> list[Session]:
         """Return somebody's sandboxes, or everybody's for None, the oldest first."""
         ground = self.ground
@@ -188,10 +192,6 @@ class Sandboxes:
         known = await self.holding.find(sandbox, owner)
         async with self.using(known.id, None) as link:
             return await self.ground.snapshots.take(link, known.handle.spec)
-
-    async def list_snapshots(self, owner: str | None) -> list[Snapshot]:
-        """Return somebody's snapshots, or everybody's for None, the newest first."""
-        return await self.ground.snapshots.list(owner)
 
     async def destroy(self, sandbox: str, owner: str | None) -> Session:
         """Destroy a sandbox with all its files, and return what it was.

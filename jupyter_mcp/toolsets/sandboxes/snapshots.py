@@ -137,7 +137,7 @@ class Snapshots:
             )
         return found
 
-    async def list(self, owner: str | None) -> list[Snapshot]:
+    async def of(self, owner: str | None) -> list[Snapshot]:
         """Return somebody's snapshots, or everybody's for None, the newest first."""
         every = await self._threads.run(self._all)
         return [each for each in every if owner in {None, each.owner}]
@@ -158,8 +158,7 @@ class Snapshots:
                         complaint = (complaint + data)[-1000:]
                         continue
                     size += len(data)
-                    if size > self._most_bytes:
-                        raise _too_large(self._most_bytes)
+                    _check_size(size, self._most_bytes)
                     await self._threads.run(file.write, data)
         except BaseException:
             await process.kill()
@@ -215,12 +214,13 @@ async def _tail(process: Any) -> bytes:
     return said
 
 
-def _too_large(most: int) -> ToolError:
-    return ToolError(
-        "too_large",
-        f"The workspace is more than {size_of(most)} when packed.",
-        "Delete what is not needed there and take the snapshot again.",
-    )
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise ToolError(
+            "too_large",
+            f"The workspace is more than {size_of(most)} when packed.",
+            "Delete what is not needed there and take the snapshot again.",
+        )
 
 
 def _failed(what: str, code: int, complaint: bytes) -> ToolError:

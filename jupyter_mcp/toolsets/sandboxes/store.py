@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
@@ -69,7 +70,7 @@ class Record:
     is_full: bool = False
 
     def used(self, now: float, seconds: float = 0.0) -> Record:
-        """Return it after a use: it does not end for its timeout, or `seconds` if that is longer."""
+        """Return it after a use, which keeps it for its timeout, or `seconds` if that is more."""
         later = min(now + max(self.timeout, seconds), self.ends)
         return self if later <= self.idle_ends else replace(self, idle_ends=later)
 
@@ -81,8 +82,8 @@ class Record:
         """Return it with both clocks stopped."""
         if self.paused is not None:
             return self
-        left = {"idle_ends": max(0.0, self.idle_ends - now), "ends": max(0.0, self.ends - now)}
-        return replace(self, paused=now, **left)
+        idle, left = max(0.0, self.idle_ends - now), max(0.0, self.ends - now)
+        return replace(self, paused=now, idle_ends=idle, ends=left)
 
     def going(self, now: float) -> Record:
         """Return it with both clocks running, from what was left."""
@@ -142,6 +143,11 @@ class Records:
             await self._store().set(SPACE, f"session:{sandbox_id}", record.to_bytes(), seconds)
         except ToolError as error:
             self._tell(error)
+
+    async def forget(self, sandbox_id: str) -> None:
+        """Forget a record of what never came to be."""
+        with suppress(ToolError):
+            await self._store().delete(SPACE, f"session:{sandbox_id}")
 
     async def end(self, sandbox_id: str, owner: str, reason: str) -> None:
         """Forget a record, and remember for a day why there is none."""

@@ -20,7 +20,7 @@ ID = re.compile(r"sb-[0-9a-f]{12}")
 
 DEFAULT_MEMORY = 512 * MIB
 LEAST_MEMORY = 64 * MIB
-"""An interpreter and git need about a third of it; less only gives kills that nobody understands."""
+"""An interpreter and git need about a third of it; with less they are only killed."""
 
 LEAST_SECONDS = 1.0
 
@@ -112,7 +112,7 @@ def limits_of(memory: int, settings: Any) -> Limits:
     if memory > most:
         raise ToolError(
             "invalid_arguments",
-            f"{size_of(memory)} of memory is more than the {size_of(most)} that a sandbox may have.",
+            f"{size_of(memory)} of memory is more than {size_of(most)}, the most of a sandbox.",
             "Ask for less, or have c.JupyterMCP.sandbox_memory raised.",
         )
     if memory and memory < LEAST_MEMORY:

@@ -76,6 +76,7 @@ class SandboxTools(SandboxToolset):
     async def sandbox_create(
         self,
         ctx: Context,
+        *,
         image: Annotated[
             str | None, Field(max_length=300, description="Image; the server's default if left out")
         ] = None,
