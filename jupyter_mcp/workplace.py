@@ -214,7 +214,11 @@ class Connection(Protocol):
     """A connection to a port inside a sandbox: bytes both ways."""
 
     async def read(self, limit: int) -> bytes:
-        """Return the next bytes, at most `limit`; empty at the end."""
+        """Return the next bytes, at most `limit`; empty at the end.
+
+        Raises:
+            ConnectionError: When it broke off.
+        """
         ...
 
     async def write(self, data: bytes) -> None:

@@ -139,7 +139,7 @@ class PortExchange:
             return
         try:
             await self._connection.write(data)
-        except (ConnectionError, ToolError):  # it may have answered before it stopped to listen
+        except ConnectionError:  # it may have answered before it stopped to listen
             self._is_refused = True
 
     async def _next(self) -> Any:
@@ -152,8 +152,8 @@ class PortExchange:
                 return event
             try:
                 data = await self._connection.read(PIECE)
-            except ConnectionError:
-                data = b""
+            except ConnectionError as error:
+                raise _no_http(str(error)) from None
             self._machine.receive_data(data)
 
 

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 from tornado.iostream import IOStream, StreamClosedError
 
-from jupyter_mcp.errors import ToolError
-
 if TYPE_CHECKING:
     from jupyter_mcp.workplace import Connection
 
@@ -43,7 +41,7 @@ async def tunnel(outside: IOStream, inside: Connection, first: bytes) -> None:
 
 
 async def _outward(outside: IOStream, inside: Connection, first: bytes) -> None:
-    with contextlib.suppress(StreamClosedError, ConnectionError, ToolError):
+    with contextlib.suppress(StreamClosedError, ConnectionError):
         piece = first or await inside.read(PIECE)
         while piece:
             await outside.write(piece)
@@ -51,6 +49,6 @@ async def _outward(outside: IOStream, inside: Connection, first: bytes) -> None:
 
 
 async def _inward(outside: IOStream, inside: Connection) -> None:
-    with contextlib.suppress(StreamClosedError, ConnectionError, ToolError):
+    with contextlib.suppress(StreamClosedError, ConnectionError):
         while True:
             await inside.write(await outside.read_bytes(PIECE, partial=True))

@@ -65,7 +65,8 @@ class PortHandler(OurHandler):
         path = self.request.path.removeprefix(self.base_url.rstrip("/"))
         found = _BELOW.match(path)
         self.sandbox_id, self.port = (found[1], int(found[2])) if found else ("", 0)
-        self.key, self.rest = (found[3] or "", found[4]) if found else ("", None)
+        self.key: str = found[3] or "" if found else ""
+        self.rest: str | None = found[4] if found else None
 
     async def prepare(self) -> None:  # type: ignore[override]  # Jupyter's would redirect or answer 403
         """Let the request in and connect, before its body comes."""

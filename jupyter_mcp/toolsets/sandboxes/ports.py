@@ -7,12 +7,18 @@ inside. Where a sandbox has no loopback of its own, that would be the host's, so
 from __future__ import annotations
 
 import secrets
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.storage.background import Spawner
 from jupyter_mcp.toolsets.sandboxes.session import Session
+from jupyter_mcp.toolsets.sandboxes.streams import Stream
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.sandboxes.service import Sandboxes
 
 PORTS_LIMIT = 32
 """Exposed ports of one sandbox."""
@@ -20,34 +26,6 @@ CONNECTIONS_LIMIT = 256
 """Connections to one exposed port at a time."""
 
 Key = tuple[str, int]
-
-
-class Tube(Protocol):
-    """A connection through the channel (`jupyter_mcp.toolsets.sandboxes.link.Stream`)."""
-
-    async def read(self, limit: int) -> bytes:
-        """Return the next bytes; empty at the end."""
-        ...
-
-    async def write(self, data: bytes) -> None:
-        """Send bytes."""
-        ...
-
-    async def close_write(self) -> None:
-        """Say that no more comes."""
-        ...
-
-    async def close(self) -> None:
-        """End both directions."""
-        ...
-
-
-class Spawner(Protocol):
-    """The owner of background tasks."""
-
-    def spawn(self, name: str, work: Any) -> Any:
-        """Run `work` in a task."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +51,29 @@ class PortConnection:
     """A connection to an exposed port; while it is open, the sandbox is in use.
 
     Args:
-        tube: The connection through the channel.
-        use: Keeps the sandbox from expiring; entered already.
+        stream: The connection through the channel.
+        use: Keeps the sandbox from expiring, and closes the stream at last.
         closed: Called once when it is closed.
     """
 
-    def __init__(self, tube: Tube, use: AbstractAsyncContextManager[Any], closed: Any) -> None:
-        self._tube = tube
+    def __init__(
+        self, stream: Stream, use: AsyncExitStack, closed: Callable[[PortConnection], None]
+    ) -> None:
+        self._stream = stream
         self._use = use
         self._closed = closed
         self._is_closed = False
 
     async def read(self, limit: int) -> bytes:
-        """Return the next bytes, at most `limit`; empty at the end."""
-        return b"" if self._is_closed else await self._tube.read(limit)
+        """Return the next bytes, at most `limit`; empty at the end.
+
+        Raises:
+            ConnectionError: When it broke off.
+        """
+        try:
+            return await self._stream.read(limit)
+        except ToolError as error:
+            raise ConnectionResetError(error.message) from None
 
     async def write(self, data: bytes) -> None:
         """Send bytes and return when there is room again.
@@ -94,25 +81,21 @@ class PortConnection:
         Raises:
             ConnectionError: When the other side is gone.
         """
-        if self._is_closed:
-            raise ConnectionResetError("The port was closed.")
-        await self._tube.write(data)
+        try:
+            await self._stream.write(data)
+        except ToolError as error:
+            raise ConnectionResetError(error.message) from None
 
     async def close_write(self) -> None:
         """Say that no more bytes come from here."""
-        if not self._is_closed:
-            await self._tube.close_write()
+        self._stream.close_write()
 
     async def close(self) -> None:
         """End both directions. A second time does nothing."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self._closed(self)
-        try:
-            await self._tube.close()
-        finally:
-            await self._use.__aexit__(None, None, None)
+        if not self._is_closed:
+            self._is_closed = True
+            self._closed(self)
+            await self._use.aclose()
 
 
 class Ports:
@@ -123,7 +106,7 @@ class Ports:
         tasks: The owner of background tasks.
     """
 
-    def __init__(self, sandboxes: Any, tasks: Spawner) -> None:
+    def __init__(self, sandboxes: Sandboxes, tasks: Spawner) -> None:
         self._sandboxes = sandboxes
         self._tasks = tasks
         self._open: dict[Key, Exposure] = {}
@@ -175,15 +158,11 @@ class Ports:
         if len(self._connections.get(key, ())) >= CONNECTIONS_LIMIT:
             what = f"Port {port} has {CONNECTIONS_LIMIT} connections already."
             raise ToolError("busy", what, "Try again when some of them have ended.")
-        use = self._sandboxes.using(sandbox_id, owner)
-        await use.__aenter__()
-        try:
-            link = await self._sandboxes.link(sandbox_id, owner)
-            tube: Tube = await link.dial(port)
-        except BaseException as error:
-            await use.__aexit__(type(error), error, error.__traceback__)
-            raise
-        connection = PortConnection(tube, use, lambda each: self._forget(key, each))
+        async with AsyncExitStack() as use:
+            link = await use.enter_async_context(self._sandboxes.using(sandbox_id, owner))
+            stream = await link.dial(port)
+            use.callback(stream.close)
+            connection = PortConnection(stream, use.pop_all(), lambda each: self._forget(key, each))
         if self._open.get(key) is not known:  # closed meanwhile
             await connection.close()
             self.exposure(sandbox_id, port, owner)
@@ -213,12 +192,12 @@ class Ports:
     async def _listens(self, sandbox_id: str, port: int, owner: str | None) -> bool:
         link = await self._sandboxes.link(sandbox_id, owner)
         try:
-            tube = await link.dial(port)
+            stream = await link.dial(port)
         except ToolError as error:
             if error.code != "unavailable" or link.is_closed:
                 raise
             return False
-        await tube.close()
+        stream.close()
         return True
 
     def _check_room(self, sandbox_id: str) -> None:
@@ -254,6 +233,6 @@ def _check_own_loopback(session: Session) -> None:
         level = session.capabilities.isolation
         raise ToolError(
             "unsupported",
-            f"A sandbox of the level '{level}' has no loopback of its own: its ports are the host's.",
+            f"A sandbox of level '{level}' has no loopback of its own: its ports are the host's.",
             "Create one with isolation 'bubblewrap' or 'container' to expose ports.",
         )
