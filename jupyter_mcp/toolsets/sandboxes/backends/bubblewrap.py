@@ -94,7 +94,7 @@ class BubblewrapBackend(LocalBackend):
         line += ["--bind", workspace, WORKSPACE, "--chdir", WORKSPACE]
         for mount in handle.spec.mounts:
             line += ["--ro-bind" if mount.read_only else "--bind", mount.source, mount.target]
-        environment = self._environment({"home": HOME, "tmp": "/tmp"}, limits)  # noqa: S108 - inside
+        environment = self._environment({"home": HOME, "tmp": "/tmp"}, handle.spec)  # noqa: S108 - inside
         for name, value in environment.items():
             line += ["--setenv", name, value]
         line += ["--remount-ro", "/"]
@@ -102,7 +102,7 @@ class BubblewrapBackend(LocalBackend):
 
     def _arguments(self, program: str, limits: Limits) -> list[str]:
         """Return what bubblewrap is told about the view inside, but for the workspace."""
-        half = str(limits.tmp // 2)
+        half = str(min(limits.tmp, limits.memory // 2) // 2)  # it counts as memory
         line = [program, *ISOLATED, "--ro-bind", "/usr", "/usr"]
         for name in PROGRAM_LINKS:
             line += _like_the_host(Path("/", name))

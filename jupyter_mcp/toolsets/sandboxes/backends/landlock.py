@@ -50,7 +50,7 @@ NOTES = (
     "Files outside are out of reach and no socket can be made; user and kernel are shared.",
     "Names of this machine's processes can be seen, their arguments too.",
     "Who knows the name of a file outside can change its mode and times, not what is in it.",
-    "Terminals of this account can be opened: give landlock to nobody you would not let type there.",
+    "Terminals that this account has open can be read and written.",
 )
 SIGNALS = "This kernel's Landlock lets programs inside send signals to this account's processes."
 
@@ -95,7 +95,7 @@ class LandlockBackend(LocalBackend):
         return {
             "argv": argv,
             "cwd": folders["workspace"],
-            "env": self._environment(folders, handle.spec.limits),
+            "env": self._environment(folders, handle.spec),
             **self._confinement(folders, mounts),
         }
 

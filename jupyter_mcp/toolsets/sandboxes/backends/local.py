@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,6 @@ from jupyter_mcp.toolsets.sandboxes.channel import ByteChannel
 from jupyter_mcp.toolsets.sandboxes.spec import (
     Capabilities,
     Enforcement,
-    Limits,
     SandboxSpec,
     Usage,
 )
@@ -169,12 +169,12 @@ class LocalBackend:
             self._python = interpreter()
         return self._python
 
-    def _environment(self, folders: Mapping[str, str], limits: Limits) -> dict[str, str]:
+    def _environment(self, folders: Mapping[str, str], spec: SandboxSpec) -> dict[str, str]:
         """Return the variables of programs: none of the server's, and the limits told.
 
         ``/proc/meminfo`` and ``nproc`` show the whole machine inside.
         """
-        cpus = str(max(1, int(limits.cpus)))
+        cpus = str(max(1, math.ceil(spec.limits.cpus)))
         return {
             "PATH": self._interpreter().path,
             "HOME": folders["home"],
@@ -184,10 +184,11 @@ class LocalBackend:
             "SHELL": "/bin/sh",
             "LANG": "C.UTF-8",
             "PYTHONDONTWRITEBYTECODE": "1",
-            "OMP_NUM_THREADS": cpus,
-            "SANDBOX_CPUS": str(limits.cpus),
-            "SANDBOX_MEMORY": str(limits.memory),
-            "SANDBOX_PIDS": str(limits.pids),
+            "JUPYTER_MCP_SANDBOX": spec.id,
+            "MEM_LIMIT": str(spec.limits.memory),
+            "CPU_LIMIT": f"{spec.limits.cpus:g}",
+            "PIDS_LIMIT": str(spec.limits.pids),
+            **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOMAXPROCS"), cpus),
         }
 
     def _limits(self) -> tuple[dict[str, Enforcement], tuple[str, ...]]:

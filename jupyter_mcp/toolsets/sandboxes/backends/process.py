@@ -47,10 +47,9 @@ class ProcessBackend(LocalBackend):
         )
 
     def _policy(self, handle: Handle, argv: list[str]) -> dict[str, Any]:
-        limits = handle.spec.limits
         folders = {part: str(self._folder(handle.ref, part)) for part in ("home", "tmp")}
         return {
             "argv": argv,
             "cwd": str(self._folder(handle.ref, "workspace")),
-            "env": self._environment(folders, limits),
+            "env": self._environment(folders, handle.spec),
         }
