@@ -60,13 +60,13 @@ def flag(value: Any) -> bool:
 def entry(value: Any) -> Entry:
     """Return a file or folder."""
     path, kind, size, modified, mode, target = _tuple(value, _ENTRY)
-    if kind not in _KINDS or isinstance(modified, bool) or not isinstance(modified, int | float):
+    if not isinstance(kind, str) or kind not in _KINDS or type(modified) not in (int, float):
         raise BrokenFrameError("no entry")
     return Entry(
         text(path),
         kind,
         number(size),
-        min(max(float(modified), 0.0), float(_MAX_TIME)),
+        float(min(max(modified, 0), _MAX_TIME)),
         number(mode) & 0o7777,
         text(target),
     )
@@ -90,7 +90,8 @@ async def usage(link: Link) -> Usage:
     """
     head = await link.request("usage")
     with believe(link):
-        kept = {name: number(head[name]) for name in ("memory", "pids", "oom_kills") if name in head}
+        names = ("memory", "pids", "oom_kills")
+        kept = {name: number(head[name]) for name in names if name in head}
         return Usage(disk=number(head.get("bytes")), **kept)
 
 

@@ -27,10 +27,20 @@ if TYPE_CHECKING:
 
 _MAX_EVENTS = 256
 _MAX_TEXT = 500
-_LANES = 2
 _CODES = frozenset(
-    "busy cancelled conflict forbidden internal invalid_arguments not_found timeout too_large "
-    "unavailable unsupported".split()
+    {
+        "busy",
+        "cancelled",
+        "conflict",
+        "forbidden",
+        "internal",
+        "invalid_arguments",
+        "not_found",
+        "timeout",
+        "too_large",
+        "unavailable",
+        "unsupported",
+    }
 )
 
 
@@ -116,11 +126,6 @@ class Exchange:
             self._took(len(data))
         return lane, data
 
-    def untake(self, lane: int, data: bytes) -> None:
-        """Put bytes back that the reader did not want yet; they were counted as taken."""
-        self._owed -= len(data)
-        self._inbox.appendleft((lane, data))
-
     async def collect(self, most: int) -> bytes:
         """Return all that comes until the answer.
 
@@ -131,7 +136,7 @@ class Exchange:
         while (piece := await self.receive()) is not None:
             parts += piece[1]
             if len(parts) > most:
-                raise ToolError("too_large", "The answer of the sandbox is too long.", "Ask for less.")
+                raise ToolError("too_large", "The sandbox answered too much.", "Ask for less.")
         return bytes(parts)
 
     async def send(self, data: bytes) -> None:

@@ -21,7 +21,6 @@ from jupyter_mcp.toolsets.sandboxes.channel import ByteChannel
 from jupyter_mcp.toolsets.sandboxes.exchange import Exchange, printable
 from jupyter_mcp.toolsets.sandboxes.frames import (
     MAX_HEAD,
-    MAX_PAYLOAD,
     PROTOCOL,
     BrokenFrameError,
     Decoder,
@@ -38,6 +37,7 @@ MAX_REPLY = 16 << 20
 _READ = 1 << 18
 _HIGH_WATER = 1 << 20
 _MAX_PORT = 65535
+_MAX_PATH = 4096
 _MAX_CONNECTIONS = 256
 
 
@@ -141,7 +141,7 @@ class Link:
         Args:
             op: What the agent shall do.
             parameters: JSON-able.
-            payload: Bytes that travel with it, at most `MAX_PAYLOAD`.
+            payload: Bytes that travel with it, at most `frames.MAX_PAYLOAD`.
 
         Raises:
             ToolError: ``unavailable`` when the link is closed, ``busy`` when too much is under
@@ -187,10 +187,7 @@ class Link:
         found: list[Any] = []
         try:
             for line in reply.splitlines():
-                batch = parse_json(line)
-                if not isinstance(batch, list) or len(found) + len(batch) > most:
-                    raise BrokenFrameError("rows that were not asked for")
-                found += batch
+                found += _batch(line, most - len(found))
                 await asyncio.sleep(0)
         except BrokenFrameError as error:
             raise self.break_off(error) from error
@@ -292,7 +289,8 @@ class Link:
         self._fail(
             ToolError(
                 "unavailable",
-                f"The agent in the sandbox sent what it must not ({error}); the connection is closed.",
+                f"The agent in the sandbox sent what it must not ({error}), so the connection is "
+                "closed.",
                 "Use the sandbox again to connect anew; if it happens again, destroy it.",
             )
         )
@@ -382,13 +380,16 @@ class Link:
                 )
             )
             return
-        texts = [head.get(name) for name in ("home", "workspace", "python")]
-        numbers = [head.get(name) for name in ("pid", "uid")]
-        if not all(isinstance(text, str) and len(text) < 4096 for text in texts) or not all(  # noqa: PLR2004 - PATH_MAX
-            type(number) is int and 0 <= number < 1 << 32 for number in numbers
-        ):
-            raise BrokenFrameError("no hello")
-        self._greeted.set_result(Hello(PROTOCOL, *numbers, *(printable(str(t), 4096) for t in texts)))
+        self._greeted.set_result(
+            Hello(
+                PROTOCOL,
+                _number(head, "pid"),
+                _number(head, "uid"),
+                _text(head, "home"),
+                _text(head, "workspace"),
+                _text(head, "python"),
+            )
+        )
 
     async def _write(self) -> None:
         try:
@@ -445,3 +446,24 @@ class Link:
     def _complaint(self) -> str:
         lines = self._channel.complaint().strip().splitlines()
         return printable(lines[-1]) if lines else ""
+
+
+def _batch(line: bytes, most: int) -> list[Any]:
+    batch = parse_json(line)
+    if not isinstance(batch, list) or len(batch) > most:
+        raise BrokenFrameError("rows that were not asked for")
+    return batch
+
+
+def _number(head: dict[str, Any], name: str) -> int:
+    value = head.get(name)
+    if type(value) is not int or not 0 <= value < 1 << 32:
+        raise BrokenFrameError("no hello")
+    return value
+
+
+def _text(head: dict[str, Any], name: str) -> str:
+    value = head.get(name)
+    if not isinstance(value, str) or len(value) > _MAX_PATH:
+        raise BrokenFrameError("no hello")
+    return printable(value, _MAX_PATH)

@@ -24,7 +24,10 @@ class PipeChannel:
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
+        if process.stdin is None or process.stdout is None or process.stderr is None:
+            raise ValueError("a channel needs three pipes")
         self._process = process
+        self._input, self._output, self._complaints = process.stdin, process.stdout, process.stderr
         self._errors: deque[bytes] = deque(maxlen=64)
         self._listening = asyncio.ensure_future(self._listen())
         self._closing: asyncio.Future[None] | None = None
@@ -69,8 +72,7 @@ class PipeChannel:
 
     async def read(self, limit: int) -> bytes:
         """Return the next bytes; empty when the program has closed its stdout."""
-        assert self._process.stdout is not None
-        return await self._process.stdout.read(limit)
+        return await self._output.read(limit)
 
     async def write(self, data: bytes) -> None:
         """Send bytes.
@@ -78,9 +80,8 @@ class PipeChannel:
         Raises:
             ConnectionError: When the program has closed its stdin.
         """
-        assert self._process.stdin is not None
-        self._process.stdin.write(data)
-        await self._process.stdin.drain()
+        self._input.write(data)
+        await self._input.drain()
 
     async def close(self) -> None:
         """Close its stdin, wait until it has gone by itself, and kill its group if it does not."""
@@ -94,8 +95,7 @@ class PipeChannel:
 
     async def _close(self) -> None:
         process = self._process
-        assert process.stdin is not None
-        process.stdin.close()
+        self._input.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._drain(), _PATIENCE)
         with contextlib.suppress(ProcessLookupError):
@@ -107,8 +107,7 @@ class PipeChannel:
 
     async def _drain(self) -> None:
         """Read what still comes, so that the program is not held up, until it has gone."""
-        assert self._process.stdout is not None
-        reading = asyncio.ensure_future(self._discard(self._process.stdout))
+        reading = asyncio.ensure_future(self._discard(self._output))
         try:
             await self._process.wait()
         finally:
@@ -120,6 +119,5 @@ class PipeChannel:
             pass
 
     async def _listen(self) -> None:
-        assert self._process.stderr is not None
-        while data := await self._process.stderr.read(_COMPLAINT):
+        while data := await self._complaints.read(_COMPLAINT):
             self._errors.append(data)

@@ -61,7 +61,8 @@ class SandboxPlace:
         """Return what is in a folder, by path; links are not followed."""
         limit = min(limit, _MOST_ENTRIES)
         asked = {"path": self._path(path), "recursive": recursive, "limit": limit}
-        rows, _head = await self._rows("list", asked, limit + 1)
+        async with _patience():
+            rows, _head = await self._link.rows("list", asked, limit + 1)
         with believe(self._link):
             return [answers.entry(row) for row in rows]
 
@@ -81,7 +82,9 @@ class SandboxPlace:
                 raise BrokenFrameError("more than was asked for")
         if limit is None and size - offset > most:
             raise ToolError(
-                "too_large", f"{path!r} has {size} bytes.", "Read it in parts with offset and limit."
+                "too_large",
+                f"{path!r} has {size} bytes.",
+                "Read it in parts with offset and limit.",
             )
         return data, size
 
@@ -139,7 +142,8 @@ class SandboxPlace:
             "ignore_case": search.ignores_case,
             "limit": limit,
         }
-        rows, head = await self._rows("search", asked, limit)
+        async with _patience():
+            rows, head = await self._link.rows("search", asked, limit)
         with believe(self._link):
             return answers.found(rows, head)
 
@@ -179,12 +183,6 @@ class SandboxPlace:
     async def _ask(self, op: str, asked: Mapping[str, Any], data: bytes = b"") -> dict[str, Any]:
         async with _patience(), self._link.exchange(op, asked, data) as exchange:
             return (await exchange.answer()).head
-
-    async def _rows(
-        self, op: str, asked: Mapping[str, Any], most: int
-    ) -> tuple[list[Any], dict[str, Any]]:
-        async with _patience():
-            return await self._link.rows(op, asked, most)
 
     async def _entry(self, op: str, asked: Mapping[str, Any], data: bytes = b"") -> Entry:
         async with _patience(), self._link.exchange(op, asked, data) as exchange:
