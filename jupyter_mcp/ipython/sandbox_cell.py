@@ -96,7 +96,7 @@ class SandboxCell:
                 continue
             offset = news["offset"]
             self._write(news["text"].replace("\r\n", "\n"))
-            if not news["is_open"]:
+            if not news["is_open"] and not news["text"]:
                 return ENDED_BY_CTRL_C if interrupts else int(news["exit_code"] or 0)
             if interrupts and not news["text"]:
                 self._write(f"\nIt did not end within {GRACE_SECONDS:g} s of Ctrl-C: killed.\n")

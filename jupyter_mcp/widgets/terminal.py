@@ -87,7 +87,7 @@ class Terminal(anywidget.AnyWidget):
             if text := news["text"]:
                 self._shown = (self._shown + text)[-KEPT:]
                 self._show("output", text)
-            if not news["is_open"]:
+            elif not news["is_open"]:
                 self._end(f"ended with {news['exit_code']}")
                 return
 
