@@ -48,7 +48,7 @@ conformance: $(MADE)/install $(MADE)/node ## the official conformance suite of M
 	python tests/conformance
 
 .PHONY: bench
-bench: $(MADE)/install ## our promises as figures
+bench: $(MADE)/install $(MADE)/services ## our promises as figures
 	python tests/benchmarks
 
 # Thousands of cases for each property, other ones at each run: about 113,000.
