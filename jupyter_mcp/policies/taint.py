@@ -26,6 +26,10 @@ from jupyter_mcp.security.untrusted.taints import Taints
 FINDINGS = "jupyter-mcp/findings"
 """The key of what was found in a result's ``_meta``."""
 
+UNTRUSTED = "jupyter-mcp/untrusted"
+"""The key by which a result says so of itself, where its tool also brings what is the user's own:
+a file of a sandbox is a stranger's, one of the Jupyter root is not."""
+
 IN_PLACE = 16 * 1024
 """Up to how many characters a result is looked through at once, and not in a thread."""
 
@@ -63,9 +67,9 @@ class Taint:
         operation = call.operation
         if len(self._taints) and changes_or_sends(operation):
             await self._ask(call)
-        if not operation.untrusted:
-            return await following(call)
         result = await following(call)
+        if not (operation.untrusted or result.meta.get(UNTRUSTED)):
+            return result
         self._taints.mark(session_of(call), operation.name)
         call.notes["untrusted"] = True
         return await self._looked_through(call, result)

@@ -1,0 +1,120 @@
+"""What all tools of files share: the service, whose place a call means, and what a caller sees.
+
+A call that names a path was judged by it before it gets here. What lies below a folder was not, so
+it is held against the same policy, file by file, where that says different things of different
+paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from jupyter_mcp.calls import Context, Host, Toolset
+from jupyter_mcp.calls.tool import Operation
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.files.paths import inside, top_of
+from jupyter_mcp.toolsets.files.service import FileService
+from jupyter_mcp.workplace import Place
+
+UNTRUSTED = {"jupyter-mcp/untrusted": True}
+"""In the ``_meta`` of a result: what it holds comes from a sandbox, and so from strangers."""
+
+SandboxId = Annotated[
+    str | None, Field(description="A sandbox; without it the Jupyter root is meant")
+]
+
+REPOSITORY_TOOLS = "git_"
+
+
+class FilesToolset(Toolset):
+    """The service of files, as its tools reach it."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.files = FileService(host)
+
+    def seen_by(self, ctx: Context) -> str | None:
+        """Return whose sandboxes a caller may use: their own, or None for everybody's."""
+        owner: str | None = self.host.trust.policy.owner_seen(ctx.principal)
+        return owner
+
+    async def place(self, ctx: Context, sandbox_id: str | None) -> Place:
+        """Return the place that a call means."""
+        return await self.files.place(sandbox_id, self.seen_by(ctx))
+
+    def allowed(
+        self, ctx: Context, place: Place, tool: str, *, asks: bool = False
+    ) -> Callable[[str], bool]:
+        """Return what says whether a caller could use `tool` on a path of a place.
+
+        Args:
+            ctx: Whose call it is.
+            place: Where; in a sandbox all is its owner's.
+            tool: The tool.
+            asks: Whether what a person would have to approve counts as well.
+        """
+        operation = next(each for each in self.operations if each.name == tool)
+        policy: Any = self.host.trust.policy
+        verdict = policy.verdict(ctx.principal, operation)
+        if place.sandbox_id or verdict.settled is not None:
+            return lambda _path: True
+        effects = {"allow", "ask"} if asks else {"allow"}
+        values = {"sandbox_id": None}
+
+        def allows(path: str) -> bool:
+            decision = policy.decide(ctx.principal, operation, {**values, "path": path}, [path])
+            return decision.effect in effects
+
+        return allows
+
+    async def paths_of(self, values: Mapping[str, Any]) -> Sequence[str] | None:
+        """Return the paths of the Jupyter root that a call touches, links resolved as well.
+
+        With a sandbox, only ``root_path`` is one of them.
+        """
+        if "root_path" in values:
+            named = [values["root_path"]]
+        elif values.get("sandbox_id"):
+            return ()
+        else:
+            named = [values[name] for name in ("path", "new_path") if name in values]
+        found: list[str] = []
+        for path in named:
+            found += [path, *await self._led_to(path)]
+        return list(dict.fromkeys(found))
+
+    async def repository_of(self, values: Mapping[str, Any]) -> Sequence[str] | None:
+        """Return what stands for a whole repository: a place right below its top."""
+        paths = await self.paths_of(_with_default(values))
+        return None if paths is None else [f"{path.rstrip('/')}/.git".lstrip("/") for path in paths]
+
+    def _placed(self, operation: Operation, function: Callable[..., Any]) -> Operation:
+        from dataclasses import replace
+
+        placed = super()._placed(operation, function)
+        if placed.name.startswith(REPOSITORY_TOOLS):
+            return replace(placed, paths_of=self.repository_of)
+        return placed
+
+    async def _led_to(self, path: str) -> list[str]:
+        """Return where the links in a path lead; nothing for what the call will refuse."""
+        try:
+            root: Any = self.files.root
+            return [await root.real(inside(path, top_of(root)))]
+        except ToolError:
+            return []
+
+
+def _with_default(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fill in where a clone goes that says nothing of it."""
+    if values.get("path") is not None or "url" not in values:
+        return values
+    from jupyter_mcp.toolsets.files.git_names import remote_of
+
+    try:
+        return {**values, "path": remote_of(values["url"]).name}
+    except ToolError:
+        return {**values, "path": ""}
