@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import KernelProvisionerBase
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Unicode
 
 from jupyter_mcp.errors import ToolError
@@ -27,7 +27,7 @@ ATTRIBUTE = "jupyter_mcp_sandboxes"
 EXTENSION = "jupyter_mcp"
 
 
-class SandboxProvisioner(KernelProvisionerBase):  # type: ignore[misc]
+class SandboxProvisioner(KernelProvisionerBase):
     """A kernel in a sandbox, as Jupyter manages it."""
 
     sandbox_id = Unicode(help="The sandbox.").tag(config=True)
@@ -81,7 +81,7 @@ class SandboxProvisioner(KernelProvisionerBase):  # type: ignore[misc]
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Choose the sockets by which Jupyter reaches it, in a private folder."""
-        manager = self.parent
+        manager: Any = self.parent
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="jupyter-mcp-"))
             manager.transport = "ipc"

@@ -64,15 +64,20 @@ class Context:
         return total
 
     def _walk(self) -> Iterator[tuple[str, os.stat_result, int]]:
-        ignored = _matcher(self.folder)
+        ignore = _Ignore(read_text(self.folder, ".dockerignore") or "")
+        out: set[str] = set()
         for top, folders, names, descriptor in os.fwalk(self.folder, follow_symlinks=False):
             above = Path(top).relative_to(self.folder)
+            is_out = above.as_posix() in out
             folders[:] = [each for each in sorted(folders) if self._is_seen(each)]
             for name in [*folders, *sorted(filter(self._is_seen, names))]:
                 path = (above / name).as_posix()
-                if path in self.extra or ignored(path):
-                    continue
-                yield path, os.lstat(name, dir_fd=descriptor), descriptor
+                if ignore.has(path, above_is_out=is_out):
+                    out.add(path)
+                elif path not in self.extra:
+                    yield path, os.lstat(name, dir_fd=descriptor), descriptor
+            if not ignore.has_exceptions:
+                folders[:] = [each for each in folders if (above / each).as_posix() not in out]
 
     def _is_seen(self, name: str) -> bool:
         return self.shows_hidden or not name.startswith(".")
@@ -139,14 +144,24 @@ class _Exactly:
         return data
 
 
-def _matcher(folder: Path) -> Callable[[str], bool]:
-    from docker.utils.build import PatternMatcher  # type: ignore[import-untyped]
+class _Ignore:
+    """What a .dockerignore leaves out: the last pattern that matches counts, else the folder above.
 
-    text = read_text(folder, ".dockerignore") or ""
-    lines = [line.strip() for line in text.splitlines()]
-    patterns = [line for line in lines if line and not line.startswith("#")]
-    matcher: Any = PatternMatcher(patterns)
-    return lambda path: bool(matcher.matches(path))
+    The patterns are matched by the SDK, which does not know of folders above those with ``**``.
+    """
+
+    def __init__(self, text: str) -> None:
+        from docker.utils.build import Pattern  # type: ignore[import-untyped]
+
+        lines = [line.strip() for line in text.splitlines()]
+        made = [Pattern(line) for line in lines if line and not line.startswith("#")]
+        self._patterns: list[Any] = [each for each in made if each.dirs]
+        self.has_exceptions = any(each.exclusion for each in self._patterns)
+
+    def has(self, path: str, *, above_is_out: bool) -> bool:
+        """Return whether a path is left out."""
+        matching = [each for each in self._patterns if each.match(path)]
+        return not matching[-1].exclusion if matching else above_is_out
 
 
 def _too_large(most: int) -> ToolError:

@@ -18,11 +18,12 @@ RUN printf '%s\n' '#!/bin/sh' \
     '    exit 1' \
     'fi' \
     '. "$told"' \
+    'size=$(xdpyinfo | sed -n "s/.*dimensions: *\\([0-9]*\\)x\\([0-9]*\\).*/\\1,\\2/p")' \
     'setsid chromium --no-sandbox --test-type --disable-dev-shm-usage --disable-gpu \' \
     '    --force-renderer-accessibility --no-first-run --no-default-browser-check \' \
     '    --password-store=basic --hide-crash-restore-bubble --noerrdialogs --disable-sync \' \
     '    --disable-background-networking --disable-component-update --disable-breakpad \' \
     '    --disable-features=Translate,MediaRouter,OptimizationHints --disk-cache-size=4194304 \' \
     '    --renderer-process-limit=4 --user-data-dir="$HOME/.config/browser" \' \
-    '    --window-position=0,0 --start-maximized "$@" </dev/null >"$HOME/browser.log" 2>&1 &' \
+    '    --window-position=0,0 --window-size="$size" "$@" </dev/null >"$HOME/browser.log" 2>&1 &' \
     > /usr/local/bin/browser && chmod 755 /usr/local/bin/browser

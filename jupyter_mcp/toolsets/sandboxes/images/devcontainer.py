@@ -149,7 +149,7 @@ class _Reader:
         return value
 
     def _mapping(self, name: str) -> Mapping[str, Any]:
-        value = self._data.get(name) or {}
+        value = self._data.get(name, {})
         if not isinstance(value, dict):
             raise _wrong(f"'{name}' is no object")
         return value

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from jupyter_mcp.errors import ToolError
 
 R = TypeVar("R")
+_DEFAULT_SOCKET = "/var/run/docker.sock"
 _CONTROL_SECONDS = 60
 _SILENT_SECONDS = 3600
 """How long a build may say nothing."""
@@ -95,10 +96,11 @@ def connect(url: str, seconds: float = _CONTROL_SECONDS) -> Any:
             "pip install 'jupyter-mcp-workbench[containers]'",
         ) from None
     where = {"base_url": url} if url else docker.utils.kwargs_from_env()
+    place = where.get("base_url") or f"unix://{_DEFAULT_SOCKET}"
     try:
+        _knock(place)
         client = docker.APIClient(version="auto", timeout=_CONTROL_SECONDS, **where)
-    except docker.errors.DockerException:
-        place = url or os.environ.get("DOCKER_HOST") or "Docker's default address"
+    except (docker.errors.DockerException, OSError):
         raise ToolError(
             "unavailable",
             f"No Docker engine answers at {place}.",
@@ -106,6 +108,15 @@ def connect(url: str, seconds: float = _CONTROL_SECONDS) -> Any:
         ) from None
     client.timeout = seconds
     return client
+
+
+def _knock(place: str) -> None:
+    """Try a Unix socket: the SDK would leave its own open when nobody listens."""
+    scheme, _, path = place.partition("://")
+    if scheme in {"unix", "http+unix"}:
+        with socket.socket(socket.AF_UNIX) as tried:
+            tried.settimeout(_CONTROL_SECONDS)
+            tried.connect(path)
 
 
 async def in_own_thread(work: Callable[[], R], break_off: Callable[[], None]) -> R:
