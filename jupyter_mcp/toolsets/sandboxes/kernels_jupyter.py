@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,21 @@ class SandboxKernels:
         threads: Where files are read and written.
         tasks: The owner of background tasks.
         namespace: Which servers the sandboxes belong to.
+        is_there: Whether a sandbox is still there.
     """
 
-    def __init__(self, jupyter: Any, threads: Any, tasks: Any, namespace: str) -> None:
+    def __init__(
+        self,
+        jupyter: Any,
+        threads: Any,
+        tasks: Any,
+        namespace: str,
+        is_there: Callable[[str], Awaitable[bool]],
+    ) -> None:
         self._kernels = jupyter.kernel_manager
         self._threads = threads
         self._tasks = tasks
+        self._is_there = is_there
         folder = Path(jupyter.kernel_spec_manager.user_kernel_dir)
         self._specs = KernelSpecs(folder, namespace)
         self._running: dict[str, dict[str, Any]] = {}
@@ -51,16 +61,21 @@ class SandboxKernels:
         self._running.setdefault(sandbox_id, {})[kernel_id] = manager
 
     def ended(self, sandbox_id: str) -> None:
-        """Have Jupyter know that a sandbox is gone with its kernels."""
-        running = self._running.pop(sandbox_id, {})
-        self._tasks.spawn(f"kernels of {sandbox_id}", self._bury(sandbox_id, running))
+        """Look what became of a sandbox whose agent is gone."""
+        self._tasks.spawn(f"kernels of {sandbox_id}", self._bury(sandbox_id))
 
     async def sweep(self, living: set[str]) -> None:
         """Take away kernelspecs of sandboxes that are gone."""
         await self._threads.run(self._specs.sweep, living)
 
-    async def _bury(self, sandbox_id: str, running: dict[str, Any]) -> None:
-        for kernel_id, manager in running.items():
+    async def _bury(self, sandbox_id: str) -> None:
+        """Have Jupyter know that a sandbox is gone with its kernels.
+
+        Where only the agent went, the sandbox is still there: Jupyter starts its kernels anew.
+        """
+        if await self._is_there(sandbox_id):
+            return
+        for kernel_id, manager in self._running.pop(sandbox_id, {}).items():
             await self._shut_down(kernel_id, manager)
         await self._threads.run(self._specs.remove, sandbox_id)
 

@@ -102,8 +102,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         service = toolset.sandboxes
         try:
             check_level(await service.get(self.sandbox_id, None))
-            await self._use.enter_async_context(service.using(self.sandbox_id, None))
-            link = await service.link(self.sandbox_id, None)
+            link = await self._use.enter_async_context(service.using(self.sandbox_id, None))
             self._kernel = await SandboxKernel.start(
                 link, toolset.host.tasks, self.connection_info, self._sockets()
             )

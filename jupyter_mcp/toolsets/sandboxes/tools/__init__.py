@@ -21,6 +21,7 @@ class Sandboxes(SandboxTools, TerminalTools, ComputerTools, PortTools, ImageTool
     async def start(self) -> None:
         """Sweep what an earlier server left behind, in the background."""
         await self.sandboxes.start()
+        await self.start_kernels()
 
     async def stop(self) -> None:
         """Let go of the sandboxes: they stay until they expire, their processes end."""

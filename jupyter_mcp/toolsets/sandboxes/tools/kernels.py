@@ -40,7 +40,11 @@ class KernelTools(SandboxToolset):
         if self.host.jupyter is None:
             raise ToolError("unavailable", "There is no Jupyter server here.", "Use terminal_run.")
         return SandboxKernels(
-            self.host.jupyter, self.host.executor, self.host.tasks, namespace_of(self.host.state)
+            self.host.jupyter,
+            self.host.executor,
+            self.host.tasks,
+            namespace_of(self.host.state),
+            self._is_there,
         )
 
     async def start_kernels(self) -> None:
@@ -84,6 +88,13 @@ class KernelTools(SandboxToolset):
             raise ToolError("unavailable", "There is no Jupyter server here.", "Use terminal_run.")
         managers: object = self.host.jupyter.kernel_manager
         return managers
+
+    async def _is_there(self, sandbox_id: str) -> bool:
+        try:
+            await self.sandboxes.get(sandbox_id, None)
+        except ToolError as error:
+            return error.code != "not_found"
+        return True
 
     async def _sweep(self) -> None:
         try:
