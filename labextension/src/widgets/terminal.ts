@@ -27,7 +27,6 @@ function newTerminal(): Terminal {
     cursorBlink: false,
     fontFamily: colour('--jp-code-font-family', 'monospace'),
     fontSize: 13,
-    screenReaderMode: true,
     theme: {
       background: colour('--jp-layout-color0', '#ffffff'),
       foreground: colour('--jp-ui-font-color0', '#000000'),
