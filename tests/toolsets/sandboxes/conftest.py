@@ -1,4 +1,4 @@
-"""The bench of the contract suite, for the backend that a test is parametrised with."""
+"""The bench for tests of sandboxes, with the backend that a test is parametrised with."""
 
 from __future__ import annotations
 
