@@ -14,15 +14,19 @@ from jupyter_mcp.toolsets.sandboxes.pipes import PipeChannel
 
 
 @contextlib.asynccontextmanager
-async def linked(folder: Path, env: Mapping[str, str] | None = None) -> AsyncIterator[Link]:
+async def linked(
+    folder: Path, env: Mapping[str, str] | None = None, limit_file: int | None = None
+) -> AsyncIterator[Link]:
     """Give a link to an agent whose workspace is `folder`; nothing isolates it.
 
     Args:
         folder: The workspace.
         env: All variables of the agent; None for those of the test.
+        limit_file: The most bytes of a file that it may write.
     """
     tasks = Supervisor()
-    channel = await PipeChannel.open(agent_argv(sys.executable), cwd=folder, env=env)
+    limits = [] if limit_file is None else ["prlimit", f"--fsize={limit_file}"]
+    channel = await PipeChannel.open([*limits, *agent_argv(sys.executable)], cwd=folder, env=env)
     try:
         link = await Link.open(channel, tasks)
         yield link

@@ -19,6 +19,7 @@ import fcntl
 import heapq
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -626,7 +627,7 @@ class Running:
         self.queue = collections.deque()
         self.closes_stdin = False
         self.mark = "%s.%d" % (agent.mark, call.number)
-        self.quiet_since = 0.0
+        self.lingers_until = 0.0
 
     def start(self):
         head = self.call.head
@@ -739,7 +740,6 @@ class Running:
         except OSError:  # a terminal that everybody has left
             data = b""
         if data:
-            self.quiet_since = time.monotonic()
             self.call.data(data, lane)
             if self.call.credit <= 0:
                 self.watch_outputs()
@@ -757,7 +757,7 @@ class Running:
         self.exit_code = code
         self.close_stdin()
         self.call.event(exit_code=code, timed_out=self.timed_out)
-        self.quiet_since = time.monotonic()
+        self.lingers_until = time.monotonic() + 4 * LINGER
         self.finish_if_over()
         if not self.call.is_done:
             self.agent.later(LINGER, self.let_linger)
@@ -766,9 +766,8 @@ class Running:
         """Wait no longer for output of what the command left running; it is thrown away from now on."""
         if self.call.is_done:
             return
-        rest = self.quiet_since + LINGER - time.monotonic()
-        if rest > 0 or self.call.credit <= 0:
-            self.agent.later(max(rest, 0.05), self.let_linger)
+        if self.call.credit <= 0 or (any(map(holds, self.outputs)) and time.monotonic() < self.lingers_until):
+            self.agent.later(0.05, self.let_linger)
             return
         for fd, lane in list(self.outputs.items()):
             self.call.end(lane)
@@ -879,6 +878,11 @@ class Discarded:
             pass
         self.agent.unwatch(self.fd)
         os.close(self.fd)
+
+
+def holds(fd):
+    """Whether something can be read now."""
+    return bool(select.select([fd], [], [], 0)[0]) if fd < 1024 else False
 
 
 def keep(file):
