@@ -25,6 +25,7 @@ from support.server import wait_until
 
 MISSING = "Docker is not installed: apt-get install docker.io mmdebstrap (scripts/install_services)"
 NETWORK = "10.210.0.1/24"
+ALONE = ("--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false")
 BUILD_SECONDS = 1500.0
 
 
@@ -40,7 +41,8 @@ class Engine:
 
     Args:
         folder: Where its data, socket, log and locks lie.
-        network: Address and mask of its bridge.
+        network: Address and mask of its bridge; empty for neither a bridge nor rules of a firewall,
+            which lets it run beside another engine.
     """
 
     folder: Path
@@ -79,10 +81,12 @@ class Engine:
 
     def start(self) -> None:
         """Start it and return when it answers."""
-        self._keep_firewall()
+        if self.network:
+            self._keep_firewall()
         for name in ("docker.sock", "docker.pid"):
             (self.folder / name).unlink(missing_ok=True)
-        command = ["dockerd", "--host", self.url, "--bip", self.network]
+        bridge = ("--bip", self.network) if self.network else ALONE
+        command = ["dockerd", "--host", self.url, *bridge]
         for option, name in {
             "data-root": "data",
             "exec-root": "exec",

@@ -85,8 +85,6 @@ class DockerBackend:
         Raises:
             ToolError: ``not_found`` when the sandbox is gone, ``conflict`` when it is paused.
         """
-        if handle.is_paused:
-            raise _paused(handle)
         return await self._inside(handle, self._programs.start(handle.ref, argv))
 
     async def claim(self, handle: Handle, spec: SandboxSpec) -> Handle:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class Address:
         """
         parts = urlsplit(self.url)
         if parts.scheme == "unix":
-            path = (parts.netloc + parts.path) or DOCKER_SOCKET
+            path = parts.netloc + parts.path
             return await asyncio.open_unix_connection(path, limit=BUFFER)
         if parts.scheme not in {"tcp", "http", "https"} or not parts.hostname:
             raise ToolError(
@@ -67,6 +68,19 @@ class Address:
         context = self._ssl() if self.certificates else None
         port = parts.port or (2376 if context else 2375)
         return await asyncio.open_connection(parts.hostname, port, ssl=context, limit=BUFFER)
+
+    def knock(self) -> None:
+        """Return when somebody listens on a Unix socket; the rest is left to the SDK.
+
+        The SDK leaves its own socket to the garbage collector where nobody does.
+
+        Raises:
+            OSError: When nobody listens.
+        """
+        parts = urlsplit(self.url)
+        if parts.scheme == "unix":
+            with socket.socket(socket.AF_UNIX) as door:
+                door.connect(parts.netloc + parts.path)
 
     def _ssl(self) -> ssl.SSLContext:
         folder = Path(self.certificates)

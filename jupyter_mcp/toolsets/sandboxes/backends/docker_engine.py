@@ -106,6 +106,7 @@ class DockerEngine:
                 "pip install 'jupyter-mcp-workbench[containers]'",
             ) from error
         try:
+            self.address.knock()
             return work(self._connected())
         except APIError as error:
             status = error.status_code or 500
