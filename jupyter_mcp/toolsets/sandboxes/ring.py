@@ -69,9 +69,10 @@ class Ring:
         data = bytes(self._kept[at : at + limit])
         return Piece(data, begin, max(0, self._start - offset))
 
-    async def change(self) -> None:
-        """Wait until there is more, or the end."""
-        await self._changed.wait()
+    @property
+    def change(self) -> asyncio.Event:
+        """Set when there is more, or the end. Take it before looking: then nothing is missed."""
+        return self._changed
 
     def _wake(self) -> None:
         """Wake all who wait now; who comes later waits for the next change."""

@@ -209,14 +209,11 @@ class Terminals:
         try:
             async with asyncio.timeout(wait or None):
                 while True:
-                    change = asyncio.ensure_future(terminal.ring.change())
-                    try:
-                        reading = _reading(terminal, offset, limit, is_plain=is_plain)
-                        if reading.offset != offset or not reading.is_open or not wait:
-                            return reading
-                        await change
-                    finally:
-                        change.cancel()
+                    change = terminal.ring.change
+                    reading = _reading(terminal, offset, limit, is_plain=is_plain)
+                    if reading.offset != offset or not reading.is_open or not wait:
+                        return reading
+                    await change.wait()
         except TimeoutError:
             return _reading(terminal, offset, limit, is_plain=is_plain)
 
