@@ -57,6 +57,11 @@ class Holding:
         """
         known = await self.find(sandbox, owner)
         if known.record.paused is not None:
+            await self._ground.register.refresh(
+                [known.engine]
+            )  # another server may have resumed it
+            known = await self.find(known.id, owner)
+        if known.record.paused is not None:
             raise _paused(known)
         return known
 
@@ -84,6 +89,12 @@ class Holding:
             known.saved = known.record.idle_ends
             self._ground.tasks.spawn(f"save {known.id}", self.save(known))
 
+    def rest(self, known: Known) -> None:
+        """Note that something that ran inside has ended; that was a use until now."""
+        if not known.users and known.record.busy:
+            known.record, known.saved = replace(known.record, busy=0.0), 0.0
+        self.touch(known)
+
     async def save(self, known: Known) -> None:
         """Tell other servers, and the next one here, what was promised."""
         known.saved = known.record.idle_ends
@@ -96,7 +107,7 @@ class Holding:
             return "It was paused for too long." if now > record.paused + PAUSED_SECONDS else ""
         if now >= record.ends:
             return "It reached the end of its time."
-        if not known.users and now >= record.idle_ends + known.grace():
+        if not known.users and now >= max(record.idle_ends + known.grace(), record.busy):
             return f"Nobody used it for {record.timeout:g} seconds."
         return ""
 

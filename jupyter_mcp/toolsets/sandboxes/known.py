@@ -250,6 +250,7 @@ def _merged(ours: Record, stored: Record, handle: Handle, *, is_ours: bool) -> R
         stored,
         idle_ends=max(ours.idle_ends, stored.idle_ends),
         ends=max(ours.ends, stored.ends),
+        busy=max(ours.busy, stored.busy),
         attached=max(ours.attached, stored.attached),
         is_full=ours.is_full if is_ours else stored.is_full,
     )

@@ -13,6 +13,7 @@ from jupyter_mcp.toolsets.sandboxes.ground import Ground
 from jupyter_mcp.toolsets.sandboxes.known import Known
 from jupyter_mcp.toolsets.sandboxes.pool import Member, Pool
 from jupyter_mcp.toolsets.sandboxes.process_mark import new_mark
+from jupyter_mcp.toolsets.sandboxes.quota import Live
 from jupyter_mcp.toolsets.sandboxes.spec import Capabilities, SandboxSpec
 from jupyter_mcp.toolsets.sandboxes.store import Record
 from jupyter_mcp.toolsets.sandboxes.wish import Terms, Wish, grant, limits_of
@@ -84,7 +85,7 @@ class Making:
         ground.register.making.add(spec.id)
         is_begun = False
         try:
-            async with ground.quota.reserved(owner, spec.id, name, ground.register.of(owner)):
+            async with ground.quota.reserved(owner, spec.id, name, self._live(owner)):
                 is_begun = True
                 known = await self._begun(spec, terms, engine, member, say)
                 ground.register.add(known)
@@ -149,6 +150,14 @@ class Making:
         except BaseException:
             self._ground.tasks.spawn(f"discard {spec.id}", self._discard(member))
             raise
+
+    def _live(self, owner: str) -> Live:
+        register, engines = self._ground.register, self._ground.engines
+
+        async def refresh() -> None:
+            await register.refresh(await engines.used())
+
+        return Live(lambda: register.of(owner), refresh)
 
     async def _undo(self, known: Known) -> None:
         await self._ground.attaching.detach(known)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.store import MARGIN_SECONDS, SPACE, Store
@@ -21,6 +22,19 @@ MAKING_SECONDS = 180.0
 """How long a slot is kept for a sandbox that is being made."""
 
 _NEW = b"new:"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Somebody's sandboxes that there are.
+
+    Args:
+        now: Returns them with their names, as they are known now.
+        refresh: Looks at the engines again.
+    """
+
+    now: Callable[[], Mapping[str, str]]
+    refresh: Callable[[], Awaitable[object]]
 
 
 class Quota:
@@ -40,7 +54,7 @@ class Quota:
 
     @asynccontextmanager
     async def reserved(
-        self, owner: str, sandbox_id: str, name: str, live: Mapping[str, str]
+        self, owner: str, sandbox_id: str, name: str, live: Live
     ) -> AsyncIterator[None]:
         """Hold a place while a sandbox is made; it is kept unless making fails.
 
@@ -48,15 +62,15 @@ class Quota:
             owner: Whose it will be.
             sandbox_id: Its identifier.
             name: What the owner calls it; empty for none.
-            live: The owner's sandboxes that there are, with their names.
+            live: The owner's sandboxes that there are.
 
         Raises:
             ToolError: ``limit_reached``, or ``conflict`` for a name in use.
         """
-        if len(live) + self._making[owner] >= self._limit:
-            raise self._too_many()
-        if name and (name in live.values() or (owner, name) in self._naming):
-            raise _taken(name)
+        if self._reason_against(owner, name, live):
+            await live.refresh()  # another server may have destroyed some
+        if error := self._reason_against(owner, name, live):
+            raise error
         self._making[owner] += 1
         self._naming.add((owner, name))
         try:
@@ -96,36 +110,43 @@ class Quota:
                 if await store.set_if_absent(SPACE, slot, value, MARGIN_SECONDS):
                     return
 
-    async def _take(self, owner: str, sandbox_id: str, name: str, live: Mapping[str, str]) -> None:
+    def _reason_against(self, owner: str, name: str, live: Live) -> ToolError | None:
+        if len(live.now()) + self._making[owner] >= self._limit:
+            return self._too_many()
+        if name and (name in live.now().values() or (owner, name) in self._naming):
+            return _taken(name)
+        return None
+
+    async def _take(self, owner: str, sandbox_id: str, name: str, live: Live) -> None:
         value = _NEW + sandbox_id.encode()
         held = self._held[sandbox_id] = []
         if name:
-            if not await self._claim(_name_key(owner, name), value, live):
+            if not await self._claim([_name_key(owner, name)], value, live):
                 raise _taken(name)
             held.append(_name_key(owner, name))
         slots = self._slots(owner)
-        first = len(live) + self._making[owner] - 1  # fits at once while there are no holes
-        for slot in slots[first:] + slots[:first]:
-            if await self._store().set_if_absent(SPACE, slot, value, MAKING_SECONDS):
-                held.append(slot)
-                return
-        for slot in slots:
-            if await self._claim(slot, value, live):
-                held.append(slot)
-                return
-        raise self._too_many()
+        first = len(live.now()) + self._making[owner] - 1  # fits at once while there are no holes
+        slot = await self._claim(slots[first:] + slots[:first], value, live)
+        if not slot:
+            raise self._too_many()
+        held.append(slot)
 
-    async def _claim(self, key: str, value: bytes, live: Mapping[str, str]) -> bool:
-        """Take a key that is free, or whose sandbox is no more."""
+    async def _claim(self, keys: Sequence[str], value: bytes, live: Live) -> str:
+        """Take the first key that is free, else one whose sandbox is no more; empty for none."""
         store = self._store()
-        if await store.set_if_absent(SPACE, key, value, MAKING_SECONDS):
-            return True
-        held = await store.get(SPACE, key)
-        if held is not None and (held.startswith(_NEW) or held.decode() in live):
-            return False
-        if held is not None:
-            await store.delete(SPACE, key, held)
-        return await store.set_if_absent(SPACE, key, value, MAKING_SECONDS)
+        for key in keys:
+            if await store.set_if_absent(SPACE, key, value, MAKING_SECONDS):
+                return key
+        await live.refresh()
+        for key in keys:
+            held = await store.get(SPACE, key)
+            if held is not None and (held.startswith(_NEW) or held.decode() in live.now()):
+                continue
+            if held is not None:
+                await store.delete(SPACE, key, held)
+            if await store.set_if_absent(SPACE, key, value, MAKING_SECONDS):
+                return key
+        return ""
 
     def _slots(self, owner: str) -> list[str]:
         return [f"slot:{_digest(owner)}:{number}" for number in range(self._limit)]

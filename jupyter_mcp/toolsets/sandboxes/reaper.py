@@ -82,7 +82,7 @@ class Reaper:
     async def _keep(self, known: Known) -> None:
         """Tell other servers that a sandbox is in use, until long after the next round."""
         now = self._ground.clock()
-        known.record = known.record.used(now, 3 * self._interval)
+        known.record = replace(known.record.used(now), busy=now + 3 * self._interval)
         await self._holding.save(known)
 
     async def look_at_disk(self, known: Known) -> None:

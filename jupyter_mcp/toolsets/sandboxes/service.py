@@ -221,7 +221,7 @@ class Sandboxes:
             yield link
         finally:
             known.users -= 1
-            self.holding.touch(known)
+            self.holding.rest(known)
 
     async def place(self, sandbox: str, owner: str | None) -> Place:
         """Return the files and commands of a sandbox; that is a use of it.

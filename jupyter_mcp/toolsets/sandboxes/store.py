@@ -58,6 +58,7 @@ class Record:
         has_network: Whether the egress proxy lets something out.
         paused: Unix time since when both clocks stand still; None while they run.
         attached: How often an agent was attached by any server.
+        busy: Unix time until which something runs in it, for all that is known.
         is_full: Whether its workspace holds more than it may.
     """
 
@@ -67,11 +68,12 @@ class Record:
     has_network: bool = False
     paused: float | None = None
     attached: int = 0
+    busy: float = 0.0
     is_full: bool = False
 
-    def used(self, now: float, seconds: float = 0.0) -> Record:
-        """Return it after a use, which keeps it for its timeout, or `seconds` if that is more."""
-        later = min(now + max(self.timeout, seconds), self.ends)
+    def used(self, now: float) -> Record:
+        """Return it after a use, which keeps it for its timeout."""
+        later = min(now + self.timeout, self.ends)
         return self if later <= self.idle_ends else replace(self, idle_ends=later)
 
     def extended(self, now: float, seconds: float) -> Record:
