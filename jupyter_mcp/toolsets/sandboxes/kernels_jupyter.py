@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -80,17 +81,30 @@ class SandboxKernels:
         await self._threads.run(self._specs.remove, sandbox_id)
 
     async def _shut_down(self, kernel_id: str, manager: Any) -> None:
-        """Tell those who watch a kernel that it is dead, and take it off Jupyter's list."""
+        """Take a kernel off Jupyter's list, and tell those who watch it that it is dead."""
         if kernel_id not in self._kernels or self._kernels.get_kernel(kernel_id) is not manager:
             return
-        manager.stop_restarter()
         restarter = getattr(manager, "_restarter", None)
+        try:
+            await _whole(_settled(self._kernels.shutdown_kernel(kernel_id, now=True)))
+        except Exception as error:  # noqa: BLE001 - the kernel is gone, whatever the manager says
+            _log.warning("Kernel %s of a sandbox that is gone: %s", kernel_id, error)
         if restarter is not None:  # Jupyter itself calls it when a restart has failed
             restarter._fire_callbacks("dead")  # noqa: SLF001 - there is no public way
-        try:
-            await _settled(self._kernels.shutdown_kernel(kernel_id, now=True))
-        except Exception as error:  # noqa: BLE001 - the kernel is gone, whatever the manager says
-            _log.debug("Kernel %s of a sandbox that is gone: %s", kernel_id, error)
+
+
+async def _whole(work: Coroutine[Any, Any, Any]) -> None:
+    """Do work to its end, also when cancelled meanwhile.
+
+    A shutdown that is cancelled half-way leaves a manager that says forever that it is about to be
+    ready, and the server would wait for that when it stops (jupyter_client, `in_pending_state`).
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _settled(value: Any) -> Any:
