@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from jupyter_mcp.toolsets.sandboxes.frames import BrokenFrameError
 from jupyter_mcp.toolsets.sandboxes.link import Link
@@ -64,7 +64,7 @@ def entry(value: Any) -> Entry:
         raise BrokenFrameError("no entry")
     return Entry(
         text(path),
-        kind,
+        cast("Kind", kind),
         number(size),
         float(min(max(modified, 0), _MAX_TIME)),
         number(mode) & 0o7777,

@@ -307,9 +307,7 @@ class Link:
             raise self.break_off(BrokenFrameError(f"no {name}"))
         return int(value)
 
-    async def _serve(
-        self, listener: Exchange, accept: Callable[[Stream], Awaitable[None]]
-    ) -> None:
+    async def _serve(self, listener: Exchange, accept: Callable[[Stream], Awaitable[None]]) -> None:
         serving: set[asyncio.Task[None]] = set()
         try:
             while True:

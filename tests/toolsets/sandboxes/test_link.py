@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC110, ASYNC240 - files tell what processes do
 """The link against agents that are not ours: whatever they send, a `ToolError` and no more."""
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.agents import linked
 
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
@@ -26,6 +26,7 @@ from jupyter_mcp.toolsets.sandboxes.pipes import PipeChannel
 from jupyter_mcp.toolsets.sandboxes.place import SandboxPlace
 from jupyter_mcp.toolsets.sandboxes.streams import Stream
 from jupyter_mcp.workplace import Search
+from support.agents import linked
 
 HELLO = {
     "protocol": PROTOCOL,
@@ -48,7 +49,7 @@ class HostileChannel:
         self._buffer = b""
         self.is_closed = False
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int) -> bytes:  # noqa: ARG002 - what it says is short
         if self.is_closed:
             return b""
         return await self._queue.get()
@@ -268,7 +269,7 @@ async def test_a_wrong_hello_is_refused(change: dict[str, object]) -> None:
 async def test_an_agent_that_never_greets_is_given_up_and_its_complaint_told() -> None:
     tasks = Supervisor()
     channel = HostileChannel(encode(Kind.HELLO, 0, HELLO)[:20])
-    with pytest.raises(ToolError, match="within 0.05 s.*SyntaxError") as error:
+    with pytest.raises(ToolError, match=r"within 0.05 s.*SyntaxError") as error:
         await Link.open(channel, tasks, 0.05)
     assert "python3" in error.value.remedy
     assert "\x1b" not in str(error.value)
@@ -308,7 +309,9 @@ async def test_cancelling_a_request_releases_it_inside(tmp_path: Path) -> None:
 
 
 async def _forever(link: Link) -> None:
-    await SandboxPlace(link, "sb-1").run(["sh", "-c", "echo $$ > pid.new; mv pid.new pid; sleep 99"])
+    await SandboxPlace(link, "sb-1").run(
+        ["sh", "-c", "echo $$ > pid.new; mv pid.new pid; sleep 99"]
+    )
 
 
 async def _until_there(path: Path) -> str:

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC110, ASYNC221, ASYNC240 - files tell what processes do
 from __future__ import annotations
 
 import asyncio
@@ -12,7 +13,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.agents import linked
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes import answers
@@ -20,6 +20,7 @@ from jupyter_mcp.toolsets.sandboxes.archives import export_archive, import_archi
 from jupyter_mcp.toolsets.sandboxes.paths import inner_path
 from jupyter_mcp.toolsets.sandboxes.place import SandboxPlace
 from jupyter_mcp.workplace import Place, Search
+from support.agents import linked
 
 
 @pytest.fixture
@@ -293,7 +294,7 @@ async def test_moving(place: SandboxPlace, work: Path) -> None:
 
 
 async def test_searching(place: SandboxPlace, work: Path) -> None:
-    await place.write("src/a.py", "eins\nZwei (x)\n".encode())
+    await place.write("src/a.py", b"eins\nZwei (x)\n")
     await place.write("src/deep/b.py", b"zwei (x)\n")
     await place.write("c.txt", b"zwei (x)\n")
     await place.write(".git/d.py", b"zwei (x)\n")
@@ -368,7 +369,7 @@ async def test_an_archive_goes_out_and_comes_back(place: SandboxPlace, work: Pat
     assert await import_archive(place._link, pieces(packed[:1000], packed[1000:]), "b") == (2, 0)
     assert (work / "b" / "run.sh").read_bytes() == (work / "a" / "run.sh").read_bytes()
     assert (work / "b" / "run.sh").stat().st_mode & 0o777 == 0o755
-    assert os.readlink(work / "b" / "link") == "run.sh"
+    assert (work / "b" / "link").readlink() == Path("run.sh")
     with pytest.raises(ToolError, match="broken"):
         await import_archive(place._link, pieces(b"no archive" * 100), "c")
 
@@ -381,7 +382,9 @@ def evil_archive(tmp_path: Path) -> Iterator[bytes]:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
 
-        def add(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", data: bytes = b"") -> None:
+        def add(
+            name: str, kind: bytes = tarfile.REGTYPE, link: str = "", data: bytes = b""
+        ) -> None:
             member = tarfile.TarInfo(name)
             member.type, member.linkname, member.size, member.mode = kind, link, len(data), 0o6755
             archive.addfile(member, io.BytesIO(data))

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC110, ASYNC220, ASYNC221, ASYNC240 - files tell what processes do
 """The agent in a plain subprocess: processes and their ends, terminals, links that lead out."""
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.agents import linked
 
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
@@ -26,6 +26,7 @@ from jupyter_mcp.toolsets.sandboxes.pipes import PipeChannel
 from jupyter_mcp.toolsets.sandboxes.place import SandboxPlace
 from jupyter_mcp.toolsets.sandboxes.processes import Process
 from jupyter_mcp.workplace import Search
+from support.agents import linked
 
 # A child that leaves its group, its session, its parent and its environment behind.
 DAEMON = """
@@ -90,7 +91,9 @@ async def test_nothing_is_left_when_the_channel_closes(tmp_path: Path) -> None:
     tasks = Supervisor()
     channel = await PipeChannel.open(agent_argv(sys.executable), cwd=tmp_path)
     link = await Link.open(channel, tasks)
-    await link.start(["sh", "-c", "sleep 99 & setsid sleep 99 & echo $$ > sh.new; mv sh.new sh; wait"])
+    await link.start(
+        ["sh", "-c", "sleep 99 & setsid sleep 99 & echo $$ > sh.new; mv sh.new sh; wait"]
+    )
     await link.start([sys.executable, "-c", DAEMON])
     shell, daemon = int(await there(tmp_path / "sh")), int(await there(tmp_path / "daemon"))
     children = subprocess.run(
@@ -119,7 +122,9 @@ async def test_nothing_is_left_when_the_host_is_killed(tmp_path: Path) -> None:
     held.stdout.close()
 
 
-@pytest.mark.parametrize("frame", [b"\xff" * 14, b"\2\0" + b"\0" * 4 + b"\xff" * 8, b"\2\0" + b"\0" * 12])
+@pytest.mark.parametrize(
+    "frame", [b"\xff" * 14, b"\2\0" + b"\0" * 4 + b"\xff" * 8, b"\2\0" + b"\0" * 12]
+)
 async def test_broken_frames_end_the_agent(tmp_path: Path, frame: bytes) -> None:
     channel = await PipeChannel.open(agent_argv(sys.executable), cwd=tmp_path)
     await channel.write(agent_source() + frame)
@@ -169,7 +174,11 @@ async def test_a_background_child_does_not_hold_up_the_end_and_goes_on(tmp_path:
     async with linked(tmp_path) as link:
         started = time.monotonic()
         done = await SandboxPlace(link, "sb-1").run(
-            ["sh", "-c", "(while :; do sleep .05; echo x; date > tick; done) & echo $! > pid; echo hi"]
+            [
+                "sh",
+                "-c",
+                "(while :; do sleep .05; echo x; date > tick; done) & echo $! > pid; echo hi",
+            ]
         )
         assert time.monotonic() - started < 2
         assert done.stdout.startswith(b"hi\n")
@@ -182,7 +191,9 @@ async def test_a_background_child_does_not_hold_up_the_end_and_goes_on(tmp_path:
 
 async def test_an_exit_code_and_both_outputs(tmp_path: Path) -> None:
     async with linked(tmp_path) as link:
-        done = await SandboxPlace(link, "sb-1").run(["sh", "-c", "cat; echo no >&2; exit 7"], stdin=b"in")
+        done = await SandboxPlace(link, "sb-1").run(
+            ["sh", "-c", "cat; echo no >&2; exit 7"], stdin=b"in"
+        )
         assert (done.exit_code, done.stdout, done.stderr) == (7, b"in", b"no\n")
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import collections
 import errno
 import fcntl
+import functools
 import heapq
 import json
 import os
@@ -29,6 +30,13 @@ import subprocess
 import sys
 import threading
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import tarfile
+    from typing import IO, Any, Callable, Dict, Iterable, Iterator, Tuple
+
+    Result = Tuple[Dict[str, Any], bytes]
 
 PROTOCOL = 1
 HEADER = struct.Struct("!BBIII")
@@ -58,46 +66,82 @@ PR_SET_CHILD_SUBREAPER = 36
 DIRECTORY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """What the host turns into a `ToolError`."""
 
-    def __init__(self, code, message, remedy=""):
+    def __init__(self, code: str, message: str, remedy: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.remedy = remedy
 
 
-class Cancelled(Exception):
+class CancelledError(Exception):
     """The host no longer wants the answer."""
 
 
-def explain(error, path=""):
+def explain(error: OSError, path: str = "") -> RefusalError:
     """Return the refusal that an error of the system means."""
     what = repr(path) if path else "It"
     full = "The disk of the sandbox is full, or a file is larger than its limit."
     table = {
         errno.ENOENT: ("not_found", "There is no %s." % what, "List the folder with file_list."),
-        errno.ENOTDIR: ("invalid_arguments", "A part of %s is no folder." % what, "Check the path."),
+        errno.ENOTDIR: (
+            "invalid_arguments",
+            "A part of %s is no folder." % what,
+            "Check the path.",
+        ),
         errno.EISDIR: ("invalid_arguments", "%s is a folder." % what, "Name a file."),
-        errno.EEXIST: ("conflict", "%s is there already." % what, "Ask to overwrite, or take another name."),
-        errno.ENOTEMPTY: ("conflict", "The folder %s is not empty." % what, "Ask for it with recursive=true."),
-        errno.EACCES: ("forbidden", "The user of the sandbox may not touch %s." % what, "Check its mode."),
-        errno.EPERM: ("forbidden", "The user of the sandbox may not touch %s." % what, "Check its mode."),
-        errno.EROFS: ("forbidden", "%s is on a read-only file system." % what, "Write below /workspace."),
+        errno.EEXIST: (
+            "conflict",
+            "%s is there already." % what,
+            "Ask to overwrite, or take another name.",
+        ),
+        errno.ENOTEMPTY: (
+            "conflict",
+            "The folder %s is not empty." % what,
+            "Ask for it with recursive=true.",
+        ),
+        errno.EACCES: (
+            "forbidden",
+            "The user of the sandbox may not touch %s." % what,
+            "Check its mode.",
+        ),
+        errno.EPERM: (
+            "forbidden",
+            "The user of the sandbox may not touch %s." % what,
+            "Check its mode.",
+        ),
+        errno.EROFS: (
+            "forbidden",
+            "%s is on a read-only file system." % what,
+            "Write below /workspace.",
+        ),
         errno.ENOSPC: ("too_large", full, "Delete files or write less."),
         errno.EDQUOT: ("too_large", full, "Delete files or write less."),
         errno.EFBIG: ("too_large", full, "Delete files or write less."),
-        errno.ELOOP: ("invalid_arguments", "%s is a symbolic link." % what, "Name what it leads to."),
-        errno.ENAMETOOLONG: ("invalid_arguments", "The name %s is too long." % what[:80], "Shorten it."),
+        errno.ELOOP: (
+            "invalid_arguments",
+            "%s is a symbolic link." % what,
+            "Name what it leads to.",
+        ),
+        errno.ENAMETOOLONG: (
+            "invalid_arguments",
+            "The name %s is too long." % what[:80],
+            "Shorten it.",
+        ),
         errno.EMFILE: ("busy", "Too many files are open in the sandbox.", "Try again in a moment."),
-        errno.EAGAIN: ("busy", "The sandbox has reached its limit of processes.", "End some of them."),
+        errno.EAGAIN: (
+            "busy",
+            "The sandbox has reached its limit of processes.",
+            "End some of them.",
+        ),
         errno.ENOMEM: ("busy", "The sandbox has no memory left.", "End some processes."),
     }
     known = table.get(error.errno or 0)
     if known:
-        return Refusal(*known)
-    return Refusal("unavailable", "%s: %s" % (what, error.strerror or error), "Try again.")
+        return RefusalError(*known)
+    return RefusalError("unavailable", "%s: %s" % (what, error.strerror or error), "Try again.")
 
 
 # -- What is asked -------------------------------------------------------------------------------
@@ -110,7 +154,7 @@ class Call:
     again. What belongs to the loop sets the hooks; what runs in a thread uses `receive` and `put`.
     """
 
-    def __init__(self, agent, number, head, payload):
+    def __init__(self, agent: Agent, number: int, head: dict[str, Any], payload: bytes) -> None:
         self.agent = agent
         self.number = number
         self.head = head
@@ -120,56 +164,61 @@ class Call:
         self.is_done = False
         self.is_cancelled = False
         self.has_ended = False
-        self.inbox = collections.deque()
+        self.inbox: collections.deque[bytes] = collections.deque()
         self.changed = threading.Condition()
-        self.on_data = self.on_end = self.on_credit = self.on_cancel = None
+        self.on_data: Callable[[bytes], None] | None = None
+        self.on_end: Callable[[], None] | None = None
+        self.on_credit: Callable[[], None] | None = None
+        self.on_cancel: Callable[[], None] | None = None
 
-    def text(self, name, default=None):
+    def text(self, name: str, default: str | None = None) -> str:
         value = self.head.get(name, default)
         if not isinstance(value, str) or "\0" in value:
-            raise Refusal("invalid_arguments", "%s has to be text without NUL." % name)
+            raise RefusalError("invalid_arguments", "%s has to be text without NUL." % name)
         return value
 
-    def number_of(self, name, default=0, least=0, most=1 << 62):
+    def number_of(self, name: str, default: int = 0, least: int = 0, most: int = 1 << 62) -> int:
         value = self.head.get(name, default)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise Refusal("invalid_arguments", "%s has to be from %d to %d." % (name, least, most))
+            raise RefusalError(
+                "invalid_arguments", "%s has to be from %d to %d." % (name, least, most)
+            )
         return value
 
     # sending
 
-    def event(self, **head):
+    def event(self, **head: Any) -> None:
         if not self.is_done:
             self.agent.send(EVENT, self.number, head)
 
-    def answer(self, head=None, payload=b""):
+    def answer(self, head: dict[str, Any] | None = None, payload: bytes = b"") -> None:
         self._finish(ANSWER, head or {}, payload)
 
-    def fail(self, error):
-        if isinstance(error, Cancelled):
-            error = Refusal("cancelled", "It was cancelled.")
+    def fail(self, error: BaseException) -> None:
+        if isinstance(error, CancelledError):
+            error = RefusalError("cancelled", "It was cancelled.")
         elif isinstance(error, OSError):
             error = explain(error, str(self.head.get("path", "")))
-        elif not isinstance(error, Refusal):
-            error = Refusal("internal", "%s: %s" % (type(error).__name__, error))
+        elif not isinstance(error, RefusalError):
+            error = RefusalError("internal", "%s: %s" % (type(error).__name__, error))
         head = {"code": error.code, "message": error.message[:500], "remedy": error.remedy[:500]}
         self._finish(FAILURE, head, b"")
 
-    def _finish(self, kind, head, payload):
+    def _finish(self, kind: int, head: dict[str, Any], payload: bytes) -> None:
         if not self.is_done:
             self.is_done = True
             self.agent.calls.pop(self.number, None)
             self.agent.send(kind, self.number, head, payload)
 
-    def data(self, data, lane=0):
+    def data(self, data: bytes, lane: int = 0) -> None:
         """Send what there is credit for; the caller has looked."""
         self.credit -= len(data)
         self.agent.send(DATA, self.number, None, data, lane)
 
-    def end(self, lane=0):
+    def end(self, lane: int = 0) -> None:
         self.agent.send(END, self.number, None, b"", lane)
 
-    def took(self, count):
+    def took(self, count: int) -> None:
         """Let the host send as much again as was taken."""
         self.owed += count
         if self.owed >= WINDOW // 4 and not self.is_done:
@@ -178,7 +227,7 @@ class Call:
 
     # receiving, in the loop
 
-    def receive_frame(self, kind, payload):
+    def receive_frame(self, kind: int, payload: bytes) -> None:
         if kind == DATA:
             if self.on_data:
                 self.on_data(payload)
@@ -207,11 +256,11 @@ class Call:
 
     # in a thread
 
-    def check(self):
+    def check(self) -> None:
         if self.is_cancelled:
-            raise Cancelled
+            raise CancelledError
 
-    def pieces(self):
+    def pieces(self) -> Iterator[bytes]:
         """Yield what the host sends until it ends; blocks."""
         while True:
             with self.changed:
@@ -224,7 +273,7 @@ class Call:
             self.took(len(piece))
             yield piece
 
-    def put(self, data):
+    def put(self, data: bytes) -> None:
         """Send data as credit allows; blocks."""
         view = memoryview(data)
         while view:
@@ -244,32 +293,35 @@ class Call:
 class Agent:
     """The channel, the loop, and the owner of all that runs."""
 
-    def __init__(self, incoming, outgoing):
+    def __init__(self, incoming: int, outgoing: int) -> None:
         self.incoming = incoming
         self.outgoing = outgoing
         self.buffer = bytearray()
-        self.output = collections.deque()
+        self.output: collections.deque[bytes | memoryview] = collections.deque()
         self.output_lock = threading.RLock()
         self.is_writing = False
         self.selector = selectors.DefaultSelector()
-        self.timers = []
+        self.timers: list[tuple[float, int, Callable[[], Any]]] = []
         self.timer_number = 0
-        self.posted = collections.deque()
-        self.calls = {}
-        self.processes = {}  # by call number
-        self.children = {}  # by pid: what to do with its status
-        self.listeners = {}
-        self.temporary = set()  # (folder's descriptor, name) of files that are being written
+        self.posted: collections.deque[Callable[[], Any]] = collections.deque()
+        self.calls: dict[int, Call] = {}
+        self.processes: dict[int, Running] = {}  # by call number
+        self.children: dict[int, Callable[[int], Any]] = {}  # by pid: who wants its exit code
+        self.listeners: dict[int, Listener] = {}
+        self.temporary: set[tuple[int, str]] = (
+            set()
+        )  # (folder, name) of files that are being written
         self.environment = dict(os.environ)
+        self.environment.pop("TERM", None)  # that of whoever started us, and no terminal of ours
         self.workspace = Workspace(os.getcwd())
         self.main_thread = threading.get_ident()
         self.workers = Workers()
-        self.mark = os.urandom(8).hex()
+        self.mark = os.urandom(8).hex() + "."
         self.wake_read, self.wake_write = os.pipe()
         for fd in (incoming, outgoing, self.wake_read, self.wake_write):
             os.set_blocking(fd, False)
 
-    def run(self):
+    def run(self) -> None:
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, lambda *_: None)
@@ -290,7 +342,7 @@ class Agent:
         finally:
             self.leave(1)
 
-    def greet(self):
+    def greet(self) -> None:
         import pwd
 
         try:
@@ -309,43 +361,43 @@ class Agent:
 
     # watching
 
-    def watch(self, fd, events, callback):
+    def watch(self, fd: int, events: int, callback: Callable[[int], Any]) -> None:
         try:
             self.selector.modify(fd, events, callback)
         except KeyError:
             self.selector.register(fd, events, callback)
 
-    def unwatch(self, fd):
+    def unwatch(self, fd: int) -> None:
         try:
             self.selector.unregister(fd)
         except (KeyError, ValueError):
             pass
 
-    def later(self, seconds, function):
+    def later(self, seconds: float, function: Callable[..., Any]) -> None:
         self.timer_number += 1
         heapq.heappush(self.timers, (time.monotonic() + seconds, self.timer_number, function))
 
-    def due(self):
+    def due(self) -> float | None:
         """Run what is due and return the seconds until the next."""
         while self.timers:
             wait = self.timers[0][0] - time.monotonic()
             if wait > 0:
-                return wait
+                return float(wait)
             heapq.heappop(self.timers)[2]()
         return None
 
-    def post(self, function):
+    def post(self, function: Callable[..., Any]) -> None:
         """Have the loop call a function, from any thread."""
         self.posted.append(function)
         self.wake()
 
-    def wake(self):
+    def wake(self) -> None:
         try:
             os.write(self.wake_write, b"\0")
         except BlockingIOError:
             pass
 
-    def on_wake(self, _events):
+    def on_wake(self, _events: int) -> None:
         try:
             os.read(self.wake_read, 4096)
         except BlockingIOError:
@@ -357,7 +409,7 @@ class Agent:
 
     # the channel
 
-    def on_input(self, _events):
+    def on_input(self, _events: int) -> None:
         try:
             data = os.read(self.incoming, 1 << 18)
         except BlockingIOError:
@@ -382,7 +434,7 @@ class Agent:
             self.take(kind, number, text, body)
         del self.buffer[:start]
 
-    def take(self, kind, number, text, payload):
+    def take(self, kind: int, number: int, text: bytes, payload: bytes) -> None:
         if kind != CALL:
             call = self.calls.get(number)
             if call is not None:  # else it has just been answered
@@ -397,18 +449,18 @@ class Agent:
             self.leave(2)
         call = self.calls[number] = Call(self, number, head, payload)
         try:
-            function = QUICK.get(operation)
-            if function is not None:
-                function(self, call)
+            quick = QUICK.get(operation)
+            if quick is not None:
+                quick(self, call)
                 return
             function = THREADED.get(operation)
             if function is None:
-                raise Refusal("unsupported", "The agent knows no %r." % (operation,))
+                raise RefusalError("unsupported", "The agent knows no %r." % (operation,))
             self.workers.run(lambda: self.work(function, call))
         except Exception as error:
             call.fail(error)
 
-    def work(self, function, call):
+    def work(self, function: Callable[..., Any], call: Call) -> None:
         try:
             call.check()
             head, payload = function(self, call)
@@ -416,7 +468,14 @@ class Agent:
         except Exception as error:
             call.fail(error)
 
-    def send(self, kind, number, head=None, payload=b"", lane=0):
+    def send(
+        self,
+        kind: int,
+        number: int,
+        head: dict[str, Any] | None = None,
+        payload: bytes = b"",
+        lane: int = 0,
+    ) -> None:
         """Send a frame, from any thread."""
         text = b"" if head is None else json.dumps(head, separators=(",", ":")).encode()
         frame = HEADER.pack(kind, lane, number, len(text), len(payload)) + text
@@ -429,11 +488,13 @@ class Agent:
         else:
             self.wake()
 
-    def flush(self):
+    def flush(self) -> None:
         with self.output_lock:
             while self.output:
                 try:
-                    sent = os.writev(self.outgoing, [self.output[i] for i in range(min(len(self.output), 32))])
+                    sent = os.writev(
+                        self.outgoing, [self.output[i] for i in range(min(len(self.output), 32))]
+                    )
                 except BlockingIOError:
                     break
                 except OSError:
@@ -454,7 +515,7 @@ class Agent:
 
     # children
 
-    def reap(self):
+    def reap(self) -> None:
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -466,14 +527,16 @@ class Agent:
             if done is not None:
                 done(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
 
-    def spawn(self, argv, done, **options):
+    def spawn(
+        self, argv: list[str], done: Callable[..., Any], **options: Any
+    ) -> subprocess.Popen[bytes]:
         """Start a program in a session of its own; `done` gets its exit code in the loop."""
         process = subprocess.Popen(argv, start_new_session=True, close_fds=True, **options)
         process.returncode = 0  # the loop reaps it
         self.children[process.pid] = done
         return process
 
-    def leave(self, code=0):
+    def leave(self, code: int = 0) -> None:
         """Kill all that was started here, take away half-written files, and go."""
         try:
             for folder, name in list(self.temporary):
@@ -484,14 +547,14 @@ class Agent:
             deadline = time.monotonic() + 5
             while time.monotonic() < deadline:
                 self.reap_all()
-                pids = descendants(os.getpid(), mark=self.mark)
+                pids = everything(self.mark)
                 if not pids:
                     break
                 kill_all(pids)
         finally:
             os._exit(code)
 
-    def reap_all(self):
+    def reap_all(self) -> None:
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -502,13 +565,13 @@ class Agent:
 class Workers:
     """Threads that come when they are needed and go when there are too many idle ones."""
 
-    def __init__(self):
-        self.jobs = collections.deque()
+    def __init__(self) -> None:
+        self.jobs: collections.deque[Callable[[], None]] = collections.deque()
         self.changed = threading.Condition()
         self.idle = 0
         self.count = 0
 
-    def run(self, job):
+    def run(self, job: Callable[[], None]) -> None:
         with self.changed:
             self.jobs.append(job)
             if self.idle >= len(self.jobs):
@@ -526,7 +589,7 @@ class Workers:
                     self.jobs.remove(job)
                     raise OSError(errno.EAGAIN, "no thread") from None
 
-    def loop(self):
+    def loop(self) -> None:
         while True:
             with self.changed:
                 self.idle += 1
@@ -541,8 +604,8 @@ class Workers:
             job()
 
 
-def become_reaper():
-    """Become the parent of orphans, and keep others of the same user out of our memory and pipes."""
+def become_reaper() -> None:
+    """Become the parent of orphans, and keep others of the user out of our memory and pipes."""
     try:
         import ctypes
 
@@ -553,7 +616,7 @@ def become_reaper():
         pass
 
 
-def processes():
+def processes() -> Iterator[tuple[int, int, int, int]]:
     """Yield (pid, parent, group, session, start time) of each process that can be seen."""
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -566,42 +629,52 @@ def processes():
                 yield int(name), int(fields[1]), int(fields[2]), int(fields[3])
 
 
-def descendants(root, mark, session=0):
-    """Return the processes below `root`, in its session, or with the mark in their environment."""
-    try:
-        rows = list(processes())
-    except OSError:
-        return set()
-    found = set()
-    for pid, _parent, group, its_session in rows:
-        if session and (its_session == session or group == session):
-            found.add(pid)
-        elif has_mark(pid, mark):
-            found.add(pid)
-    below = {root}
-    has_grown = True
-    while has_grown:
-        has_grown = False
-        for pid, parent, _group, _session in rows:
-            if parent in below and pid not in below:
-                below.add(pid)
-                has_grown = True
-    found |= below
-    found.discard(os.getpid())
-    if session == 0:
-        found.discard(root)
+def below(roots: Iterable[int], rows: list[tuple[int, int, int, int]]) -> set[int]:
+    """Return the processes that descend from some, without these."""
+    children: dict[int, list[int]] = {}
+    for pid, parent, _group, _session in rows:
+        children.setdefault(parent, []).append(pid)
+    found: set[int] = set()
+    pending = list(roots)
+    while pending:
+        for pid in children.get(pending.pop(), ()):
+            if pid not in found:
+                found.add(pid)
+                pending.append(pid)
     return found
 
 
-def has_mark(pid, mark):
+def everything(mark: str) -> set[int]:
+    """Return all processes that came of us: below us, or with our mark in their environment."""
+    rows = list(processes())
+    return below([os.getpid()], rows) | {row[0] for row in rows if has_mark(row[0], mark)}
+
+
+def descendants(leader: int, mark: str) -> set[int]:
+    """Return the processes of a session, those with its mark, and all that descend from them.
+
+    Orphans are our children, so looking below us is enough where the kernel lets us be their
+    parent.
+    """
+    rows = list(processes())
+    ours = below([os.getpid()], rows)
+    found = {
+        pid
+        for pid, _parent, group, session in rows
+        if pid in ours and (leader in (group, session) or has_mark(pid, mark))
+    }
+    return found | below(found, rows)
+
+
+def has_mark(pid: int, mark: str) -> bool:
     try:
         with open("/proc/%d/environ" % pid, "rb") as file:
-            return ("%s=%s" % (MARK, mark)).encode() in file.read(1 << 20)
+            return ("\0%s=%s" % (MARK, mark)).encode() in b"\0" + file.read(1 << 20)
     except OSError:
         return False
 
 
-def kill_all(pids):
+def kill_all(pids: Iterable[int]) -> None:
     for pid in pids:
         try:
             os.kill(pid, signal.SIGKILL)
@@ -615,28 +688,34 @@ def kill_all(pids):
 class Running:
     """A process with its pipes or its terminal, and the stream of its call."""
 
-    def __init__(self, agent, call):
+    def __init__(self, agent: Agent, call: Call) -> None:
         self.agent = agent
         self.call = call
         self.pid = 0
-        self.exit_code = None
+        self.exit_code: int | None = None
         self.timed_out = False
-        self.outputs = {}  # descriptor: lane
+        self.outputs: dict[int, int] = {}  # descriptor: lane
         self.stdin = -1
         self.is_terminal = False
-        self.queue = collections.deque()
+        self.queue: collections.deque[bytes] = collections.deque()
         self.closes_stdin = False
-        self.mark = "%s.%d" % (agent.mark, call.number)
+        self.mark = "%s%d." % (agent.mark, call.number)
         self.lingers_until = 0.0
 
-    def start(self):
+    def start(self) -> None:
         head = self.call.head
         argv = head.get("argv")
-        if not isinstance(argv, list) or not argv or not all(isinstance(a, str) and "\0" not in a for a in argv):
-            raise Refusal("invalid_arguments", "argv has to be a list of texts.")
+        if (
+            not isinstance(argv, list)
+            or not argv
+            or not all(isinstance(a, str) and "\0" not in a for a in argv)
+        ):
+            raise RefusalError("invalid_arguments", "argv has to be a list of texts.")
         cwd = os.path.join(self.agent.workspace.path, self.call.text("cwd", ""))
         if not os.path.isdir(cwd):
-            raise Refusal("not_found", "There is no folder %r." % cwd, "Make it first, or leave cwd out.")
+            raise RefusalError(
+                "not_found", "There is no folder %r." % cwd, "Make it first, or leave cwd out."
+            )
         environment = dict(self.agent.environment)
         merge(environment, head.get("env") or {})
         environment[MARK] = self.mark
@@ -649,14 +728,22 @@ class Running:
                 self.start_pipes(argv, cwd, environment, bool(head.get("stdin", True)))
         except FileNotFoundError:
             remedy = "Check the spelling and PATH, or install it in the image."
-            raise Refusal("not_found", "Command not found: %r." % argv[0], remedy) from None
+            raise RefusalError("not_found", "Command not found: %r." % argv[0], remedy) from None
         except (PermissionError, IsADirectoryError):
-            raise Refusal("forbidden", "%r cannot be run." % argv[0], "Check its mode (chmod +x).") from None
+            raise RefusalError(
+                "forbidden", "%r cannot be run." % argv[0], "Check its mode (chmod +x)."
+            ) from None
         except OSError as error:
             if error.errno == errno.ENOEXEC:
-                raise Refusal("invalid_arguments", "%r is no program." % argv[0], "Run it with its interpreter.") from None
+                raise RefusalError(
+                    "invalid_arguments",
+                    "%r is no program." % argv[0],
+                    "Run it with its interpreter.",
+                ) from None
             if error.errno == errno.E2BIG:
-                raise Refusal("too_large", "The arguments are too long.", "Put them into a file.") from None
+                raise RefusalError(
+                    "too_large", "The arguments are too long.", "Put them into a file."
+                ) from None
             raise
         self.agent.processes[self.call.number] = self
         self.call.on_data, self.call.on_end = self.on_data, self.on_end
@@ -667,7 +754,9 @@ class Running:
         self.call.event(pid=self.pid)
         self.watch_outputs()
 
-    def start_pipes(self, argv, cwd, environment, has_stdin):
+    def start_pipes(
+        self, argv: list[str], cwd: str, environment: dict[str, str], has_stdin: bool
+    ) -> None:
         process = self.agent.spawn(
             argv,
             self.on_exit,
@@ -683,7 +772,9 @@ class Running:
         if has_stdin:
             self.stdin = keep(process.stdin)
 
-    def start_terminal(self, argv, cwd, environment, size):
+    def start_terminal(
+        self, argv: list[str], cwd: str, environment: dict[str, str], size: Any
+    ) -> None:
         import pty
         import termios
 
@@ -691,15 +782,24 @@ class Running:
         try:
             self.resize(master, size)
 
-            def take_terminal():
+            def take_terminal() -> None:
                 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
             process = self.agent.spawn(
-                argv, self.on_exit, cwd=cwd, env=environment, stdin=slave, stdout=slave, stderr=slave, preexec_fn=take_terminal
+                argv,
+                self.on_exit,
+                cwd=cwd,
+                env=environment,
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                preexec_fn=take_terminal,
             )
         except subprocess.SubprocessError:
             os.close(master)
-            raise Refusal("unavailable", "The sandbox has no terminals.", "Run the command without one.") from None
+            raise RefusalError(
+                "unavailable", "The sandbox has no terminals.", "Run the command without one."
+            ) from None
         except BaseException:
             os.close(master)
             raise
@@ -712,24 +812,24 @@ class Running:
         self.stdin = os.dup(master)
         os.set_blocking(self.stdin, False)
 
-    def resize(self, fd, size):
+    def resize(self, fd: int, size: Any) -> None:
         import termios
 
         rows, columns = size
         if not (1 <= rows <= 1000 and 1 <= columns <= 1000):
-            raise Refusal("invalid_arguments", "A terminal has 1 to 1000 rows and columns.")
+            raise RefusalError("invalid_arguments", "A terminal has 1 to 1000 rows and columns.")
         fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     # output
 
-    def watch_outputs(self):
+    def watch_outputs(self) -> None:
         for fd in self.outputs:
             if self.call.credit > 0:
-                self.agent.watch(fd, selectors.EVENT_READ, lambda _events, fd=fd: self.on_output(fd))
+                self.agent.watch(fd, selectors.EVENT_READ, functools.partial(self.on_output, fd))
             else:
                 self.agent.unwatch(fd)
 
-    def on_output(self, fd):
+    def on_output(self, fd: int, _events: int) -> None:
         lane = self.outputs.get(fd)
         if lane is None:
             return
@@ -747,13 +847,13 @@ class Running:
             self.close_output(fd)
             self.finish_if_over()
 
-    def close_output(self, fd):
+    def close_output(self, fd: int) -> None:
         lane = self.outputs.pop(fd)
         self.agent.unwatch(fd)
         os.close(fd)
         self.call.end(lane)
 
-    def on_exit(self, code):
+    def on_exit(self, code: int) -> None:
         self.exit_code = code
         self.close_stdin()
         self.call.event(exit_code=code, timed_out=self.timed_out)
@@ -762,11 +862,13 @@ class Running:
         if not self.call.is_done:
             self.agent.later(LINGER, self.let_linger)
 
-    def let_linger(self):
-        """Wait no longer for output of what the command left running; it is thrown away from now on."""
+    def let_linger(self) -> None:
+        """Throw away from now on what comes of what the command left running."""
         if self.call.is_done:
             return
-        if self.call.credit <= 0 or (any(map(holds, self.outputs)) and time.monotonic() < self.lingers_until):
+        if self.call.credit <= 0 or (
+            any(map(holds, self.outputs)) and time.monotonic() < self.lingers_until
+        ):
             self.agent.later(0.05, self.let_linger)
             return
         for fd, lane in list(self.outputs.items()):
@@ -775,28 +877,28 @@ class Running:
         self.outputs.clear()
         self.finish_if_over()
 
-    def finish_if_over(self):
+    def finish_if_over(self) -> None:
         if self.exit_code is not None and not self.outputs and not self.call.is_done:
             self.agent.processes.pop(self.call.number, None)
             self.call.answer({"exit_code": self.exit_code, "timed_out": self.timed_out})
 
     # input
 
-    def on_data(self, data):
+    def on_data(self, data: bytes) -> None:
         if self.stdin < 0:
             self.call.took(len(data))
             return
         self.queue.append(data)
         self.feed()
 
-    def on_end(self):
+    def on_end(self) -> None:
         if self.is_terminal:
             self.queue.append(b"\x04")
         else:
             self.closes_stdin = True
         self.feed()
 
-    def feed(self, _events=0):
+    def feed(self, _events: int = 0) -> None:
         while self.queue and self.stdin >= 0:
             piece = self.queue[0]
             try:
@@ -817,7 +919,7 @@ class Running:
             if self.closes_stdin:
                 self.close_stdin()
 
-    def close_stdin(self):
+    def close_stdin(self) -> None:
         if self.stdin >= 0:
             self.agent.unwatch(self.stdin)
             os.close(self.stdin)
@@ -827,29 +929,28 @@ class Running:
 
     # ending
 
-    def signal(self, number):
+    def signal(self, number: int) -> None:
         if self.exit_code is None:
             try:
                 os.killpg(self.pid, number)
             except ProcessLookupError:
                 pass
 
-    def kill(self):
+    def kill(self) -> None:
         """Kill the group, its session, and all descendants that can be found."""
         self.signal(signal.SIGKILL)
         for _round in range(20):
-            root = self.pid if self.exit_code is None else -1
-            pids = descendants(root, self.mark, self.pid)
+            pids = descendants(self.pid, self.mark)
             if not pids:
                 break
             kill_all(pids)
 
-    def time_out(self):
+    def time_out(self) -> None:
         if self.exit_code is None and not self.call.is_done:
             self.timed_out = True
             self.kill()
 
-    def cancel(self):
+    def cancel(self) -> None:
         self.kill()
         self.close_stdin()
         for fd in self.outputs:
@@ -857,18 +958,18 @@ class Running:
             os.close(fd)
         self.outputs.clear()
         self.agent.processes.pop(self.call.number, None)
-        self.call.fail(Cancelled())
+        self.call.fail(CancelledError())
 
 
 class Discarded:
     """The output of what a finished command left running: read and thrown away."""
 
-    def __init__(self, agent, fd):
+    def __init__(self, agent: Agent, fd: int) -> None:
         self.agent = agent
         self.fd = fd
         agent.watch(fd, selectors.EVENT_READ, self.on_output)
 
-    def on_output(self, _events):
+    def on_output(self, _events: int) -> None:
         try:
             if os.read(self.fd, PIECE):
                 return
@@ -880,60 +981,62 @@ class Discarded:
         os.close(self.fd)
 
 
-def holds(fd):
+def holds(fd: int) -> bool:
     """Whether something can be read now."""
     return bool(select.select([fd], [], [], 0)[0]) if fd < 1024 else False
 
 
-def keep(file):
+def keep(file: IO[bytes] | None) -> int:
     """Return the descriptor of a pipe as our own, non-blocking."""
+    if file is None:
+        raise OSError(errno.EBADF, "no pipe")
     fd = os.dup(file.fileno())
     file.close()
     os.set_blocking(fd, False)
     return fd
 
 
-def merge(environment, changes):
+def merge(environment: dict[str, str], changes: Any) -> None:
     if not isinstance(changes, dict):
-        raise Refusal("invalid_arguments", "env has to be an object of texts.")
+        raise RefusalError("invalid_arguments", "env has to be an object of texts.")
     for name, value in changes.items():
         if not name or "=" in name or "\0" in name:
-            raise Refusal("invalid_arguments", "A variable has no name or one with = in it.")
+            raise RefusalError("invalid_arguments", "A variable has no name or one with = in it.")
         if value is None:
             environment.pop(name, None)
         elif isinstance(value, str) and "\0" not in value:
             environment[name] = value
         else:
-            raise Refusal("invalid_arguments", "The variable %s is no text." % name)
+            raise RefusalError("invalid_arguments", "The variable %s is no text." % name)
 
 
-def start(agent, call):
+def start(agent: Agent, call: Call) -> None:
     Running(agent, call).start()
 
 
-def process_of(agent, call):
-    running = agent.processes.get(call.number_of("process"))
-    if running is None:
-        raise Refusal("not_found", "The process has ended.")
-    return running
+def process_of(agent: Agent, call: Call) -> Running:
+    try:
+        return agent.processes[call.number_of("process")]
+    except KeyError:
+        raise RefusalError("not_found", "The process has ended.") from None
 
 
-def send_signal(agent, call):
+def send_signal(agent: Agent, call: Call) -> None:
     process_of(agent, call).signal(call.number_of("number", most=64))
     call.answer()
 
 
-def kill(agent, call):
+def kill(agent: Agent, call: Call) -> None:
     running = agent.processes.get(call.number_of("process"))
     if running is not None:
         running.kill()
     call.answer()
 
 
-def resize(agent, call):
+def resize(agent: Agent, call: Call) -> None:
     running = process_of(agent, call)
     if not running.is_terminal or running.stdin < 0:
-        raise Refusal("invalid_arguments", "The process has no terminal.")
+        raise RefusalError("invalid_arguments", "The process has no terminal.")
     running.resize(running.stdin, (call.number_of("rows"), call.number_of("columns")))
     call.answer()
 
@@ -944,12 +1047,14 @@ def resize(agent, call):
 class Connection:
     """A TCP connection inside and the stream of its call."""
 
-    def __init__(self, agent, call, sock, done=None):
+    def __init__(
+        self, agent: Agent, call: Call, sock: socket.socket, done: Callable[[], None] | None = None
+    ) -> None:
         self.agent = agent
         self.call = call
         self.sock = sock
         self.done = done
-        self.queue = collections.deque()
+        self.queue: collections.deque[bytes] = collections.deque()
         self.is_read = False  # the program inside has closed its side
         self.is_written = False  # the host has closed its side
         self.closes = False
@@ -958,7 +1063,7 @@ class Connection:
         call.on_data, call.on_end = self.on_data, self.on_end
         call.on_credit, call.on_cancel = self.watch, self.cancel
 
-    def watch(self):
+    def watch(self) -> None:
         events = 0
         if not self.is_read and self.call.credit > 0:
             events |= selectors.EVENT_READ
@@ -971,13 +1076,13 @@ class Connection:
         else:
             self.agent.unwatch(self.sock.fileno())
 
-    def on_events(self, events):
+    def on_events(self, events: int) -> None:
         if events & selectors.EVENT_READ and not self.is_read and self.call.credit > 0:
             self.receive()
         if not self.call.is_done and self.queue:
             self.feed()
 
-    def receive(self):
+    def receive(self) -> None:
         try:
             data = self.sock.recv(min(PIECE, self.call.credit))
         except BlockingIOError:
@@ -992,15 +1097,15 @@ class Connection:
             self.call.end()
         self.go_on()
 
-    def on_data(self, data):
+    def on_data(self, data: bytes) -> None:
         self.queue.append(data)
         self.feed()
 
-    def on_end(self):
+    def on_end(self) -> None:
         self.closes = True
         self.feed()
 
-    def feed(self):
+    def feed(self) -> None:
         while self.queue:
             piece = self.queue[0]
             try:
@@ -1023,21 +1128,21 @@ class Connection:
                 pass
         self.go_on()
 
-    def go_on(self):
+    def go_on(self) -> None:
         if self.is_read and self.is_written:
             self.close()
         else:
             self.watch()
 
-    def close(self):
+    def close(self) -> None:
         self.release()
         self.call.answer()
 
-    def cancel(self):
+    def cancel(self) -> None:
         self.release()
-        self.call.fail(Cancelled())
+        self.call.fail(CancelledError())
 
-    def release(self):
+    def release(self) -> None:
         if self.sock.fileno() >= 0:
             self.agent.unwatch(self.sock.fileno())
             self.sock.close()
@@ -1045,12 +1150,12 @@ class Connection:
                 self.done()
 
 
-def dial(agent, call):
+def dial(agent: Agent, call: Call) -> None:
     port = call.number_of("port", 0, 1, 65535)
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setblocking(False)
 
-    def connected(_events):
+    def connected(_events: int) -> None:
         error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             refuse()
@@ -1060,16 +1165,18 @@ def dial(agent, call):
         call.event(connected=True)
         connection.watch()
 
-    def refuse():
+    def refuse() -> None:
         agent.unwatch(sock.fileno())
         sock.close()
         remedy = "Start the server first, and let it listen on 127.0.0.1 or 0.0.0.0."
-        call.fail(Refusal("unavailable", "Nothing listens on port %d in the sandbox." % port, remedy))
+        call.fail(
+            RefusalError("unavailable", "Nothing listens on port %d in the sandbox." % port, remedy)
+        )
 
-    def cancel():
+    def cancel() -> None:
         agent.unwatch(sock.fileno())
         sock.close()
-        call.fail(Cancelled())
+        call.fail(CancelledError())
 
     call.on_cancel = cancel
     try:
@@ -1086,11 +1193,11 @@ def dial(agent, call):
 class Listener:
     """A port inside whose connections the host serves."""
 
-    def __init__(self, agent, call):
+    def __init__(self, agent: Agent, call: Call) -> None:
         self.agent = agent
         self.call = call
         self.number = 0
-        self.waiting = {}
+        self.waiting: dict[int, socket.socket] = {}
         self.open = 0
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
@@ -1100,7 +1207,9 @@ class Listener:
         except OSError as error:
             self.sock.close()
             if error.errno == errno.EADDRINUSE:
-                raise Refusal("conflict", "The port is in use in the sandbox.", "Take another one.") from None
+                raise RefusalError(
+                    "conflict", "The port is in use in the sandbox.", "Take another one."
+                ) from None
             raise
         self.sock.setblocking(False)
         call.on_cancel = self.cancel
@@ -1108,7 +1217,7 @@ class Listener:
         call.event(port=self.sock.getsockname()[1])
         self.watch()
 
-    def watch(self):
+    def watch(self) -> None:
         if self.sock.fileno() < 0:
             return
         if self.open < MAX_CONNECTIONS:
@@ -1116,7 +1225,7 @@ class Listener:
         else:
             self.agent.unwatch(self.sock.fileno())
 
-    def on_connection(self, _events):
+    def on_connection(self, _events: int) -> None:
         try:
             sock, _address = self.sock.accept()
         except OSError:
@@ -1127,24 +1236,24 @@ class Listener:
         self.call.event(connection=self.number)
         self.watch()
 
-    def gone(self):
+    def gone(self) -> None:
         self.open -= 1
         self.watch()
 
-    def cancel(self):
+    def cancel(self) -> None:
         self.agent.unwatch(self.sock.fileno())
         self.sock.close()
         for sock in self.waiting.values():
             sock.close()
         self.agent.listeners.pop(self.call.number, None)
-        self.call.fail(Cancelled())
+        self.call.fail(CancelledError())
 
 
-def accept(agent, call):
+def accept(agent: Agent, call: Call) -> None:
     listener = agent.listeners.get(call.number_of("listener"))
     sock = listener.waiting.pop(call.number_of("connection"), None) if listener else None
-    if sock is None:
-        raise Refusal("not_found", "The connection is gone.")
+    if listener is None or sock is None:
+        raise RefusalError("not_found", "The connection is gone.")
     connection = Connection(agent, call, sock, listener.gone)
     call.event(connected=True)
     connection.watch()
@@ -1161,11 +1270,11 @@ class Workspace:
     for a link meanwhile changes nothing.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.path = path
         self.root = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
-    def parent(self, path, makes=False, follows=False):
+    def parent(self, path: str, makes: bool = False, follows: bool = False) -> tuple[int, str]:
         """Return the open folder of a path and the name in it; ``.`` for the workspace itself.
 
         With `follows`, a link at the end is followed as long as it stays inside.
@@ -1176,7 +1285,7 @@ class Workspace:
         finally:
             walk.close()
 
-    def folder(self, path):
+    def folder(self, path: str) -> int:
         """Return the folder, open for reading."""
         fd, name = self.parent(path, follows=True)
         try:
@@ -1184,11 +1293,13 @@ class Workspace:
         finally:
             os.close(fd)
 
-    def file(self, path):
+    def file(self, path: str) -> tuple[int, os.stat_result]:
         """Return the regular file, open for reading, and its status."""
         parent, name = self.parent(path, follows=True)
         try:
-            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+            fd = os.open(
+                name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent
+            )
         finally:
             os.close(parent)
         status = os.fstat(fd)
@@ -1196,21 +1307,21 @@ class Workspace:
             os.close(fd)
             if stat.S_ISDIR(status.st_mode):
                 raise IsADirectoryError(errno.EISDIR, "")
-            raise Refusal("invalid_arguments", "%r is no file." % path, "Name a regular file.")
+            raise RefusalError("invalid_arguments", "%r is no file." % path, "Name a regular file.")
         return fd, status
 
 
 class Walk:
     """One path on its way down."""
 
-    def __init__(self, workspace, path):
+    def __init__(self, workspace: Workspace, path: str) -> None:
         self.workspace = workspace
         self.path = path
         self.links = 0
         self.stack = [os.dup(workspace.root)]
         self.parts = collections.deque(self.split(path))
 
-    def split(self, path):
+    def split(self, path: str) -> list[str]:
         root = self.workspace.path.rstrip("/")
         if path.startswith("/"):
             if path != root and not path.startswith(root + "/"):
@@ -1218,14 +1329,14 @@ class Walk:
             path = path[len(root) :]
         parts = [part for part in path.split("/") if part not in ("", ".")]
         if len(parts) > MAX_DEPTH:
-            raise Refusal("invalid_arguments", "The path has more than %d parts." % MAX_DEPTH)
+            raise RefusalError("invalid_arguments", "The path has more than %d parts." % MAX_DEPTH)
         return parts
 
-    def leads_out(self):
+    def leads_out(self) -> RefusalError:
         message = "%r leads out of the workspace." % self.path
-        return Refusal("invalid_arguments", message, "Name a path below /workspace.")
+        return RefusalError("invalid_arguments", message, "Name a path below /workspace.")
 
-    def to_parent(self, makes, follows):
+    def to_parent(self, makes: bool, follows: bool) -> tuple[int, str]:
         while self.parts:
             part = self.parts.popleft()
             if part == "..":
@@ -1236,14 +1347,14 @@ class Walk:
                 return self.stack.pop(), part
         return self.stack.pop(), "."
 
-    def up(self):
+    def up(self) -> None:
         if len(self.stack) == 1:
             raise self.leads_out()
         os.close(self.stack.pop())
 
-    def down(self, part, makes):
+    def down(self, part: str, makes: bool) -> None:
         if len(self.stack) > MAX_DEPTH:
-            raise Refusal("invalid_arguments", "The path has more than %d parts." % MAX_DEPTH)
+            raise RefusalError("invalid_arguments", "The path has more than %d parts." % MAX_DEPTH)
         for _try in range(3):
             try:
                 self.stack.append(os.open(part, os.O_PATH | DIRECTORY, dir_fd=self.stack[-1]))
@@ -1261,7 +1372,7 @@ class Walk:
                 return
         raise FileNotFoundError(errno.ENOENT, "")
 
-    def follow(self, part):
+    def follow(self, part: str) -> bool:
         """Put the target of a link in front of what is left; False where it is no link."""
         try:
             target = os.readlink(part, dir_fd=self.stack[-1])
@@ -1269,7 +1380,7 @@ class Walk:
             return False
         self.links += 1
         if self.links > MAX_LINKS:
-            raise Refusal("invalid_arguments", "%r goes round in circles." % self.path)
+            raise RefusalError("invalid_arguments", "%r goes round in circles." % self.path)
         parts = self.split(target)
         if target.startswith("/"):
             while len(self.stack) > 1:
@@ -1277,12 +1388,14 @@ class Walk:
         self.parts.extendleft(reversed(parts))
         return True
 
-    def close(self):
+    def close(self) -> None:
         for fd in self.stack:
             os.close(fd)
 
 
-def entry(path, status, parent=None, name=""):
+def entry(
+    path: str, status: os.stat_result, parent: int | None = None, name: str = ""
+) -> list[Any]:
     mode = status.st_mode
     kind, target = "other", ""
     if stat.S_ISREG(mode):
@@ -1299,11 +1412,11 @@ def entry(path, status, parent=None, name=""):
     return [path, kind, size, status.st_mtime, stat.S_IMODE(mode), target]
 
 
-def tidy(path):
+def tidy(path: str) -> str:
     return "/".join(part for part in path.split("/") if part not in ("", "."))
 
 
-def file_stat(agent, call):
+def file_stat(agent: Agent, call: Call) -> Result:
     path = call.text("path")
     parent, name = agent.workspace.parent(path)
     try:
@@ -1313,17 +1426,19 @@ def file_stat(agent, call):
         os.close(parent)
 
 
-def file_list(agent, call):
+def file_list(agent: Agent, call: Call) -> Result:
     path = call.text("path")
     limit = call.number_of("limit", 1000, 0, MAX_NAMES)
-    found = []
+    found: list[Any] = []
     fd = agent.workspace.folder(path)
     listing(call, fd, tidy(path), bool(call.head.get("recursive")), limit, found, 0)
     reply(call, found)
     return {}, b""
 
 
-def listing(call, fd, path, recursive, limit, found, depth):
+def listing(
+    call: Call, fd: int, path: str, recursive: bool, limit: int, found: list[Any], depth: int
+) -> None:
     try:
         call.check()
         with os.scandir(fd) as scan:
@@ -1347,13 +1462,13 @@ def listing(call, fd, path, recursive, limit, found, depth):
         os.close(fd)
 
 
-def reply(call, rows):
+def reply(call: Call, rows: list[Any]) -> None:
     """Send rows, a batch a line."""
     for start in range(0, len(rows), BATCH):
         call.put(json.dumps(rows[start : start + BATCH], separators=(",", ":")).encode() + b"\n")
 
 
-def file_read(agent, call):
+def file_read(agent: Agent, call: Call) -> Result:
     offset, limit = call.number_of("offset"), call.number_of("limit", 1 << 62)
     fd, status = agent.workspace.file(call.text("path"))
     try:
@@ -1373,7 +1488,7 @@ def file_read(agent, call):
         os.close(fd)
 
 
-def read_exactly(fd, count):
+def read_exactly(fd: int, count: int) -> bytes:
     data = os.read(fd, count) if count else b""
     while len(data) < count:
         more = os.read(fd, count - len(data))
@@ -1383,7 +1498,7 @@ def read_exactly(fd, count):
     return data
 
 
-def file_write(agent, call):
+def file_write(agent: Agent, call: Call) -> Result:
     path = call.text("path")
     parent, name = agent.workspace.parent(path, makes=True)
     temporary = ".%s.jupyter-mcp" % os.urandom(8).hex()
@@ -1397,7 +1512,12 @@ def file_write(agent, call):
         fd = os.open(temporary, flags, 0o600, dir_fd=parent)
         try:
             fill(fd, call)
-            os.fchmod(fd, stat.S_IMODE(before.st_mode) if before and stat.S_ISREG(before.st_mode) else 0o666 & ~UMASK)
+            os.fchmod(
+                fd,
+                stat.S_IMODE(before.st_mode)
+                if before and stat.S_ISREG(before.st_mode)
+                else 0o666 & ~UMASK,
+            )
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -1414,14 +1534,14 @@ def file_write(agent, call):
         os.close(parent)
 
 
-def look(parent, name):
+def look(parent: int, name: str) -> os.stat_result | None:
     try:
         return os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:
         return None
 
 
-def guard(call, parent, name, before):
+def guard(call: Call, parent: int, name: str, before: os.stat_result | None) -> None:
     """Refuse what must not be replaced."""
     if before is not None and stat.S_ISDIR(before.st_mode):
         raise IsADirectoryError(errno.EISDIR, "")
@@ -1430,14 +1550,16 @@ def guard(call, parent, name, before):
     revision = call.text("revision", "")
     if revision and revision != revision_of(parent, name):
         message = "%r has changed since it was read." % call.head["path"]
-        raise Refusal("conflict", message, "Read it again and repeat the change.")
+        raise RefusalError("conflict", message, "Read it again and repeat the change.")
 
 
-def revision_of(parent, name):
+def revision_of(parent: int, name: str) -> str:
     import hashlib
 
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+        fd = os.open(
+            name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent
+        )
     except OSError:
         return ""
     digest = hashlib.sha256()
@@ -1453,20 +1575,20 @@ def revision_of(parent, name):
         os.close(fd)
 
 
-def fill(fd, call):
+def fill(fd: int, call: Call) -> None:
     write_all(fd, call.payload)
     if call.head.get("streamed"):
         for piece in call.pieces():
             write_all(fd, piece)
 
 
-def write_all(fd, data):
+def write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
-def put_in_place(call, parent, temporary, name):
+def put_in_place(call: Call, parent: int, temporary: str, name: str) -> None:
     if call.head.get("overwrite", True):
         if call.head.get("revision"):
             guard(call, parent, name, look(parent, name))
@@ -1481,11 +1603,13 @@ def put_in_place(call, parent, temporary, name):
         os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
 
 
-def file_delete(agent, call):
+def file_delete(agent: Agent, call: Call) -> Result:
     parent, name = agent.workspace.parent(call.text("path"))
     try:
         if name in (".", ".."):
-            raise Refusal("invalid_arguments", "The workspace itself stays.", "Name what is in it.")
+            raise RefusalError(
+                "invalid_arguments", "The workspace itself stays.", "Name what is in it."
+            )
         status = os.stat(name, dir_fd=parent, follow_symlinks=False)
         if not stat.S_ISDIR(status.st_mode):
             os.unlink(name, dir_fd=parent)
@@ -1499,7 +1623,7 @@ def file_delete(agent, call):
         os.close(parent)
 
 
-def empty(call, fd):
+def empty(call: Call, fd: int) -> None:
     """Delete all that is in a folder; links are not followed. Any depth, with few descriptors."""
     stack = [(fd, "")]
     try:
@@ -1525,15 +1649,17 @@ def empty(call, fd):
             os.close(current)
 
 
-def file_move(agent, call):
+def file_move(agent: Agent, call: Call) -> Result:
     source, source_name = agent.workspace.parent(call.text("path"))
     try:
         target, target_name = agent.workspace.parent(call.text("target"), makes=True)
         try:
             if "." in (source_name, target_name):
-                raise Refusal("invalid_arguments", "The workspace itself stays.", "Name what is in it.")
+                raise RefusalError(
+                    "invalid_arguments", "The workspace itself stays.", "Name what is in it."
+                )
             status = os.stat(source_name, dir_fd=source, follow_symlinks=False)
-            move(call, source, source_name, target, target_name, status)
+            move(call, source, source_name, target, target_name)
             status = os.stat(target_name, dir_fd=target, follow_symlinks=False)
             return {"entry": entry(tidy(call.head["target"]), status, target, target_name)}, b""
         finally:
@@ -1542,20 +1668,22 @@ def file_move(agent, call):
         os.close(source)
 
 
-def move(call, source, source_name, target, target_name, status):
+def move(call: Call, source: int, source_name: str, target: int, target_name: str) -> None:
     there = look(target, target_name)
     if there is not None and not call.head.get("overwrite"):
         message = "%r is there already." % call.head["target"]
-        raise Refusal("conflict", message, "Ask to overwrite, or take another name.")
+        raise RefusalError("conflict", message, "Ask to overwrite, or take another name.")
     try:
         os.rename(source_name, target_name, src_dir_fd=source, dst_dir_fd=target)
     except OSError as error:
         if error.errno == errno.EINVAL:
-            raise Refusal("invalid_arguments", "A folder cannot be moved into itself.") from None
+            raise RefusalError(
+                "invalid_arguments", "A folder cannot be moved into itself."
+            ) from None
         raise
 
 
-def file_mkdir(agent, call):
+def file_mkdir(agent: Agent, call: Call) -> Result:
     path = call.text("path")
     parent, name = agent.workspace.parent(path, makes=True, follows=True)
     try:
@@ -1571,8 +1699,8 @@ def file_mkdir(agent, call):
         os.close(parent)
 
 
-def usage(agent, call):
-    """Return the bytes of the workspace, of its disk, and what the kernel counts for the sandbox."""
+def usage(agent: Agent, call: Call) -> Result:
+    """Return the bytes of the workspace and of its disk, and what the kernel counts."""
     total = 0
     fd = os.open(".", os.O_RDONLY | DIRECTORY, dir_fd=agent.workspace.root)
     disk = os.fstatvfs(fd)
@@ -1592,8 +1720,17 @@ def usage(agent, call):
                                     continue
                                 seen.add((status.st_dev, status.st_ino))
                             total += status.st_blocks * 512
-                            if stat.S_ISDIR(status.st_mode) and depth < MAX_DEPTH and len(pending) < 400:
-                                pending.append((os.open(each.name, os.O_RDONLY | DIRECTORY, dir_fd=current), depth + 1))
+                            if (
+                                stat.S_ISDIR(status.st_mode)
+                                and depth < MAX_DEPTH
+                                and len(pending) < 400
+                            ):
+                                pending.append(
+                                    (
+                                        os.open(each.name, os.O_RDONLY | DIRECTORY, dir_fd=current),
+                                        depth + 1,
+                                    )
+                                )
                         except OSError:
                             continue
             finally:
@@ -1601,12 +1738,16 @@ def usage(agent, call):
     finally:
         for current, _depth in pending:
             os.close(current)
-    head = {"bytes": total, "free": disk.f_bavail * disk.f_frsize, "size": disk.f_blocks * disk.f_frsize}
+    head = {
+        "bytes": total,
+        "free": disk.f_bavail * disk.f_frsize,
+        "size": disk.f_blocks * disk.f_frsize,
+    }
     head.update(counters())
     return head, b""
 
 
-def counters():
+def counters() -> dict[str, int]:
     """Return what the cgroup counts, where its files can be read (version 2, then version 1)."""
     found = {}
     files = {
@@ -1638,10 +1779,10 @@ def counters():
 class Outlet:
     """A file of which tarfile only writes."""
 
-    def __init__(self, call):
+    def __init__(self, call: Call) -> None:
         self.call = call
 
-    def write(self, data):
+    def write(self, data: bytes) -> int:
         self.call.put(data)
         return len(data)
 
@@ -1649,11 +1790,11 @@ class Outlet:
 class Inlet:
     """A file of which tarfile only reads."""
 
-    def __init__(self, call):
+    def __init__(self, call: Call) -> None:
         self.pieces = call.pieces()
         self.rest = b""
 
-    def read(self, count):
+    def read(self, count: int) -> bytes:
         parts, length = [], 0
         while length < count:
             if not self.rest:
@@ -1667,18 +1808,21 @@ class Inlet:
         return b"".join(parts)
 
 
-def export(agent, call):
+def export(agent: Agent, call: Call) -> Result:
     """Send a folder as an uncompressed tar: files, folders and links, nothing else."""
     import tarfile
 
     path = tidy(call.text("path", ""))
     fd = agent.workspace.folder(path)
-    with tarfile.open(fileobj=Outlet(call), mode="w|", format=tarfile.PAX_FORMAT, bufsize=PIECE) as archive:
+    outlet: Any = Outlet(call)
+    with tarfile.open(
+        fileobj=outlet, mode="w|", format=tarfile.PAX_FORMAT, bufsize=PIECE
+    ) as archive:
         pack(call, archive, fd, "", 0)
     return {}, b""
 
 
-def pack(call, archive, fd, path, depth):
+def pack(call: Call, archive: tarfile.TarFile, fd: int, path: str, depth: int) -> None:
     import tarfile
 
     try:
@@ -1707,7 +1851,7 @@ def pack(call, archive, fd, path, depth):
         os.close(fd)
 
 
-def pack_file(archive, member, fd, name):
+def pack_file(archive: tarfile.TarFile, member: tarfile.TarInfo, fd: int, name: str) -> None:
     inner = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
     with os.fdopen(inner, "rb") as file:
         status = os.fstat(inner)
@@ -1716,14 +1860,15 @@ def pack_file(archive, member, fd, name):
             archive.addfile(member, file)
 
 
-def unpack(agent, call):
-    """Write the files, folders and links of a tar below a folder; all else is left out and counted."""
+def unpack(agent: Agent, call: Call) -> Result:
+    """Write the files, folders and links of a tar below a folder; count what is left out."""
     import tarfile
 
     base = tidy(call.text("path", ""))
     done = skipped = 0
+    inlet: Any = Inlet(call)
     try:
-        with tarfile.open(fileobj=Inlet(call), mode="r|") as archive:
+        with tarfile.open(fileobj=inlet, mode="r|") as archive:
             for member in archive:
                 call.check()
                 if unpack_member(agent, archive, member, base):
@@ -1733,11 +1878,15 @@ def unpack(agent, call):
         for _rest in call.pieces():
             pass
     except (tarfile.TarError, EOFError):
-        raise Refusal("invalid_arguments", "The archive is broken.", "Make it again.") from None
+        raise RefusalError(
+            "invalid_arguments", "The archive is broken.", "Make it again."
+        ) from None
     return {"members": done, "skipped": skipped}, b""
 
 
-def unpack_member(agent, archive, member, base):
+def unpack_member(
+    agent: Agent, archive: tarfile.TarFile, member: tarfile.TarInfo, base: str
+) -> bool:
     path = tidy(member.name)
     if not path or member.name.startswith("/") or ".." in path.split("/") or "\0" in path:
         return False
@@ -1757,13 +1906,16 @@ def unpack_member(agent, archive, member, base):
         if member.issym():
             os.symlink(member.linkname, name, dir_fd=parent)
             return True
-        unpack_file(archive.extractfile(member), member, parent, name)
+        source = archive.extractfile(member)
+        if source is None:
+            return False
+        unpack_file(source, member, parent, name)
         return True
     finally:
         os.close(parent)
 
 
-def unpack_file(source, member, parent, name):
+def unpack_file(source: IO[bytes], member: tarfile.TarInfo, parent: int, name: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(name, flags, 0o600, dir_fd=parent)
     try:
@@ -1784,11 +1936,14 @@ def unpack_file(source, member, parent, name):
 # -- Search --------------------------------------------------------------------------------------
 
 
-def search(agent, call):
+def search(agent: Agent, call: Call) -> None:
     """Search in a child of the same program, which is killed when it takes too long."""
     import marshal
 
-    request = {name: call.head.get(name) for name in ("path", "pattern", "glob", "regex", "ignore_case", "limit")}
+    request = {
+        name: call.head.get(name)
+        for name in ("path", "pattern", "glob", "regex", "ignore_case", "limit")
+    }
     request["workspace"] = agent.workspace.path
     body = json.dumps(request).encode()
     code = marshal.dumps(CODE)
@@ -1796,7 +1951,7 @@ def search(agent, call):
         "import sys,marshal;c=marshal.loads(sys.stdin.buffer.read(%d));"
         "exec(c,{'__name__':'searcher','CODE':c})" % len(code)
     )
-    pid = []
+    pid: list[int] = []
     process = agent.spawn(
         [sys.executable or "python3", "-I", "-S", "-c", loader],
         lambda _code: pid.clear(),
@@ -1813,7 +1968,7 @@ def search(agent, call):
 class Searching:
     """A search under way, in the loop."""
 
-    def __init__(self, agent, call, pid, output):
+    def __init__(self, agent: Agent, call: Call, pid: list[int], output: int) -> None:
         self.agent = agent
         self.call = call
         self.pid = pid  # empty once it is reaped, when the number may be somebody else's
@@ -1821,17 +1976,17 @@ class Searching:
         self.found = bytearray()
         self.input = -1
         self.left = memoryview(b"")
-        call.on_cancel = lambda: self.stop(Cancelled())
+        call.on_cancel = lambda: self.stop(CancelledError())
         agent.watch(output, selectors.EVENT_READ, self.on_output)
         remedy = "Search in a smaller folder, or for something simpler."
-        late = Refusal("timeout", "The search took more than %d s." % SEARCH_SECONDS, remedy)
+        late = RefusalError("timeout", "The search took more than %d s." % SEARCH_SECONDS, remedy)
         agent.later(SEARCH_SECONDS, lambda: self.stop(late))
 
-    def feed(self, fd, data):
+    def feed(self, fd: int, data: bytes) -> None:
         self.input, self.left = fd, memoryview(data)
         self.agent.watch(fd, selectors.EVENT_WRITE, self.on_input)
 
-    def on_input(self, _events):
+    def on_input(self, _events: int) -> None:
         try:
             self.left = self.left[os.write(self.input, self.left) :]
         except BlockingIOError:
@@ -1841,63 +1996,73 @@ class Searching:
         if not self.left:
             self.close_input()
 
-    def close_input(self):
+    def close_input(self) -> None:
         if self.input >= 0:
             self.agent.unwatch(self.input)
             os.close(self.input)
             self.input = -1
 
-    def on_output(self, _events):
+    def on_output(self, _events: int) -> None:
         try:
             data = os.read(self.output, PIECE)
         except BlockingIOError:
             return
         self.found += data
         if len(self.found) > SEARCH_RESULT:
-            self.stop(Refusal("too_large", "The search found too much.", "Ask for fewer matches."))
+            self.stop(
+                RefusalError("too_large", "The search found too much.", "Ask for fewer matches.")
+            )
         elif not data:
             self.finish()
 
-    def finish(self):
+    def finish(self) -> None:
         try:
             result = json.loads(bytes(self.found).decode())
         except ValueError:
-            self.stop(Refusal("unavailable", "The search was ended by the sandbox.", "Search in a smaller folder."))
+            self.stop(
+                RefusalError(
+                    "unavailable",
+                    "The search was ended by the sandbox.",
+                    "Search in a smaller folder.",
+                )
+            )
             return
         if "code" in result:
-            self.stop(Refusal(result["code"], result["message"], result["remedy"]))
+            self.stop(RefusalError(result["code"], result["message"], result["remedy"]))
             return
         self.release()
-        self.agent.workers.run(lambda: self.agent.work(lambda _agent, call: found(call, result), self.call))
+        self.agent.workers.run(
+            lambda: self.agent.work(lambda _agent, call: found(call, result), self.call)
+        )
 
-    def stop(self, error):
+    def stop(self, error: BaseException) -> None:
         if self.output >= 0:
             kill_all(self.pid)
             self.release()
             self.call.fail(error)
 
-    def release(self):
+    def release(self) -> None:
         self.close_input()
         self.agent.unwatch(self.output)
         os.close(self.output)
         self.output = -1
 
 
-def found(call, result):
+def found(call: Call, result: dict[str, Any]) -> Result:
     reply(call, result.pop("matches"))
     return result, b""
 
 
-def search_here():
+def search_here() -> None:
     """Be the child: read the request from stdin, write the result to stdout."""
     request = json.loads(sys.stdin.buffer.read().decode())
     try:
         result = Searcher(request).run()
-    except Refusal as refusal:
+    except RefusalError as refusal:
         result = {"code": refusal.code, "message": refusal.message, "remedy": refusal.remedy}
     except OSError as error:
-        refusal = explain(error, request.get("path") or "")
-        result = {"code": refusal.code, "message": refusal.message, "remedy": refusal.remedy}
+        known = explain(error, request.get("path") or "")
+        result = {"code": known.code, "message": known.message, "remedy": known.remedy}
     sys.stdout.buffer.write(json.dumps(result, separators=(",", ":")).encode())
     sys.stdout.buffer.flush()
 
@@ -1905,36 +2070,42 @@ def search_here():
 class Searcher:
     """Finds lines in files, or files by name; folders named ``.git`` are left out."""
 
-    def __init__(self, request):
+    def __init__(self, request: dict[str, Any]) -> None:
         import re
 
         self.workspace = Workspace(request["workspace"])
         self.path = tidy(request.get("path") or "")
         self.limit = int(request.get("limit") or 200)
         self.has_pattern = bool(request.get("pattern"))
-        self.matches = []
+        self.matches: list[Any] = []
         self.skipped = 0
         self.is_cut = False
         flags = re.IGNORECASE if request.get("ignore_case") else 0
         try:
             pattern = request.get("pattern") or ""
-            self.pattern = re.compile(pattern if request.get("regex") else re.escape(pattern), flags)
+            self.pattern = re.compile(
+                pattern if request.get("regex") else re.escape(pattern), flags
+            )
         except (re.error, RecursionError, OverflowError) as error:
-            raise Refusal("invalid_arguments", "The regular expression is wrong: %s." % error, "Mend it, or search for text.") from None
+            raise RefusalError(
+                "invalid_arguments",
+                "The regular expression is wrong: %s." % error,
+                "Mend it, or search for text.",
+            ) from None
         glob = request.get("glob") or ""
         self.glob = re.compile(glob_pattern(glob)) if glob else None
 
-    def run(self):
+    def run(self) -> dict[str, Any]:
         try:
             fd, _status = self.workspace.file(self.path)
-        except (IsADirectoryError, Refusal):
+        except (IsADirectoryError, RefusalError):
             self.folder(self.workspace.folder(self.path), self.path, 0)
         else:
             self.glob = None
             self.read(fd, self.path)
         return {"matches": self.matches, "is_cut": self.is_cut, "skipped": self.skipped}
 
-    def folder(self, fd, path, depth):
+    def folder(self, fd: int, path: str, depth: int) -> None:
         try:
             with os.scandir(fd) as scan:
                 names = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in scan)
@@ -1946,13 +2117,15 @@ class Searcher:
                     if not is_folder:
                         self.file(fd, name, below)
                     elif name != ".git" and depth < MAX_DEPTH:
-                        self.folder(os.open(name, os.O_RDONLY | DIRECTORY, dir_fd=fd), below, depth + 1)
+                        self.folder(
+                            os.open(name, os.O_RDONLY | DIRECTORY, dir_fd=fd), below, depth + 1
+                        )
                 except OSError:
                     self.skipped += 1
         finally:
             os.close(fd)
 
-    def file(self, fd, name, path):
+    def file(self, fd: int, name: str, path: str) -> None:
         relative = path[len(self.path) + 1 :] if self.path else path
         if self.glob is not None and not self.glob.match(relative):
             return
@@ -1962,7 +2135,7 @@ class Searcher:
         inner = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
         self.read(inner, path)
 
-    def read(self, fd, path):
+    def read(self, fd: int, path: str) -> None:
         with os.fdopen(fd, "rb") as file:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
@@ -1977,14 +2150,14 @@ class Searcher:
                 if self.is_cut:
                     return
 
-    def add(self, match):
+    def add(self, match: list[Any]) -> None:
         if len(self.matches) >= self.limit:
             self.is_cut = True
         else:
             self.matches.append(match)
 
 
-def glob_pattern(glob):
+def glob_pattern(glob: str) -> str:
     """Return the regular expression of a glob: ``*`` within a name, ``**`` across folders.
 
     Without a slash it is about the name alone, as in .gitignore.
@@ -2008,22 +2181,22 @@ def glob_pattern(glob):
 # -- The rest ------------------------------------------------------------------------------------
 
 
-def ping(_agent, call):
+def ping(_agent: Agent, call: Call) -> None:
     call.answer()
 
 
-def configure(agent, call):
+def configure(agent: Agent, call: Call) -> None:
     merge(agent.environment, call.head.get("env") or {})
     call.answer()
 
 
-def shutdown(agent, call):
+def shutdown(agent: Agent, call: Call) -> None:
     call.answer()
     agent.flush()
     agent.leave()
 
 
-def listen(agent, call):
+def listen(agent: Agent, call: Call) -> None:
     Listener(agent, call)
 
 
@@ -2056,7 +2229,7 @@ UMASK = 0o022
 CODE = globals().get("CODE")
 
 
-def main():
+def main() -> None:
     """Take stdin and stdout for the channel, so that no child gets them, and serve."""
     incoming, outgoing = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
