@@ -94,7 +94,8 @@ class BubblewrapBackend(LocalBackend):
         line += ["--bind", workspace, WORKSPACE, "--chdir", WORKSPACE]
         for mount in handle.spec.mounts:
             line += ["--ro-bind" if mount.read_only else "--bind", mount.source, mount.target]
-        environment = self._environment({"home": HOME, "tmp": "/tmp"}, handle.spec)  # noqa: S108 - inside
+        folders = {"home": HOME, "tmp": "/tmp", "ceiling": "/"}  # noqa: S108 - inside
+        environment = self._environment(folders, handle.spec)
         for name, value in environment.items():
             line += ["--setenv", name, value]
         line += ["--remount-ro", "/"]
@@ -106,7 +107,7 @@ class BubblewrapBackend(LocalBackend):
         line = [program, *ISOLATED, "--ro-bind", "/usr", "/usr"]
         for name in PROGRAM_LINKS:
             line += _like_the_host(Path("/", name))
-        for path in (*SETTINGS, *self._interpreter().lent):
+        for path in SETTINGS:
             line += ["--ro-bind-try", path, path]
         for at, path in enumerate(MADE):
             line += ["--perms", "0444", "--ro-bind-data", f"@file{at}", path]
@@ -115,6 +116,8 @@ class BubblewrapBackend(LocalBackend):
         line += ["--remount-ro", "/dev"]
         line += ["--perms", "1777", "--size", half, "--tmpfs", "/tmp"]  # noqa: S108 - inside
         line += ["--perms", "0700", "--size", half, "--tmpfs", HOME]
+        for path in self._interpreter().lent:  # which may lie below /tmp or a home folder
+            line += ["--ro-bind-try", path, path]
         if seccomp.program() is not None:
             line += ["--seccomp", "@seccomp"]
         if self._counts_inside():

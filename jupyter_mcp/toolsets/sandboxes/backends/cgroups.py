@@ -1,7 +1,8 @@
 """Limits for a whole sandbox, where this account may make control groups (version 1 or 2).
 
 Whether it may is found out by doing it: a group is made, its limits are set and a process is put
-into it. In a container or in a plain login shell it mostly fails; then limits hold for each process
+into it. A sandbox's group is made by its program and removed by its keeper, so that none outlives a
+server. In a container or in a plain login shell it mostly fails; then limits hold for each process
 by itself, and the capabilities say so.
 """
 
@@ -20,8 +21,11 @@ from jupyter_mcp.toolsets.sandboxes.spec import Limits
 
 CONTROLLERS = ("memory", "pids", "cpu")
 PERIOD = 100_000
+SWAP = "memory.swap.max"
+"""Not there in a kernel that does not count swap."""
 REMOVE_SECONDS = 3.0
-TRIED = Limits()
+Plan = dict[str, dict[str, str]]
+"""Folders of a group, and what is written into files there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +38,16 @@ class Cgroups:
 
     parents: dict[str, Path] = field(default_factory=dict)
 
-    def add(self, name: str, limits: Limits) -> list[Path]:
-        """Make a group and return its folders; what is left of an earlier one is removed.
+    def folders(self, name: str) -> dict[str, Path]:
+        """Return the folder of a group for each controller."""
+        return {controller: parent / name for controller, parent in self.parents.items()}
 
-        Raises:
-            OSError: When it cannot be made; nothing is left.
-        """
-        folders = list(dict.fromkeys(parent / name for parent in self.parents.values()))
-        remove([folder for folder in folders if folder.exists()])
-        try:
-            for folder in folders:
-                folder.mkdir()
-            for controller, parent in self.parents.items():
-                _limit(parent / name, controller, limits)
-        except OSError:
-            remove(folders)
-            raise
-        return folders
+    def plan(self, name: str, limits: Limits) -> Plan:
+        """Return the folders of a group, and what is written into the files of each."""
+        plan: Plan = {}
+        for controller, folder in self.folders(name).items():
+            plan.setdefault(str(folder), {}).update(_values(controller, limits, folder.parent))
+        return plan
 
 
 def find() -> Cgroups:
@@ -77,7 +74,7 @@ def remove(folders: list[Path]) -> None:
                 folder.rmdir()
         left = [folder for folder in left if folder.exists()]
         if left:
-            time.sleep(0.005)
+            time.sleep(0.005)  # a group can go once its last process is reaped
 
 
 def members(folder: Path) -> list[int]:
@@ -110,26 +107,17 @@ def _number(folder: Path, *names: str) -> int | None:
     return None
 
 
-def _limit(folder: Path, controller: str, limits: Limits) -> None:
-    is_second = not (folder / "memory.limit_in_bytes").exists() and (
-        (folder / "cgroup.controllers").exists()
-    )
-    for name, value in _values(controller, limits, is_second=is_second):
-        file = folder / name
-        if name.startswith(("memory.memsw", "memory.swap")) and not file.exists():
-            continue  # a kernel that does not count swap
-        file.write_text(value, "ascii")
-
-
-def _values(controller: str, limits: Limits, *, is_second: bool) -> Iterator[tuple[str, str]]:
+def _values(controller: str, limits: Limits, parent: Path) -> Iterator[tuple[str, str]]:
+    is_second = (parent / "cgroup.controllers").exists()
     quota = str(int(limits.cpus * PERIOD))
     if controller == "pids":
         yield "pids.max", str(limits.pids)
     elif controller == "memory" and is_second:
-        yield from (("memory.max", str(limits.memory)), ("memory.swap.max", "0"))
+        yield from (("memory.max", str(limits.memory)), (SWAP, "0"))
     elif controller == "memory":
         for name in ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"):
-            yield name, str(limits.memory)
+            if (parent / name).exists():
+                yield name, str(limits.memory)
     elif is_second:
         yield "cpu.max", f"{quota} {PERIOD}"
     else:
@@ -176,14 +164,18 @@ def _mounts() -> dict[str, Path]:
 
 def _works(groups: Cgroups) -> bool:
     """Return whether a process can be put into a group with limits."""
-    folders: list[Path] = []
+    plan = groups.plan(f"jupyter-mcp-try-{secrets.token_hex(6)}", Limits())
     try:
-        folders = groups.add(f"jupyter-mcp-try-{secrets.token_hex(6)}", TRIED)
-        return all(_takes(folder) for folder in folders)
+        for folder, files in plan.items():
+            Path(folder).mkdir()
+            for name, value in files.items():
+                if name != SWAP or Path(folder, name).exists():
+                    Path(folder, name).write_text(value, "ascii")
+        return all(_takes(Path(folder)) for folder in plan)
     except OSError:
         return False
     finally:
-        remove(folders)
+        remove([Path(folder) for folder in plan])
 
 
 def _takes(folder: Path) -> bool:

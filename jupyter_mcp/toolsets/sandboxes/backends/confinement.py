@@ -8,6 +8,7 @@ what its policy says or does not begin. Landlock: https://docs.kernel.org/usersp
 from __future__ import annotations
 
 import base64
+import contextlib
 import ctypes
 import os
 import resource
@@ -27,9 +28,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def confine(policy: dict[str, Any]) -> None:
     """Give up what `policy` says, in an order in which nothing given up is needed later."""
-    for procs in policy.get("cgroups", ()):
-        with open(procs, "w", encoding="ascii") as file:  # noqa: PTH123 - pathlib takes 6 ms to import
-            file.write("0")
+    for folder, files in policy.get("cgroups", {}).items():
+        _join(folder, files)
     for name, value in policy.get("rlimits", {}).items():
         _limit(getattr(resource, name), value)
     called("no_new_privs", libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
@@ -51,6 +51,24 @@ def called(what: str, result: int) -> int:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
     return result
+
+
+def _join(folder: str, files: dict[str, str]) -> None:
+    """Go into a control group, which is made if it is not there."""
+    for attempt in (2, 1, 0):
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder)  # noqa: PTH102 - pathlib takes 6 ms to import
+            for name, value in (*files.items(), ("cgroup.procs", "0")):
+                if name == "memory.swap.max" and not os.path.exists(f"{folder}/{name}"):  # noqa: PTH110
+                    continue  # a kernel that does not count swap
+                with open(f"{folder}/{name}", "w", encoding="ascii") as file:  # noqa: PTH123
+                    file.write(value)
+        except OSError:  # another keeper may have removed it just now
+            if not attempt:
+                raise
+        else:
+            return
 
 
 def _limit(kind: int, value: int) -> None:

@@ -33,10 +33,11 @@ def interpreter() -> Interpreter:
     lent: dict[str, None] = {}
     for prefix in dict.fromkeys((sys.prefix, sys.base_prefix, *_linked())):
         if Path(prefix) not in (Path("/usr"), Path("/")):
-            found = (Path(prefix) / part for part in PARTS)
-            lent.update(dict.fromkeys(str(each) for each in found if each.exists()))
+            found = (os.path.join(prefix, part) for part in PARTS)  # noqa: PTH118 - see below
+            # Path.exists raises for a folder of somebody else's
+            lent.update(dict.fromkeys(each for each in found if os.path.exists(each)))  # noqa: PTH110
     program = Path(sys.prefix, "bin", "python3")
-    if not program.exists():
+    if not os.access(program, os.X_OK):
         program = Path(sys.executable)
     own = [] if program.parent == Path("/usr/bin") else [str(program.parent)]
     return Interpreter(str(program), tuple(lent), ":".join([*own, SYSTEM_PATH]))

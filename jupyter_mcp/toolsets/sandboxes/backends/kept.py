@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.storage.background import Spawner
 
 COMPLAINT = 4096
 BUFFER = 256 * 1024
@@ -58,16 +59,17 @@ class KeptChannel:
     Args:
         keeper: The keeper's process, whose pipes are the program's.
         life: The life line; closing it ends everything below the keeper.
+        tasks: The owner of background tasks.
     """
 
-    def __init__(self, keeper: Process, life: socket.socket) -> None:
+    def __init__(self, keeper: Process, life: socket.socket, tasks: Spawner) -> None:
         self._keeper = keeper
         self._life = life
         self._complaint = bytearray()
-        self._complaints = asyncio.ensure_future(self._listen())
+        self._complaints = tasks.spawn("sandbox complaints", self._listen())
 
     @classmethod
-    async def start(cls, policy: Mapping[str, Any]) -> KeptChannel:
+    async def start(cls, policy: Mapping[str, Any], tasks: Spawner) -> KeptChannel:
         """Start a keeper with a policy (`keeper.py`).
 
         Raises:
@@ -96,7 +98,7 @@ class KeptChannel:
                 what = f"The sandbox's first process cannot be started: {error.strerror}."
                 remedy = "Close other sandboxes, or raise this account's limits."
                 raise ToolError("unavailable", what, remedy) from None
-        return cls(keeper, ours)
+        return cls(keeper, ours, tasks)
 
     @property
     def pid(self) -> int:

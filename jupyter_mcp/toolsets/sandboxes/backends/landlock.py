@@ -50,6 +50,7 @@ NOTES = (
     "Files outside are out of reach and no socket can be made; user and kernel are shared.",
     "Names of this machine's processes can be seen, their arguments too.",
     "Who knows the name of a file outside can change its mode and times, not what is in it.",
+    "Lent folders keep the path that they have on this machine.",
     "Terminals that this account has open can be read and written.",
 )
 SIGNALS = "This kernel's Landlock lets programs inside send signals to this account's processes."
@@ -95,7 +96,9 @@ class LandlockBackend(LocalBackend):
         return {
             "argv": argv,
             "cwd": folders["workspace"],
-            "env": self._environment(folders, handle.spec),
+            "env": self._environment(
+                {**folders, "ceiling": str(self._folder(handle.ref))}, handle.spec
+            ),
             **self._confinement(folders, mounts),
         }
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import math
 import shutil
 import time
@@ -91,8 +90,9 @@ class LocalBackend:
 
     async def channel(self, handle: Handle, argv: Sequence[str]) -> ByteChannel:
         """Start `argv` below a keeper of its own."""
+        await self.probe()
         policy = await self._threads.run(self._prepared, handle, list(argv))
-        channel = await KeptChannel.start(policy)
+        channel = await KeptChannel.start(policy, self._tasks)
         self._channels.setdefault(handle.ref, set()).add(channel)
         self._tasks.spawn(f"sandbox {handle.ref} channel", self._forget(handle.ref, channel))
         try:
@@ -172,6 +172,8 @@ class LocalBackend:
     def _environment(self, folders: Mapping[str, str], spec: SandboxSpec) -> dict[str, str]:
         """Return the variables of programs: none of the server's, and the limits told.
 
+        git looks for a repository no further up than the folder ``ceiling``.
+
         ``/proc/meminfo`` and ``nproc`` show the whole machine inside.
         """
         cpus = str(max(1, math.ceil(spec.limits.cpus)))
@@ -184,6 +186,8 @@ class LocalBackend:
             "SHELL": "/bin/sh",
             "LANG": "C.UTF-8",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CEILING_DIRECTORIES": folders["ceiling"],
             "JUPYTER_MCP_SANDBOX": spec.id,
             "MEM_LIMIT": str(spec.limits.memory),
             "CPU_LIMIT": f"{spec.limits.cpus:g}",
@@ -208,30 +212,12 @@ class LocalBackend:
         note = f"This account cannot make control groups for {', '.join(missing)} here."
         return held, (note,)
 
-    def _groups_of(self, ref: str) -> dict[str, Path]:
-        """Return the control groups of a sandbox by controller."""
-        try:
-            found = json.loads((self._folder(ref, "cgroups")).read_text("utf-8"))
-            return {str(name): Path(folder) for name, folder in found.items()}
-        except (OSError, ValueError):
-            return {}
+    def _group_of(self, ref: str, controller: str) -> Path | None:
+        """Return the control group of a sandbox; None where there is none."""
+        folders = self._groups.folders(_group_name(ref)) if self._groups else {}
+        return folders.get(controller)
 
     def _add(self, record: Record) -> None:
-        self._add_folder(record)
-        parents = self._groups.parents if self._groups else {}
-        name = f"jupyter-mcp-{record.spec.id}"
-        try:
-            folders = {each: str(parent / name) for each, parent in parents.items()}
-            (self._folder(record.spec.id, "cgroups")).write_text(json.dumps(folders), "utf-8")
-            if self._groups:
-                self._groups.add(name, record.spec.limits)
-        except OSError as error:
-            self._remove(record.spec.id)
-            what = f"The sandbox's control group cannot be made: {error.strerror}."
-            remedy = "Try again in a minute, when it is found out anew what holds here."
-            raise ToolError("unavailable", what, remedy) from None
-
-    def _add_folder(self, record: Record) -> None:
         try:
             self._folders.add(record, INSIDE)
         except FileExistsError:
@@ -251,10 +237,10 @@ class LocalBackend:
         if argv[0] == "python3":
             argv[0] = self._interpreter().program
         policy = self._policy(handle, argv)
-        groups = self._groups_of(handle.ref)
-        with_memory = "memory" not in groups
-        policy["rlimits"] = rlimits(handle.spec.limits, with_memory=with_memory)
-        policy["cgroups"] = [str(each / "cgroup.procs") for each in set(groups.values())]
+        limits = handle.spec.limits
+        groups = self._groups or Cgroups()
+        policy["rlimits"] = rlimits(limits, with_memory="memory" not in groups.parents)
+        policy["cgroups"] = groups.plan(_group_name(handle.ref), limits)
         return policy
 
     async def _change(self, handle: Handle, change: Any) -> None:
@@ -266,6 +252,7 @@ class LocalBackend:
         try:
             await channel.ended()
         finally:
+            await channel.close()  # when the task was cancelled, nobody else would
             channels = self._channels.get(ref, set())
             channels.discard(channel)
             if not channels:
@@ -294,7 +281,7 @@ class LocalBackend:
         if not self._folder(ref).is_dir():
             return Usage()
         family = processes.descendants(self._keepers(ref))
-        group = self._groups_of(ref).get("memory")
+        group = self._group_of(ref, "memory")
         held = cgroups.memory_of(group) if group else None
         return Usage(
             memory=sum(each.memory for each in family) if held is None else held,
@@ -313,7 +300,8 @@ class LocalBackend:
                 break
             processes.kill(family)
             processes.end(keepers)
-        cgroups.remove(list(set(self._groups_of(ref).values())))
+        groups = self._groups.folders(_group_name(ref)) if self._groups else {}
+        cgroups.remove([each for each in groups.values() if each.exists()])
         self._folders.remove(ref)
 
     def _listed(self, namespace: str) -> Handles:
@@ -322,6 +310,10 @@ class LocalBackend:
             for record in self._folders.all()
             if record.backend == self.name and record.spec.namespace == namespace
         ]
+
+
+def _group_name(ref: str) -> str:
+    return f"jupyter-mcp-{ref}"
 
 
 def _gone(handle: Handle) -> ToolError:

@@ -42,12 +42,14 @@ class ProcessBackend(LocalBackend):
             notes=(
                 "Not isolated: programs inside can read and write whatever this account can.",
                 "Programs inside use this machine's network.",
+                "Lent folders keep the path that they have on this machine.",
                 *notes,
             ),
         )
 
     def _policy(self, handle: Handle, argv: list[str]) -> dict[str, Any]:
         folders = {part: str(self._folder(handle.ref, part)) for part in ("home", "tmp")}
+        folders["ceiling"] = str(self._folder(handle.ref))
         return {
             "argv": argv,
             "cwd": str(self._folder(handle.ref, "workspace")),

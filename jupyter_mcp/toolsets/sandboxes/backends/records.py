@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -22,6 +23,7 @@ from jupyter_mcp.security import private_file
 from jupyter_mcp.toolsets.sandboxes.spec import Limits, Mount, SandboxSpec
 
 STALE_SECONDS = 600.0
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][\w-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,13 @@ class Folders:
         self.top = top
 
     def of(self, sandbox: str) -> Path:
-        """Return a sandbox's folder."""
+        """Return a sandbox's folder.
+
+        Raises:
+            ValueError: For what is no identifier of a sandbox.
+        """
+        if not _IDENTIFIER.fullmatch(sandbox):
+            raise ValueError(f"{sandbox!r} is no identifier of a sandbox.")
         return self.top / sandbox
 
     def add(self, record: Record, inside: tuple[str, ...]) -> None:

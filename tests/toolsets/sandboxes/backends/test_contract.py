@@ -8,14 +8,18 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 import threading
+from asyncio.subprocess import PIPE
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.sandboxes.backends import processes
 from jupyter_mcp.toolsets.sandboxes.channel import ByteChannel
 from jupyter_mcp.toolsets.sandboxes.spec import MIB, Isolation
 from support.benches import ALL, ISOLATED, LOCAL, SMALL, Bench, on
@@ -147,12 +151,13 @@ async def test_usage_is_counted(bench: Bench) -> None:
 
 
 @on(*ALL)
-async def test_ten_sandboxes_at_once_are_ten(bench: Bench) -> None:
-    handles = await asyncio.gather(*(bench.create(number) for number in range(10)))
+async def test_many_sandboxes_at_once_are_as_many(bench: Bench) -> None:
+    many = 10 if (await bench.can()).has_images else 20
+    handles = await asyncio.gather(*(bench.create(number) for number in range(many)))
     code = "import os,sys; open('who','w').write(sys.argv[1]); print(open('who').read())"
     said = await asyncio.gather(*(bench.run(each, code, each.spec.id) for each in handles))
     assert said == [each.spec.id for each in handles]
-    assert len(await bench.backend.list(bench.namespace)) == 10
+    assert len(await bench.backend.list(bench.namespace)) == many
 
 
 # --- what a program inside can reach
@@ -345,6 +350,27 @@ async def test_folders_in_memory_are_bounded_below_the_memory(bench: Bench) -> N
     assert await bench.run(handle, "print(6*7)") == "42"
 
 
+@on(*ALL)
+async def test_git_works_and_finds_no_repository_above_the_workspace(bench: Bench) -> None:
+    handle = await bench.create()
+    code = (
+        "import subprocess\n"
+        "def git(*words):\n"
+        "    who = ['-c', 'user.name=a', '-c', 'user.email=a@b']\n"
+        "    r = subprocess.run(['git', *who, *words], capture_output=True, text=True)\n"
+        "    return r.returncode, r.stdout + r.stderr\n"
+        "print(git('status'))\n"
+        "git('init'); open('f', 'w'); git('add', '.'); print(git('commit', '-m', 'one'))\n"
+    )
+    (bench.state / "sandboxes").mkdir(parents=True, exist_ok=True)
+    init = await asyncio.create_subprocess_exec("git", "init", "-q", str(bench.state))
+    await init.wait()
+    before, after = (await bench.run(handle, code)).splitlines()
+    assert before.startswith("(128,")
+    assert "not a git repository" in before
+    assert after.startswith("(0,"), after
+
+
 # --- nothing is left
 
 
@@ -400,6 +426,39 @@ async def test_a_workspace_full_of_traps_is_removed_and_nothing_else(
     await bench.backend.destroy(handle)
     assert (kept / "file").read_text() == "mine"
     assert [each.name for each in (bench.state / "sandboxes").iterdir()] == []
+
+
+@on(*LOCAL)
+async def test_a_server_that_is_killed_leaves_no_process_paused_ones_neither(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """``kill -9`` of a server with a running and a paused sandbox; the next server finds both."""
+    await bench.can()
+    state = tmp_path / "state"
+    line = [sys.executable, str(Path(__file__).parent / "owner.py"), bench.backend.name, str(state)]
+    owner = await asyncio.create_subprocess_exec(*line, bench.namespace, stdout=PIPE)
+    assert owner.stdout
+    assert await asyncio.wait_for(owner.stdout.readline(), 30) == b"up\n"
+    found = await bench.backend.list(bench.namespace)
+    bench.made += found
+    assert [each.is_paused for each in found] == [False, True]
+    local: Any = bench.backend
+    family = processes.descendants([pid for each in found for pid in local._keepers(each.ref)])
+    assert len(family) >= 6
+    owner.kill()
+    await owner.wait()
+    async with asyncio.timeout(5):
+        while [each for each in family if _lives(each)]:  # noqa: ASYNC110 - nobody sets an event
+            await asyncio.sleep(0.01)
+    assert processes.holders(state) == []
+    owner._transport.close()  # type: ignore[attr-defined]
+    resumed = await bench.backend.resume(found[1])
+    assert await bench.run(resumed, "print(open('who').read())") == "1"
+
+
+def _lives(earlier: processes.Process) -> bool:
+    now = processes.process(earlier.pid)
+    return now is not None and now.started == earlier.started and now.state != "Z"
 
 
 @on(*LOCAL)

@@ -1,0 +1,91 @@
+"""What Landlock alone has to keep: the edges of its rules on the kernel that runs the tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jupyter_mcp.toolsets.sandboxes.backends.landlock import handled_rights
+from jupyter_mcp.toolsets.sandboxes.spec import Mount
+from support.benches import Bench, on
+
+
+@pytest.mark.parametrize(
+    ("abi", "rights"), [(1, 13), (2, 14), (3, 15), (4, 15), (5, 16), (6, 16), (7, 16), (99, 16)]
+)
+def test_each_abi_handles_all_the_rights_it_knows(abi: int, rights: int) -> None:
+    assert handled_rights(abi) == 2**rights - 1
+
+
+@on("landlock")
+async def test_it_says_what_it_is_and_what_it_is_not(bench: Bench) -> None:
+    can = await bench.can()
+    assert can.version.startswith("Landlock ABI ")
+    assert not can.has_network_namespace
+    assert "no socket can be made" in can.notes[0]
+
+
+@on("landlock")
+async def test_the_record_of_the_sandbox_itself_is_out_of_reach(bench: Bench) -> None:
+    handle = await bench.create()
+    own = bench.state / "sandboxes" / handle.spec.id
+    code = (
+        "import os, sys\n"
+        "for path in (sys.argv[1] + '/spec.json', '../spec.json', '../keepers/1'):\n"
+        "    for mode in 'rw':\n"
+        "        try: open(path, mode); print('DONE')\n"
+        "        except OSError: print('refused')\n"
+    )
+    assert (await bench.run(handle, code, str(own))).split() == ["refused"] * 6
+
+
+@on("landlock")
+async def test_mounts_are_as_writable_as_they_were_lent(bench: Bench, tmp_path: Path) -> None:
+    lent = []
+    for name in ("fixed", "free"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("data")
+        lent.append(Mount(str(tmp_path / name), f"/{name}", read_only=name == "fixed"))
+    handle = await bench.create(mounts=tuple(lent))
+    code = (
+        "import sys\n"
+        "for path in sys.argv[1:]:\n"
+        "    print(open(path + '/file').read())\n"
+        "    try: open(path + '/new', 'w'); print('DONE')\n"
+        "    except OSError: print('refused')\n"
+    )
+    said = await bench.run(handle, code, *(mount.source for mount in lent))
+    assert said.split() == ["data", "refused", "data", "DONE"]
+
+
+@on("landlock")
+async def test_a_child_has_no_more_than_its_parent(bench: Bench) -> None:
+    handle = await bench.create()
+    code = (
+        "import subprocess, sys\n"
+        "line = ['/bin/sh', '-c', f'cat {sys.argv[1]}; echo > {sys.argv[1]}; echo end']\n"
+        "print(subprocess.run(line, capture_output=True, text=True, stdin=0).stdout)\n"
+    )
+    assert await bench.run(handle, code, str(Path.home() / ".bashrc")) == "end"
+
+
+@on("landlock")
+async def test_terminals_can_be_opened(bench: Bench) -> None:
+    handle = await bench.create()
+    code = (
+        "import os, pty\n"
+        "pid, number = pty.fork()\n"
+        "if pid == 0: os.execvp('sh', ['sh', '-c', 'stty rows 40 && stty size </dev/tty'])\n"
+        "print(os.read(number, 100).decode()); os.waitpid(pid, 0)\n"
+    )
+    assert (await bench.run(handle, code)).split() == ["40", "0"]
+
+
+@on("landlock")
+async def test_the_server_stays_as_it_was(bench: Bench) -> None:
+    await bench.can()
+    with open("/proc/self/status", encoding="ascii") as status:  # noqa: ASYNC230, PTH123 - short
+        assert "NoNewPrivs:\t0" in status.read()
+    assert os.listdir(Path.home())
