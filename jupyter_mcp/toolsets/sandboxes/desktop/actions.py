@@ -25,6 +25,8 @@ MOST_NOTCHES = 100
 PIXELS_A_NOTCH = 100
 """How far OpenAI's pixels go with one notch of the wheel; Chromium scrolls about that far."""
 MOST_POINTS = 200
+CLICK_SECONDS = 0.03
+"""Between the clicks of a double click: Chromium takes two in one millisecond for the same one."""
 DRAG_STEPS = 12
 DRAG_SECONDS = 0.015
 """Between the points of a drag: programs tell a drag from a click by its movement."""
@@ -87,7 +89,8 @@ def steps_of(request: Request, screen: Screen) -> list[Step]:
 def _clicks(number: int, count: int) -> Callable[[Request, Screen], list[Step]]:
     def plan(request: Request, screen: Screen) -> list[Step]:
         which = number or button(request.button)
-        clicks: list[Step] = [Press(which, is_down=True), Press(which, is_down=False)] * count
+        click: list[Step] = [Press(which, is_down=True), Press(which, is_down=False)]
+        clicks = [*click, *([Pause(CLICK_SECONDS), *click] * (count - 1))]
         return [*_pointed(request, screen), *_held(_modifiers(request), clicks)]
 
     return plan

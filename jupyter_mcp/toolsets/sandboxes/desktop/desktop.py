@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, Self
 
 from jupyter_mcp.errors import ToolError
@@ -32,6 +32,9 @@ MOST_STEPS = 400
 """Steps in one request; a line inside is at most 64 KiB."""
 SETTLE_SECONDS = 0.15
 SETTLED_AFTER = 1.5
+CLICK_SECONDS = 0.1
+"""Between a click and what is typed next: a browser handles them on different ways, and on a busy
+machine 2 of 40 texts were typed before the click had put the cursor into the field."""
 Format = Literal["png", "jpeg"]
 MIME = {"png": "image/png", "jpeg": "image/jpeg"}
 STARTS = {"png": b"\x89PNG", "jpeg": b"\xff\xd8"}
@@ -80,6 +83,7 @@ class Desktop:
         self.screen = screen
         self._wire = wire
         self._turn = asyncio.Lock()
+        self._clicked = 0.0
 
     @classmethod
     async def open(cls, link: Link, tasks: Tasks, screen: Screen, name: str = "desktop") -> Self:
@@ -88,7 +92,17 @@ class Desktop:
         Raises:
             ToolError: ``unsupported`` where the image has no screen, ``unavailable``.
         """
-        wire = Wire(await link.start(bundle.argv()), tasks, name)
+        try:
+            process = await link.start(bundle.argv())
+        except ToolError as error:
+            if error.code != "not_found":
+                raise
+            raise ToolError(
+                "unsupported",
+                "This sandbox has no desktop: no python3.",
+                'Create a sandbox with image="jupyter-mcp/desktop".',
+            ) from error
+        wire = Wire(process, tasks, name)
         try:
             await wire.send(bundle.source())
             begun = await wire.request("begin", width=screen.width, height=screen.height)
@@ -122,6 +136,9 @@ class Desktop:
             element = await self._element(request)
             request = _at(request, element)
         steps = steps_of(request, self.screen)
+        if element is not None and request.action in {"type", "key", "hold_key"}:
+            click = Request("left_click", coordinate=request.coordinate)
+            steps = [*steps_of(click, self.screen), *steps]
         async with self._turn:
             await self._do(steps)
         return request, element
@@ -192,6 +209,8 @@ class Desktop:
             for step in steps:
                 if isinstance(step, Key | Press):
                     _track(pressed, step)
+                if isinstance(step, Write) or (isinstance(step, Key) and step.is_down):
+                    await self._after_click()
                 if isinstance(step, Pause | Write) or len(batch) >= MOST_STEPS:
                     await self._flush(batch)
                 if isinstance(step, Pause):
@@ -200,11 +219,18 @@ class Desktop:
                     await self._wire.request("type", text=step.text)
                 else:
                     batch.append(_on_wire(step))
+                if isinstance(step, Press):
+                    self._clicked = asyncio.get_running_loop().time()
             await self._flush(batch)
         except BaseException:
             if pressed and not self.is_closed:
                 await self._wire.request("steps", steps=[_released(step) for step in pressed[::-1]])
             raise
+
+    async def _after_click(self) -> None:
+        rest = self._clicked + CLICK_SECONDS - asyncio.get_running_loop().time()
+        if rest > 0:
+            await asyncio.sleep(rest)
 
     async def _flush(self, batch: list[list[Any]]) -> None:
         if batch:
@@ -243,8 +269,6 @@ def _on_wire(step: Step) -> list[Any]:
 
 def _at(request: Request, element: Element) -> Request:
     """Return the request at an element's place; a drag begins there."""
-    from dataclasses import replace
-
     point = (float(element.x), float(element.y))
     if request.action == "left_click_drag":
         return replace(request, start_coordinate=point)

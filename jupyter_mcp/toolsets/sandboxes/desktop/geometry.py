@@ -73,7 +73,7 @@ class Screen:
     def in_picture(self, x: float, y: float) -> tuple[int, int]:
         """Return where the picture shows a pixel of the screen."""
         width, height = self.shown
-        return int(x * width / self.width), int(y * height / self.height)
+        return int((x + 0.5) * width / self.width), int((y + 0.5) * height / self.height)
 
     def region(self, corners: Sequence[float]) -> tuple[list[int], list[int]]:
         """Return a part of the screen, and the size of the picture that shows it enlarged.

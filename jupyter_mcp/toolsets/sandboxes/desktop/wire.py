@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 from collections.abc import AsyncIterator, Coroutine
@@ -12,6 +13,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.desktop.frames import Answer, BrokenFrameError, Frames
 
 SECONDS = 30.0
+END_SECONDS = 3.0
 KEPT_COMPLAINT = 4000
 CODES = {"unsupported", "unavailable", "invalid_arguments", "not_found"}
 
@@ -96,8 +98,11 @@ class Wire:
         return answer
 
     async def close(self) -> None:
-        """End the program and what it started."""
-        await self._process.kill()
+        """End the program and what it started, by itself or else by force."""
+        with contextlib.suppress(ToolError):  # the link is gone, and with it the program
+            await self._process.close_stdin()
+            await asyncio.wait([self._reader], timeout=END_SECONDS)
+            await self._process.kill()
         await asyncio.wait([self._reader])
 
     async def _read(self) -> None:
@@ -113,6 +118,8 @@ class Wire:
         except BrokenFrameError as error:
             self._complaint += f"\n{error}".encode()
             await self._process.kill()
+        except ToolError as error:  # the link is gone, and with it the program
+            self._complaint += f"\n{error.message}".encode()
         finally:
             self.closed.set()
             for waiting in self._waiting.values():

@@ -113,6 +113,10 @@ class Program:
             told, data = answer(request)
         except Refusal as refusal:
             told, data = {"error": refusal.error}, b""
+        except Exception as error:
+            if threading.current_thread() is threading.main_thread():
+                raise
+            told, data = {"error": {"code": "unavailable", "message": f"AT-SPI: {error!r}"}}, b""
         self._wire.answer(request["id"], told, data)
 
     def _find(self, request: dict[str, Any]) -> None:

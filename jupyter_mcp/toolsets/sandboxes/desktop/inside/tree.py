@@ -1,6 +1,6 @@
 """Buttons, links and fields by their accessible names, as programs tell them over AT-SPI.
 
-Nothing is cached: a page that has changed is looked at anew.
+What was known is forgotten before each look: no main loop runs here that would tell of changes.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Tree:
             Atspi.set_timeout(1000, 3000)
             self._error = GLib.Error
             self._atspi = Atspi
-        self._atspi.get_desktop(0).set_cache_mask(self._atspi.Cache.NONE)
+        self._atspi.get_desktop(0).clear_cache()  # of all below; set_cache_mask(NONE) hangs (2.46)
         return self._atspi
 
 
