@@ -208,6 +208,12 @@ class Below:
         with self.folder(above) as one, self.folder(there, make=True) as other, told(target):
             one.replace(name, other, new)
 
+    def unlink(self, real: str) -> None:
+        """Remove a link or a file."""
+        above, name = _parted(real)
+        with self.folder(above) as folder, told(real):
+            folder.remove(name)
+
     def make_folder(self, real: str) -> None:
         """Make a folder and those above it."""
         with self.folder(real, make=True):

@@ -20,7 +20,7 @@ from jupyter_mcp.toolsets.files.git_names import (
 )
 from jupyter_mcp.toolsets.files.git_output import Changed, Commit, Status
 from jupyter_mcp.toolsets.files.git_runner import GitRunner, Repository
-from jupyter_mcp.toolsets.files.paths import inside, shown, there_already, top_of
+from jupyter_mcp.toolsets.files.paths import inside, inside_of, shown, there_already
 from jupyter_mcp.workplace import Place
 
 SESSION_BASE = "refs/jupyter-mcp/base"
@@ -117,7 +117,7 @@ class Git:
             ToolError: ``conflict`` for a folder that is there, else as `GitRunner.run`.
         """
         remote = remote_of(url)
-        target = inside(path or remote.name, top_of(self.place))
+        target = inside_of(self.place, path or remote.name)
         if await there(self.place, target):
             raise there_already(target)
         above, name = posixpath.split(target)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.files.git_credentials import Login
-from jupyter_mcp.toolsets.files.paths import inside, shown, top_of
+from jupyter_mcp.toolsets.files.paths import inside_of, shown, top_of
 from jupyter_mcp.workplace import Finished, Place
 
 SECONDS = 120.0
@@ -122,11 +122,12 @@ class GitRunner:
             ToolError: ``not_found`` where there is none, ``invalid_arguments`` inside of one,
                 ``forbidden`` for one that leads elsewhere.
         """
-        path = inside(path, top_of(self.place))
+        path = inside_of(self.place, path)
         bare = Repository(path)
-        asked = ("--show-prefix", "--is-bare-repository", "--git-dir", "--git-common-dir")
-        told = (await self.run(bare, ["rev-parse", *asked])).decode("utf-8", "replace").split("\n")
-        prefix, is_bare, folder, common = (*told, "", "", "", "")[:4]
+        found = Repository(path, await self._disarmed(bare))
+        asked = ("--show-prefix", "--git-common-dir", "--absolute-git-dir", "--show-toplevel")
+        told = (await self.run(found, ["rev-parse", *asked])).decode("utf-8", "replace")
+        prefix, common, folder, top = (*told.split("\n"), "", "", "")[:4]
         if prefix:
             above = path.removesuffix(prefix.rstrip("/")).rstrip("/") or "."
             raise ToolError(
@@ -134,13 +135,13 @@ class GitRunner:
                 f"'{shown(path)}' lies inside of a repository.",
                 f"Give the path of its top: '{shown(above)}'.",
             )
-        if is_bare == "true" or (self.is_host and (folder, common) != (".git", ".git")):
+        if self.is_host and (common, folder) != (".git", f"{top}/.git"):  # no link leads there
             raise ToolError(
                 "forbidden",
                 f"The repository at '{shown(path) or '.'}' keeps its data elsewhere.",
-                "Use an ordinary clone, not a bare repository, a worktree or a submodule.",
+                "Use an ordinary clone, not a worktree or a submodule.",
             )
-        return Repository(path, await self._disarmed(bare))
+        return found
 
     async def run(
         self,
@@ -236,7 +237,7 @@ class GitRunner:
         )
         return [
             (
-                ("not a git repository", "cannot use bare repository"),
+                ("not a git repository", "inside a git repository", "bare repository"),
                 ToolError(
                     "not_found",
                     f"There is no git repository at '{where}'.",
@@ -252,7 +253,7 @@ class GitRunner:
                 ),
             ),
             (
-                ("redirect",),
+                ("redirect", "returned error: 30"),
                 ToolError(
                     "invalid_arguments",
                     "The remote sends git to another address.",

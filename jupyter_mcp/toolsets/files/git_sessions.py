@@ -25,7 +25,7 @@ from jupyter_mcp.toolsets.files.git import NO_PROGRAMS, SESSION_BASE, Git, there
 from jupyter_mcp.toolsets.files.git_names import remote_of
 from jupyter_mcp.toolsets.files.git_output import Changed
 from jupyter_mcp.toolsets.files.git_runner import Repository
-from jupyter_mcp.toolsets.files.paths import inside, shown, there_already, top_of
+from jupyter_mcp.toolsets.files.paths import inside_of, shown, there_already
 
 MOST_BYTES = 1024**3
 """The largest bundle."""
@@ -91,7 +91,7 @@ class GitSessions:
         """
         source = await host.repository(root_path)
         name = path or source.path.rpartition("/")[2] or "repository"
-        target = inside(name, top_of(box.place))
+        target = inside_of(box.place, name)
         if await there(box.place, target):
             raise there_already(target)
         status = await host.status_of(source)

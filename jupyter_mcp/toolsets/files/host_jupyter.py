@@ -117,6 +117,10 @@ class JupyterRoot:
         if not real:
             raise ToolError("forbidden", "The root folder itself stays.", "Name what is in it.")
         entry = await self._threads.run(self._below.stat, real)
+        if entry.kind == "symlink":  # Jupyter would look at what it leads to
+            await self._threads.run(self._below.unlink, real)
+            self._manager.emit(data={"action": "delete", "path": real})
+            return
         if entry.kind == "directory":
             await self._empty(real, recursive=recursive)
         await self._ask("delete", real)
@@ -317,9 +321,7 @@ class JupyterRoot:
         if not inner or self._manager.delete_to_trash or self._manager.always_delete_dir:
             return
         for each in inner:
-            if each.kind == "directory":
-                await self._empty(each.path, recursive=True)
-            await self._ask("delete", each.path)
+            await self.delete(each.path, recursive=True)
 
     async def _ask(self, method: str, *paths: str) -> None:
         """Have the contents manager do something."""

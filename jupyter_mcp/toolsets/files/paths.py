@@ -48,6 +48,19 @@ def inside(path: str, top: str = "") -> str:
     return "" if normal == "." else normal
 
 
+def inside_of(place: Place, path: str) -> str:
+    """Return `path` in its one spelling, as `inside` does, for a place.
+
+    In a sandbox a full path is one of its own, so it has to be below the workspace; in the Jupyter
+    root a slash in front means the root, as in Jupyter itself.
+    """
+    top = top_of(place)
+    normal = posixpath.normpath(path) if path.startswith("/") else ""
+    if place.sandbox_id and normal and not f"{normal}/".startswith(f"{top}/"):
+        raise outside(path)
+    return inside(path, top)
+
+
 def top_of(place: Place) -> str:
     """Return the full path by which the top of a place is called."""
     return "/workspace" if place.sandbox_id else str(getattr(place, "top", ""))

@@ -15,7 +15,7 @@ from pydantic import Field
 from jupyter_mcp.calls import Context, Host, Toolset
 from jupyter_mcp.calls.tool import Operation
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.files.paths import inside, top_of
+from jupyter_mcp.toolsets.files.paths import inside_of
 from jupyter_mcp.toolsets.files.service import FileService
 from jupyter_mcp.workplace import Place
 
@@ -103,7 +103,7 @@ class FilesToolset(Toolset):
         """Return where the links in a path lead; nothing for what the call will refuse."""
         try:
             root: Any = self.files.root
-            return [await root.real(inside(path, top_of(root)))]
+            return [await root.real(inside_of(root, path))]
         except ToolError:
             return []
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, tool
-from jupyter_mcp.toolsets.files.paths import inside, top_of
+from jupyter_mcp.toolsets.files.paths import inside_of
 from jupyter_mcp.toolsets.files.tools.base import FilesToolset
 from jupyter_mcp.toolsets.files.transfer import Copied, Way, copy
 from jupyter_mcp.workplace import Place
@@ -45,8 +45,8 @@ class CopyTools(FilesToolset):
     ) -> Transferred:
         """Copy a file or folder of any size from the Jupyter root into a sandbox."""
         root, box = self.files.root, await self.place(ctx, sandbox_id)
-        source = inside(root_path, top_of(root))
-        target = inside(sandbox_path, top_of(box)) or source.rpartition("/")[2]
+        source = inside_of(root, root_path)
+        target = inside_of(box, sandbox_path) or source.rpartition("/")[2]
         return await self._copied(ctx, root, box, (source, target), overwrite)
 
     @tool(scope="edit", title="Download from a sandbox", long_running=True)
@@ -61,10 +61,8 @@ class CopyTools(FilesToolset):
     ) -> Transferred:
         """Copy a file or folder of any size from a sandbox to the Jupyter root."""
         root, box = self.files.root, await self.place(ctx, sandbox_id)
-        target = inside(root_path, top_of(root))
-        return await self._copied(
-            ctx, box, root, (inside(sandbox_path, top_of(box)), target), overwrite
-        )
+        target = inside_of(root, root_path)
+        return await self._copied(ctx, box, root, (inside_of(box, sandbox_path), target), overwrite)
 
     async def _copied(
         self, ctx: Context, source: Place, target: Place, paths: tuple[str, str], overwrite: bool

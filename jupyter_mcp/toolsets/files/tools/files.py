@@ -12,7 +12,7 @@ from jupyter_mcp.calls import Context, Image, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.files import pictures, reading, searching
 from jupyter_mcp.toolsets.files.edits import Replacement
-from jupyter_mcp.toolsets.files.paths import inside, top_of
+from jupyter_mcp.toolsets.files.paths import inside_of
 from jupyter_mcp.toolsets.files.reading import Encoding
 from jupyter_mcp.toolsets.files.service import Written
 from jupyter_mcp.toolsets.files.tools.base import UNTRUSTED, FilesToolset, SandboxId
@@ -125,7 +125,7 @@ class FileTools(FilesToolset):
         most = MOST_LISTED if recursive or not place.sandbox_id else start + LISTED
         entries = await place.list(path, recursive=recursive, limit=most)
         allows = self.allowed(ctx, place, "file_read", asks=True)
-        top = inside(path, top_of(place))
+        top = inside_of(place, path)
         seen = [
             each
             for each in entries
@@ -159,7 +159,7 @@ class FileTools(FilesToolset):
         else:
             content, found = reading.text_of(path, found)
         value = FileRead(
-            path=inside(path, top_of(place)),
+            path=inside_of(place, path),
             size=found.size,
             offset=found.offset,
             next_offset=found.next_offset,
@@ -220,7 +220,7 @@ class FileTools(FilesToolset):
         place = await self.place(ctx, sandbox_id)
         await self._check_below(ctx, place, path, "file_delete")
         await place.delete(path, recursive=recursive)
-        return Moved(path=inside(path, top_of(place)))
+        return Moved(path=inside_of(place, path))
 
     @tool(scope="edit", title="Move a file")
     async def file_move(
@@ -236,7 +236,7 @@ class FileTools(FilesToolset):
         place = await self.place(ctx, sandbox_id)
         await self._check_below(ctx, place, path, "file_move")
         if not place.sandbox_id:
-            self.files.open.refuse_open(inside(new_path, top_of(place)))
+            self.files.open.refuse_open(inside_of(place, new_path))
         moved = await place.move(path, new_path, overwrite=overwrite)
         return Moved(path=moved.path)
 
@@ -280,7 +280,7 @@ class FileTools(FilesToolset):
         if made is None:
             return None
         value = FileRead(
-            path=inside(path, top_of(place)),
+            path=inside_of(place, path),
             size=size,
             offset=0,
             encoding="image",

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.toolsets.files.git import Git, Identity
 from jupyter_mcp.toolsets.files.git_output import Status
-from jupyter_mcp.toolsets.files.paths import inside, top_of
+from jupyter_mcp.toolsets.files.paths import inside_of
 from jupyter_mcp.toolsets.files.tools.base import UNTRUSTED, FilesToolset, SandboxId
 from jupyter_mcp.workplace import Place
 
@@ -132,7 +132,7 @@ class GitTools(FilesToolset):
         git = self.git_in(ctx, place)
         status = await git.clone(url, path or "", branch or "", depth or 0)
         target = path or _name(url)
-        return _status(inside(target, top_of(place)), status)
+        return _status(inside_of(place, target), status)
 
     @tool(scope="read", title="Git status")
     async def git_status(
@@ -141,7 +141,7 @@ class GitTools(FilesToolset):
         """Branch, upstream and changed files."""
         place = await self.place(ctx, sandbox_id)
         status = await self.git_in(ctx, place).status(path)
-        return _reply(_status(inside(path, top_of(place)), status), place)
+        return _reply(_status(inside_of(place, path), status), place)
 
     @tool(scope="read", title="Git diff")
     async def git_diff(
@@ -250,7 +250,7 @@ class GitTools(FilesToolset):
         """Get the remote's commits of the current branch; conflicts change nothing."""
         place = await self.place(ctx, sandbox_id)
         status = await self.git_in(ctx, place).pull(path, remote, merge=merge)
-        return _status(inside(path, top_of(place)), status)
+        return _status(inside_of(place, path), status)
 
 
 def _name(url: str) -> str:
