@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,20 +70,20 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    config = {
-        "JupyterMCP": {
-            "docker_url": engine.url,
-            "sandbox_pool": 0,
-            "sandbox_min_isolation": "process",
-        }
-    }
-    home = tmp_path_factory.mktemp("kernels")
-    host = {"OF_THE_HOST": "secret"}
-    with JupyterServer(home, collaboration=False, config=config, env=host) as running:
-        desk = Desk(running)
+    with serving(engine, tmp_path_factory.mktemp("kernels")) as desk:
         yield desk
         for each in desk.do("sandbox_list")["sandboxes"]:
             desk.do("sandbox_destroy", sandbox_id=each["sandbox_id"])
+
+
+@contextmanager
+def serving(engine: Engine, home: Path) -> Iterator[Desk]:
+    """Start a server with sandboxes; its state is in its home."""
+    settings = {"docker_url": engine.url, "sandbox_pool": 0, "sandbox_min_isolation": "process"}
+    config = {"JupyterMCP": settings}
+    host = {"OF_THE_HOST": "secret"}
+    with JupyterServer(home, collaboration=False, config=config, env=host) as running:
+        yield Desk(running)
 
 
 @pytest.fixture(scope="module")
@@ -241,3 +242,24 @@ def test_what_ends_the_sandbox_ends_its_kernels(
     assert not folder.exists()
     assert not connection.exists()
     assert kernel["kernel_id"] in desk.kernels()
+
+
+def test_the_launcher_starts_a_kernel_in_a_sandbox_that_outlived_the_server(
+    engine: Engine, tmp_path: Path
+) -> None:
+    with serving(engine, tmp_path) as desk:
+        sandbox = desk.do("sandbox_create", image=engine.image)["sandbox_id"]
+        first = desk.do("sandbox_kernel", sandbox_id=sandbox)
+        assert desk.run(first["kernel_id"], "open('kept', 'w').write('x')")["status"] == "ok"
+    with serving(engine, tmp_path) as desk:
+        assert list(desk.specs()) == [first["kernel_name"]]
+        # A person picks it, before anybody has asked for anything of ours.
+        answer = desk.server.request("POST", "api/kernels", {"name": first["kernel_name"]})
+        assert answer.status == 201, answer.body
+        told = desk.run(answer.json()["id"], "import os; print(os.getuid(), os.listdir('.'))")
+        assert told["text"].strip() == "1000 ['kept']"
+    container = engine.docker("ps", "-aq", "--filter", f"label=jupyter-mcp.id={sandbox}")
+    engine.docker("rm", "--force", "--volumes", *container.stdout.split())
+    with serving(engine, tmp_path) as desk:
+        assert desk.do("sandbox_list")["sandboxes"] == []
+        wait_until(lambda: not desk.specs(), seconds=10, what="the kernelspec is swept")
