@@ -50,6 +50,9 @@ class Exchange:
     Args:
         link: The channel.
         number: The number of the request on it.
+
+    Attributes:
+        is_released: Whether nobody wants its answer any more.
     """
 
     def __init__(self, link: Link, number: int) -> None:
@@ -64,7 +67,7 @@ class Exchange:
         self._credit = WINDOW  # bytes that we may send yet
         self._ended: set[int] = set()
         self._has_ended = False
-        self._is_released = False
+        self.is_released = False
         self._waiters: set[asyncio.Future[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -80,7 +83,7 @@ class Exchange:
 
     def release(self) -> None:
         """Cancel it inside, if it is not over; what still arrives is thrown away."""
-        self._is_released = True
+        self.is_released = True
         self._inbox.clear()
         self._events.clear()
         if not self.is_over:
@@ -178,7 +181,7 @@ class Exchange:
         elif frame.kind is Kind.EVENT:
             if len(self._events) >= _MAX_EVENTS:
                 raise BrokenFrameError("too many events")
-            if not self._is_released:
+            if not self.is_released:
                 self._events.append(frame.head)
         elif frame.kind is Kind.ANSWER:
             self._answer = frame
@@ -199,13 +202,13 @@ class Exchange:
             raise BrokenFrameError("data after the end")
         if frame.kind is Kind.END:
             self._ended.add(frame.lane)
-            if not self._is_released:
+            if not self.is_released:
                 self._inbox.append((frame.lane, b""))
             return
         self._allowed -= len(frame.payload)
         if self._allowed < 0 or not frame.payload:
             raise BrokenFrameError("more data than allowed")
-        if not self._is_released:
+        if not self.is_released:
             self._inbox.append((frame.lane, frame.payload))
 
     def _took(self, count: int) -> None:

@@ -16,109 +16,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.sandboxes import shell_scripts as scripts
 from jupyter_mcp.toolsets.sandboxes.backend import Backend, Handle
 from jupyter_mcp.toolsets.sandboxes.channel import ByteChannel
 from jupyter_mcp.toolsets.sandboxes.exchange import printable
 from jupyter_mcp.toolsets.sandboxes.paths import WORKSPACE, inner_path
-from jupyter_mcp.workplace import Entry, Finished, Found, Kind, Search
+from jupyter_mcp.toolsets.sandboxes.shell_answers import entries_of, entry_of, finished, whole
+from jupyter_mcp.workplace import Entry, Finished, Found, Search
 
 NEEDS_AGENT: Final = "Install python3 (3.8 or newer) in the image and create the sandbox anew."
-
-_START = 'exec 3<&0; head -c "$1" | xargs -0 -x -n 100000 sh -c "$2" sh'
-"""Turns the first bytes of stdin into parameters; what follows is stdin on descriptor 3."""
-
-# Ends the group when the channel is closed; enters the folder of a path; says what went wrong.
-_COMMON = r"""
-(cat <&3 >/dev/null 2>&1; kill -9 0) >/dev/null 2>&1 &
-watcher=$!
-top=$(pwd -P)
-say() { printf '\n%s' "$1"; kill -9 "$watcher" 2>/dev/null; exit 0; }
-enter() {
-  cd -P -- "./$1" 2>/dev/null || { [ -e "./$1" ] && say not_folder; say not_found; }
-  case "$(pwd -P)/" in "${top%/}"/*) ;; *) say leads_out ;; esac
-}
-"""
-# The same while the script itself reads descriptor 3: nobody watches it then.
-_READING = _COMMON.replace(
-    "(cat <&3 >/dev/null 2>&1; kill -9 0) >/dev/null 2>&1 &\nwatcher=$!", "watcher="
-).replace('kill -9 "$watcher" 2>/dev/null; ', "")
-
-_STAT = r"""
-enter "$1"; [ -e "./$2" ] || [ -L "./$2" ] || say not_found
-stat -c '%f %s %Y' -- "./$2" && { [ ! -L "./$2" ] || readlink -n -- "./$2"; } && say ok
-say failed
-"""
-_LIST = r"""
-enter "$1"
-find . -mindepth 1 $3 -exec stat -c '%f %s %Y %n' -- {} + 2>/dev/null | head -n "$2"
-say ok
-"""
-_READ = r"""
-enter "$1"; f="./$2"
-[ -d "$f" ] && say is_folder; [ -e "$f" ] || say not_found; [ -f "$f" ] || say not_file
-case "$(readlink -f -- "$f")" in "${top%/}"/*) ;; *) say leads_out ;; esac
-[ -r "$f" ] || say forbidden
-stat -L -c '%s' -- "$f" && tail -c "+$3" -- "$f" | head -c "$4" && say ok
-say failed
-"""
-_WRITE = r"""
-mkdir -p -- "./$1" 2>/dev/null; enter "$1"; f="./$2"; t="./.$3.jupyter-mcp"
-trap 'rm -f -- "$t"' EXIT
-[ -d "$f" ] && [ ! -L "$f" ] && say is_folder
-head -c "$4" <&3 >"$t" || say full
-[ "$(stat -c %s -- "$t")" = "$4" ] || say full
-[ "$(sha256sum <"$t" | cut -c1-64)" = "$7" ] || say full
-[ -f "$f" ] && [ ! -L "$f" ] && chmod "$(stat -c %a -- "$f")" "$t"
-if [ -n "$6" ]; then
-  [ -f "$f" ] && [ "$(sha256sum <"$f" | cut -c1-64)" = "$6" ] || say changed
-fi
-sync -- "$t" 2>/dev/null
-if [ "$5" = replace ]; then mv -fT -- "$t" "$f" || say failed
-else ln -T -- "$t" "$f" 2>/dev/null || say exists; fi
-say ok
-"""
-_DELETE = r"""
-enter "$1"; f="./$2"; [ -e "$f" ] || [ -L "$f" ] || say not_found
-if [ -d "$f" ] && [ ! -L "$f" ]; then
-  if [ -n "$3" ]; then rm -rf -- "$f" || say forbidden
-  else rmdir -- "$f" 2>/dev/null || say not_empty; fi
-else rm -f -- "$f" || say forbidden; fi
-say ok
-"""
-_MOVE = r"""
-mkdir -p -- "./$3" 2>/dev/null
-enter "$3"; target=$(pwd -P); cd "$top" || say failed
-enter "$1"; [ -e "./$2" ] || [ -L "./$2" ] || say not_found
-[ -z "$5" ] && { [ -e "$target/$4" ] || [ -L "$target/$4" ]; } && say exists
-mv -fT -- "./$2" "$target/$4" 2>/dev/null || say failed
-say ok
-"""
-_FOLDER = r"""
-mkdir -p -- "./$1" 2>/dev/null || { [ -e "./$1" ] && say exists; say failed; }
-enter "$1"; say ok
-"""
-_RUN = r"""
-cd -- "$1" 2>/dev/null || say not_found
-command -v -- "$6" >/dev/null 2>&1 || say no_command
-d=$(mktemp -d "${TMPDIR:-/tmp}/jupyter-mcp.XXXXXX") || say full
-head -c "$2" <&3 >"$d/in"
-(cat <&3 >/dev/null 2>&1; rm -rf "$d"; kill -9 0) >/dev/null 2>&1 &
-watcher=$!
-seconds=$3; limit=$4; shift "$5"
-if [ -n "$seconds" ]; then set -- timeout -s KILL "$seconds" "$@"; fi
-"$@" <"$d/in" >"$d/out" 2>"$d/err"
-code=$?
-printf '%s %s %s\n' "$code" "$(stat -c %s "$d/out")" "$(stat -c %s "$d/err")"
-head -c "$limit" "$d/out"; head -c "$limit" "$d/err"
-rm -rf "$d"; kill -9 "$watcher" 2>/dev/null
-say ok
-"""
 
 _SAYS: dict[str, tuple[str, str, str]] = {
     "not_found": ("not_found", "There is no {}.", "List the folder with file_list."),
@@ -136,9 +47,6 @@ _SAYS: dict[str, tuple[str, str, str]] = {
 }
 _MOST = 64 << 20
 _ROWS = 4 << 20
-_ENTRY = re.compile(r"([0-9a-f]+) (\d+) (-?\d+) \./(.*)", re.DOTALL)
-_STATUS = re.compile(r"([0-9a-f]{1,8}) (\d{1,18}) (-?\d{1,12})\n(.*)", re.DOTALL)
-_KINDS: dict[int, Kind] = {0o100000: "file", 0o040000: "directory", 0o120000: "symlink"}
 _PIECE = 1 << 18
 _KILLED = 137
 _GRACE = 10.0
@@ -169,15 +77,15 @@ class FallbackPlace:
     async def stat(self, path: str) -> Entry:
         """Return what is there; times are whole seconds."""
         folder, name = _split(inner_path(path))
-        answer = await self._ask(_STAT, [folder, name], path)
-        return _entry_of(answer, inner_path(path))
+        answer = await self._ask(scripts.STAT, [folder, name], path)
+        return entry_of(answer, inner_path(path))
 
     async def list(self, path: str, *, recursive: bool = False, limit: int = 1000) -> list[Entry]:
         """Return what is in a folder, by path; where links lead is told by `stat` alone."""
         top = inner_path(path)
         depth = "" if recursive else "-maxdepth 1"  # words of ours, split by the shell
-        answer = await self._ask(_LIST, [top, str(limit + 1), depth], path, _ROWS)
-        return sorted(_entries(answer, top), key=lambda entry: entry.path.split("/"))[: limit + 1]
+        answer = await self._ask(scripts.LIST, [top, str(limit + 1), depth], path, _ROWS)
+        return sorted(entries_of(answer, top), key=lambda entry: entry.path.split("/"))[: limit + 1]
 
     async def read(self, path: str, offset: int = 0, limit: int | None = None) -> tuple[bytes, int]:
         """Return bytes of a file and the size of the whole."""
@@ -186,12 +94,12 @@ class FallbackPlace:
         folder, name = _split(inner_path(path))
         most = _MOST if limit is None else min(limit, _MOST)
         asked = [folder, name, str(offset + 1), str(most)]
-        answer = await self._ask(_READ, asked, path, most + 100)
+        answer = await self._ask(scripts.READ, asked, path, most + 100)
         size, _, data = answer.partition(b"\n")
-        whole = _whole(size)
-        if limit is None and whole - offset > most:
-            raise ToolError("too_large", f"{path!r} has {whole} bytes.", "Read it in parts.")
-        return data[:most], whole
+        total = whole(size)
+        if limit is None and total - offset > most:
+            raise ToolError("too_large", f"{path!r} has {total} bytes.", "Read it in parts.")
+        return data[:most], total
 
     async def chunks(self, path: str) -> AsyncIterator[bytes]:
         """Yield a file in pieces of some megabytes, each by a question of its own."""
@@ -218,7 +126,7 @@ class FallbackPlace:
             raise _refusal("is_folder", path)
         asked = [folder, name, secrets.token_hex(8), str(len(whole))]
         asked += ["replace" if overwrite else "", revision, hashlib.sha256(whole).hexdigest()]
-        await self._ask(_WRITE, asked, path, data=whole, reads=True)
+        await self._ask(scripts.WRITE, asked, path, data=whole, reads=True)
         return await self.stat(path)
 
     async def delete(self, path: str, *, recursive: bool = False) -> None:
@@ -226,19 +134,19 @@ class FallbackPlace:
         folder, name = _split(inner_path(path))
         if name == ".":
             raise ToolError("invalid_arguments", "The workspace itself stays.", "Name a file.")
-        await self._ask(_DELETE, [folder, name, "r" if recursive else ""], path)
+        await self._ask(scripts.DELETE, [folder, name, "r" if recursive else ""], path)
 
     async def move(self, source: str, target: str, *, overwrite: bool = False) -> Entry:
         """Move or rename."""
         asked = [*_split(inner_path(source)), *_split(inner_path(target))]
         if "." in asked[1::2]:
             raise ToolError("invalid_arguments", "The workspace itself stays.", "Name a file.")
-        await self._ask(_MOVE, [*asked, "f" if overwrite else ""], source)
+        await self._ask(scripts.MOVE, [*asked, "f" if overwrite else ""], source)
         return await self.stat(target)
 
     async def make_folder(self, path: str) -> Entry:
         """Make a folder and those above it."""
-        await self._ask(_FOLDER, [inner_path(path)], path)
+        await self._ask(scripts.FOLDER, [inner_path(path)], path)
         return await self.stat(path)
 
     async def search(self, path: str, search: Search) -> Found:  # noqa: ARG002 - as the Place says
@@ -270,11 +178,11 @@ class FallbackPlace:
         try:
             async with asyncio.timeout(None if seconds is None else seconds + _GRACE):
                 answer = await self._ask(
-                    _RUN, asked, argv[0], 2 * limit + 100, data=stdin, reads=True
+                    scripts.RUN, asked, argv[0], 2 * limit + 100, data=stdin, reads=True
                 )
         except TimeoutError:
             return Finished(_KILLED, b"", b"", timed_out=True)
-        return _finished(answer, limit, is_timed=seconds is not None)
+        return finished(answer, limit, is_timed=seconds is not None)
 
     async def _ask(
         self,
@@ -290,8 +198,8 @@ class FallbackPlace:
         if any("\0" in word for word in words):
             raise ToolError("invalid_arguments", "There is a NUL in it.")
         listed = b"".join(word.encode() + b"\0" for word in words)
-        text = (_READING if reads else _COMMON) + script
-        argv = ("sh", "-c", _START, "sh", str(len(listed)), text)
+        text = (scripts.READING if reads else scripts.COMMON) + script
+        argv = ("sh", "-c", scripts.START, "sh", str(len(listed)), text)
         channel = await self._backend.channel(self._handle, argv)
         sending = asyncio.ensure_future(_send(channel, listed + data))
         try:
@@ -348,58 +256,3 @@ def _split(path: str) -> tuple[str, str]:
 
 def _is_outside(cwd: str) -> bool:
     return cwd.startswith("/") and not (cwd + "/").startswith(WORKSPACE + "/")
-
-
-def _whole(text: bytes) -> int:
-    if not text.isdigit() or len(text) > len(str(1 << 62)):
-        raise ToolError("unavailable", "The sandbox did not tell the size.", "Try again.")
-    return int(text)
-
-
-def _entry(path: str, mode: str, size: str, modified: str, target: str = "") -> Entry:
-    bits = int(mode, 16)
-    kind = _KINDS.get(bits & 0o170000, "other")
-    time = float(min(max(int(modified), 0), 253402300799))
-    return Entry(path, kind, int(size) if kind == "file" else 0, time, bits & 0o7777, target)
-
-
-def _entry_of(answer: bytes, path: str) -> Entry:
-    found = _STATUS.fullmatch(answer.decode("utf-8", "backslashreplace"))
-    if found is None:
-        raise ToolError("unavailable", "The sandbox did not tell what is there.", "Try again.")
-    mode, size, modified, target = found.groups()
-    return _entry(path, mode, size, modified, target[:8192])
-
-
-def _entries(answer: bytes, top: str) -> list[Entry]:
-    """Read the lines of `_LIST`; a name with a newline goes on in the next line."""
-    rows: list[str] = []
-    for line in answer.decode("utf-8", "backslashreplace").split("\n"):
-        if _ENTRY.fullmatch(line):
-            rows.append(line)
-        elif rows and line:
-            rows[-1] += "\n" + line
-    found = []
-    for row in rows:
-        match = _ENTRY.fullmatch(row)
-        if match is not None:
-            mode, size, modified, name = match.groups()
-            if len(mode) + len(size) + len(modified) < 40:  # noqa: PLR2004 - no honest numbers are longer
-                found.append(_entry(f"{top}/{name}" if top else name, mode, size, modified))
-    return found
-
-
-def _finished(answer: bytes, limit: int, *, is_timed: bool) -> Finished:
-    head, _, output = answer.partition(b"\n")
-    numbers = head.split(b" ")
-    if len(numbers) != 3:  # noqa: PLR2004 - exit code and two sizes
-        raise ToolError("unavailable", "The sandbox did not tell how it ended.", "Try again.")
-    code, out, err = (_whole(number) for number in numbers)
-    kept = min(out, limit)
-    return Finished(
-        code,
-        output[:kept],
-        output[kept : kept + min(err, limit)],
-        timed_out=is_timed and code == _KILLED,
-        is_cut=out > limit or err > limit,
-    )

@@ -8,10 +8,8 @@ is bounded by windows, by the number of requests, and by the lengths of frames.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 from jupyter_mcp.errors import ToolError
@@ -21,7 +19,6 @@ from jupyter_mcp.toolsets.sandboxes.channel import ByteChannel
 from jupyter_mcp.toolsets.sandboxes.exchange import Exchange, printable
 from jupyter_mcp.toolsets.sandboxes.frames import (
     MAX_HEAD,
-    PROTOCOL,
     BrokenFrameError,
     Decoder,
     Frame,
@@ -29,6 +26,8 @@ from jupyter_mcp.toolsets.sandboxes.frames import (
     encode,
     parse_json,
 )
+from jupyter_mcp.toolsets.sandboxes.hello import Hello, read_hello
+from jupyter_mcp.toolsets.sandboxes.listening import Listener
 from jupyter_mcp.toolsets.sandboxes.processes import Process
 from jupyter_mcp.toolsets.sandboxes.streams import Stream
 
@@ -37,29 +36,6 @@ MAX_REPLY = 16 << 20
 _READ = 1 << 18
 _HIGH_WATER = 1 << 20
 _MAX_PORT = 65535
-_MAX_PATH = 4096
-_MAX_CONNECTIONS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """What the agent says of itself; a stranger's words, for messages and for the start of paths.
-
-    Args:
-        version: Version of the frames.
-        pid: Its process inside.
-        uid: The user that it runs as.
-        home: The user's home folder.
-        workspace: The folder that paths are relative to.
-        python: Version of the interpreter.
-    """
-
-    version: int
-    pid: int
-    uid: int
-    home: str
-    workspace: str
-    python: str
 
 
 class Link:
@@ -150,6 +126,8 @@ class Link:
         if self._error is not None:
             raise self._error_again()
         if len(self._exchanges) >= MAX_REQUESTS:
+            if sum(each.is_released for each in self._exchanges.values()) > MAX_REQUESTS // 2:
+                raise self.break_off(BrokenFrameError("no answers"))
             raise ToolError("busy", "Too much is under way in the sandbox.", "Wait for some of it.")
         self._number = self._number % 0xFFFF_FFFF + 1
         try:
@@ -235,7 +213,7 @@ class Link:
                 "seconds": seconds,
             },
         )
-        pid = await self._first(exchange, "pid", 1 << 31)
+        pid = await self.first(exchange, "pid", 1 << 31)
         return Process(self, exchange, pid)
 
     async def dial(self, port: int) -> Stream:
@@ -245,7 +223,7 @@ class Link:
             ToolError: ``unavailable`` when nothing listens there.
         """
         exchange = self.exchange("dial", {"port": port})
-        await self._first(exchange, "connected", 1)
+        await self.first(exchange, "connected", 1)
         return Stream(exchange)
 
     async def listen(self, port: int, accept: Callable[[Stream], Awaitable[None]]) -> int:
@@ -262,9 +240,11 @@ class Link:
             ToolError: ``conflict`` when the port is in use.
         """
         exchange = self.exchange("listen", {"port": port})
-        number = await self._first(exchange, "port", _MAX_PORT)
+        number = await self.first(exchange, "port", _MAX_PORT)
         self._workers.append(
-            self._tasks.spawn("sandbox link listener", self._serve(exchange, accept))
+            self._tasks.spawn(
+                "sandbox link listener", Listener(self, self._tasks, exchange, accept).serve()
+            )
         )
         return number
 
@@ -296,7 +276,12 @@ class Link:
         )
         return self._error_again()
 
-    async def _first(self, exchange: Exchange, name: str, most: int) -> int:
+    async def first(self, exchange: Exchange, name: str, most: int) -> int:
+        """Return the number that the first event of a request tells, from 1 to `most`.
+
+        Raises:
+            ToolError: As `Exchange.event`; the request is released then.
+        """
         try:
             value = (await exchange.event()).get(name)
         except BaseException:
@@ -306,35 +291,6 @@ class Link:
             exchange.release()
             raise self.break_off(BrokenFrameError(f"no {name}"))
         return int(value)
-
-    async def _serve(self, listener: Exchange, accept: Callable[[Stream], Awaitable[None]]) -> None:
-        serving: set[asyncio.Task[None]] = set()
-        try:
-            while True:
-                connection = (await listener.event()).get("connection")
-                if len(serving) >= _MAX_CONNECTIONS or type(connection) is not int:
-                    self.break_off(BrokenFrameError("a connection too many"))
-                    return
-                task = self._tasks.spawn(
-                    "sandbox connection", self._serve_one(listener.number, connection, accept)
-                )
-                serving.add(task)
-                task.add_done_callback(serving.discard)
-        except ToolError:
-            return  # the link is closed
-        finally:
-            listener.release()
-            for task in serving:
-                task.cancel()
-
-    async def _serve_one(
-        self, listener: int, connection: int, accept: Callable[[Stream], Awaitable[None]]
-    ) -> None:
-        with contextlib.suppress(ToolError):
-            exchange = self.exchange("accept", {"listener": listener, "connection": connection})
-            async with exchange:
-                await self._first(exchange, "connected", 1)
-                await accept(Stream(exchange))
 
     async def _read(self) -> None:
         decoder = Decoder()
@@ -366,28 +322,10 @@ class Link:
     def _take_hello(self, frame: Frame) -> None:
         if self._greeted.done():
             raise BrokenFrameError("a second hello")
-        head = frame.head
-        version = head.get("protocol")
-        if version != PROTOCOL:
-            self._fail(
-                ToolError(
-                    "unsupported",
-                    f"The agent in the sandbox speaks version {printable(str(version), 20)}, "
-                    f"this server version {PROTOCOL}.",
-                    "Destroy the sandbox and create a new one.",
-                )
-            )
-            return
-        self._greeted.set_result(
-            Hello(
-                PROTOCOL,
-                _number(head, "pid"),
-                _number(head, "uid"),
-                _text(head, "home"),
-                _text(head, "workspace"),
-                _text(head, "python"),
-            )
-        )
+        try:
+            self._greeted.set_result(read_hello(frame.head))
+        except ToolError as error:
+            self._fail(error)
 
     async def _write(self) -> None:
         try:
@@ -451,17 +389,3 @@ def _batch(line: bytes, most: int) -> list[Any]:
     if not isinstance(batch, list) or len(batch) > most:
         raise BrokenFrameError("rows that were not asked for")
     return batch
-
-
-def _number(head: dict[str, Any], name: str) -> int:
-    value = head.get(name)
-    if type(value) is not int or not 0 <= value < 1 << 32:
-        raise BrokenFrameError("no hello")
-    return value
-
-
-def _text(head: dict[str, Any], name: str) -> str:
-    value = head.get(name)
-    if not isinstance(value, str) or len(value) > _MAX_PATH:
-        raise BrokenFrameError("no hello")
-    return printable(value, _MAX_PATH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +32,7 @@ class Process:
         self._link = link
         self._exchange = exchange
         self._exit: int | None = None
+        self._turn = asyncio.Lock()
         self.pid = pid
         self.timed_out = False
 
@@ -88,9 +90,10 @@ class Process:
         Raises:
             ToolError: ``unavailable`` when the link is closed.
         """
-        if self._exit is None:
-            self._exit = self._read_end(await self._exchange.event())
-        return self._exit
+        async with self._turn:
+            if self._exit is None:
+                self._exit = self._read_end(await self._exchange.event())
+            return self._exit
 
     def release(self) -> None:
         """Kill it, if it still runs, and forget it."""

@@ -1,5 +1,5 @@
 # ruff: noqa: ASYNC110, ASYNC240 - files tell what processes do
-"""Files and commands without python3 inside: a plain shell on this machine, nothing else in PATH."""
+"""Files and commands without python3 inside: by a plain shell on this machine."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ async def test_cancelling_kills_the_group(place: FallbackPlace, work: Path) -> N
 async def test_an_image_without_a_shell_says_what_is_missing(
     place: FallbackPlace, shells: Shells, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(handle: Handle, argv: Sequence[str]) -> PipeChannel:
+    async def broken(*_asked: object) -> PipeChannel:
         return await PipeChannel.open(["sh", "-c", "echo sh: not found >&2"], cwd=shells.folder)
 
     monkeypatch.setattr(shells, "channel", broken)

@@ -675,11 +675,13 @@ def has_mark(pid: int, mark: str) -> bool:
 
 
 def kill_all(pids: Iterable[int]) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except OSError:
-            pass
+    """Kill processes; all are stopped first, so that none starts another when one is gone."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in list(pids):
+            try:
+                os.kill(pid, number)
+            except OSError:
+                pass
 
 
 # -- Processes -----------------------------------------------------------------------------------
