@@ -285,6 +285,18 @@ async def test_git_in_a_sandbox_reaches_an_allowed_server_and_no_other(
     assert around[0] != 0
 
 
+@on("landlock")
+async def test_a_sandbox_in_which_nothing_can_listen_has_no_way_out(bench: Bench) -> None:
+    handle = await bench.create()
+    link = await Link.open(await bench.backend.channel(handle, agent_argv()), bench.tasks)
+    egress = EgressProxy(link, ["*"], bench.tasks)
+    with pytest.raises(ToolError, match="isolation='container'") as refused:
+        await egress.start()
+    assert refused.value.code == "unsupported"
+    await egress.stop()
+    await link.close()
+
+
 def _make_repository(folder: Path) -> None:
     work = folder.parent / "work"
     git = shutil.which("git")

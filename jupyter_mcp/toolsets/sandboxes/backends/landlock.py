@@ -3,6 +3,7 @@
 It works where nothing else does: in a container without privileges, such as a JupyterHub pod.
 Landlock allows files by folder; what it leaves open is closed by a filter of system calls, which
 lets nobody make a socket: Landlock guards neither the file of a socket, such as Docker's, nor UDP.
+Shared memory is closed too, since that of other programs of the account could not be told apart.
 The processes stay visible to others of the account, and share its user, loopback and memory.
 """
 
@@ -48,6 +49,7 @@ SOURCES = ("/dev/random", "/dev/urandom")
 
 NOTES = (
     "Files outside are out of reach and no socket can be made; user and kernel are shared.",
+    "There is no shared memory (/dev/shm), which locks and queues of multiprocessing need.",
     "Names of this machine's processes can be seen, their arguments too.",
     "Who knows the name of a file outside can change its mode and times, not what is in it.",
     "Lent folders keep the path that they have on this machine.",
@@ -112,7 +114,7 @@ class LandlockBackend(LocalBackend):
         rules += [(path, EXECUTE | LOOK | CHANGE | MAKE) for path in folders.values()]
         for path, is_read_only in mounts:
             rules.append((path, EXECUTE | LOOK | (0 if is_read_only else CHANGE | MAKE)))
-        filtered = seccomp.program(with_sockets=False, with_truncate=abi >= ABI_TRUNCATE)
+        filtered = seccomp.program(is_alone=False, with_truncate=abi >= ABI_TRUNCATE)
         return {
             "drops_capabilities": True,
             "landlock": {

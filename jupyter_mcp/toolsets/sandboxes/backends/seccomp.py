@@ -77,7 +77,16 @@ MISSING = {
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
 }
-CLONE, IOCTL, SOCKET, TRUNCATE = (56, 220), (16, 29), (41, 198), (76, 45)
+REACHING = {
+    "socket": (41, 198),
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
+}
+"""What reaches other processes of the machine where there are no namespaces."""
+CLONE, IOCTL, SOCKET, TRUNCATE = (56, 220), (16, 29), REACHING["socket"], (76, 45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +106,14 @@ MACHINES = {"x86_64": Machine(0xC000003E, 0), "aarch64": Machine(0xC00000B7, 1)}
 
 
 def program(
-    machine: str = "", *, with_sockets: bool = True, with_truncate: bool = True
+    machine: str = "", *, is_alone: bool = True, with_truncate: bool = True
 ) -> bytes | None:
     """Return the filter for a machine; None for an architecture whose calls are not known here.
 
     Args:
         machine: As ``uname -m`` says; this machine by default.
-        with_sockets: Whether sockets can be made, other than pairs.
+        is_alone: Whether network and IPC are its own; else sockets, other than pairs, and the
+            means of System V and POSIX to share with other processes are refused.
         with_truncate: Whether files can be cut by name, which Landlock before ABI 3 lets through.
     """
     kind = MACHINES.get(machine or os.uname().machine)
@@ -120,7 +130,7 @@ def program(
     for pair in MISSING.values():
         code += _call(pair[kind.column], [_refuse(errno.ENOSYS)])
     refused = [pair[kind.column] for pair in REFUSED.values()]
-    refused += [] if with_sockets else [SOCKET[kind.column]]
+    refused += [] if is_alone else [pair[kind.column] for pair in REACHING.values()]
     refused += [] if with_truncate else [TRUNCATE[kind.column]]
     for number in refused:
         code += [] if number is None else _call(number, [_refuse(errno.EPERM)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 
@@ -69,6 +70,26 @@ async def test_a_child_has_no_more_than_its_parent(bench: Bench) -> None:
         "print(subprocess.run(line, capture_output=True, text=True, stdin=0).stdout)\n"
     )
     assert await bench.run(handle, code, str(Path.home() / ".bashrc")) == "end"
+
+
+@on("landlock")
+async def test_memory_that_others_share_is_out_of_reach(bench: Bench) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    key = 0x5EC0DE
+    segment = libc.shmget(key, 4096, 0o1600)
+    assert segment >= 0
+    try:
+        handle = await bench.create()
+        code = (
+            "import ctypes, os, sys\n"
+            "c = ctypes.CDLL(None, use_errno=True)\n"
+            "print(c.shmget(int(sys.argv[1]), 4096, 0o600), ctypes.get_errno())\n"
+            "try: os.listdir('/dev/shm'); print('DONE')\n"
+            "except OSError: print('refused')\n"
+        )
+        assert (await bench.run(handle, code, str(key))).split() == ["-1", "1", "refused"]
+    finally:
+        libc.shmctl(segment, 0, None)
 
 
 @on("landlock")

@@ -62,11 +62,15 @@ def test_arguments_decide_about_clone_ioctl_and_socket(machine: str, column: int
 
 
 @pytest.mark.parametrize(("machine", "column"), MACHINES)
-def test_sockets_and_truncate_can_be_refused_altogether(machine: str, column: int) -> None:
-    program = seccomp.program(machine, with_sockets=False, with_truncate=False)
+def test_what_reaches_others_and_truncate_can_be_refused_altogether(
+    machine: str, column: int
+) -> None:
+    program = seccomp.program(machine, is_alone=False, with_truncate=False)
     assert program
     for family in (1, 2, 10, 16):
         assert judge(program, machine, seccomp.SOCKET[column], family, 1) == PERMISSION
+    for pair in seccomp.REACHING.values():
+        assert judge(program, machine, pair[column]) == PERMISSION
     assert judge(program, machine, seccomp.TRUNCATE[column]) == PERMISSION
 
 
