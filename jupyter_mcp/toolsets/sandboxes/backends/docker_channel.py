@@ -22,8 +22,8 @@ COMPLAINT = 8192
 """Bytes of stderr that are kept."""
 ANSWER_SECONDS = 20.0
 _STARTED = {101, 200}
-REFUSED = b"OCI runtime exec failed"
-"""How Docker tells, on stdout, that there is no such program."""
+REFUSED = (b"OCI runtime exec failed", b"cannot exec in a ")
+"""How Docker tells, on stdout, that there is no such program or the container is frozen."""
 
 
 class ExecChannel:

@@ -7,8 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from jupyter_mcp.calls.executor import Executor
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.config import Settings
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.sandboxes.backend import Handle
 from jupyter_mcp.toolsets.sandboxes.backends import docker_containers
 from jupyter_mcp.toolsets.sandboxes.backends.docker import DockerBackend
 from jupyter_mcp.toolsets.sandboxes.spec import MIB, Isolation, Limits, Mount
 from support.containers import Bench, bench, small_image
-from support.engine import Engine
+from support.engine import Engine, need_docker
 from support.server import wait_until
 
 
@@ -170,6 +172,8 @@ async def test_a_claim_is_quick_and_seen_by_others_and_happens_once(table: Bench
 async def test_a_paused_sandbox_says_how_to_go_on_and_keeps_what_runs(table: Bench) -> None:
     handle = await table.create()
     channel = await table.backend.channel(handle, ["cat"])
+    await channel.write(b"up")
+    assert await channel.read(9) == b"up"
     paused = await table.backend.pause(handle)
     assert paused.is_paused
     assert (await table.backend.pause(handle)).is_paused
@@ -357,6 +361,51 @@ async def test_after_kill_9_of_a_server_nothing_runs_in_its_sandboxes(
         )
     finally:
         table.docker("rm", "-fv", ref)
+
+
+@pytest.fixture
+def own_engine() -> Iterator[Engine]:
+    """An engine that may be killed, without network, and with one small image."""
+    need_docker()
+    with (
+        tempfile.TemporaryDirectory(prefix="jme-") as folder,  # a socket's path must be short
+        Engine(Path(folder), network="") as running,
+    ):
+        small_image(running.url)
+        yield running
+
+
+async def test_after_a_crash_of_the_engine_calls_say_so_and_work_again_when_it_is_back(
+    own_engine: Engine,
+) -> None:
+    async with bench(own_engine.url, "jupyter-mcp/small") as table:
+        handle = await table.create()
+        channel = await table.backend.channel(handle, ["cat"])
+        await channel.write(b"up")
+        assert await channel.read(9) == b"up"
+        await asyncio.to_thread(own_engine.kill)
+
+        async with asyncio.timeout(10):
+            assert await channel.read(9) == b""
+            await channel.close()
+        for refused in (table.backend.list("x"), table.backend.usage(handle), table.create()):
+            with pytest.raises(ToolError, match="No container engine answers") as told:
+                await refused
+            assert told.value.code == "unavailable"
+
+        await asyncio.to_thread(own_engine.start)
+        with pytest.raises(ToolError, match="gone"):
+            await _gone(table, handle)
+        await _until_gone(table)
+        again = await table.create()
+        assert await table.sh(again, "echo back") == "back"
+
+
+async def _gone(table: Bench, handle: Handle) -> None:
+    """Ask until the engine has ended what ran before, as it does when it is back."""
+    async with asyncio.timeout(20):
+        while True:
+            await table.backend.usage(handle)
 
 
 async def test_no_engine_is_told_with_what_to_do(tmp_path: Path) -> None:
