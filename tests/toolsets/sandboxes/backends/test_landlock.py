@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from jupyter_mcp.toolsets.sandboxes.backends.landlock import handled_rights
 from jupyter_mcp.toolsets.sandboxes.spec import Mount
 from support.benches import Bench, on
+from support.engine import Engine
 
 
 @pytest.mark.parametrize(
@@ -110,3 +113,26 @@ async def test_the_server_stays_as_it_was(bench: Bench) -> None:
     with open("/proc/self/status", encoding="ascii") as status:  # noqa: ASYNC230, PTH123 - short
         assert "NoNewPrivs:\t0" in status.read()
     assert os.listdir(Path.home())
+
+
+@pytest.mark.parametrize("user", ["0", "1000"])
+def test_it_is_what_works_in_a_container_without_privileges(engine: Engine, user: str) -> None:
+    """A JupyterHub pod is such a container: there bubblewrap is refused by the kernel."""
+    import docker
+
+    here = Path(__file__).parent
+    sources = here.parents[3]
+    with contextlib.closing(docker.DockerClient(engine.url)) as client:
+        said = client.containers.run(
+            engine.image,
+            ["python3", "/tests/in_container.py", "/sources"],
+            remove=True,
+            network_mode="none",
+            user=user,
+            volumes={str(sources): {"bind": "/sources", "mode": "ro"}}
+            | {str(here): {"bind": "/tests", "mode": "ro"}}
+            | {str(shutil.which("bwrap")): {"bind": "/usr/bin/bwrap", "mode": "ro"}},
+        )
+    bubblewrap, landlock = said.decode().splitlines()[:2]
+    assert "isolation='landlock'" in bubblewrap
+    assert landlock.split()[:3] == ["landlock", "refused", user]
