@@ -21,6 +21,7 @@ from typing import IO, Self
 
 import pytest
 
+from jupyter_mcp.toolsets.sandboxes.images.recipes import LABEL, recipe
 from support.server import wait_until
 
 MISSING = "Docker is not installed: apt-get install docker.io mmdebstrap (scripts/install_services)"
@@ -121,16 +122,24 @@ class Engine:
         )
 
     def ensure(self, image: str) -> None:
-        """Build an image by our own recipe, as a user does, where it is not there yet."""
-        if self.docker("image", "inspect", image, check=False).returncode == 0:
+        """Build an image by our own recipe, as a user does, where it is not up to date."""
+        if self._recipe_of(image) == recipe(image).digest:
             return
+        jupyter = {
+            f"JUPYTER_{name}_DIR": str(self.folder / "jupyter" / name.lower())
+            for name in ("CONFIG", "DATA", "RUNTIME")
+        }
         with self._turn():
             subprocess.run(
                 [sys.executable, "-m", "jupyter_mcp.commands", "image", "build", image],
-                env={**os.environ, "DOCKER_HOST": self.url},
+                env={**os.environ, **jupyter, "DOCKER_HOST": self.url},
                 check=True,
                 timeout=BUILD_SECONDS,
             )
+
+    def _recipe_of(self, image: str) -> str:
+        label = '{{index .Config.Labels "' + LABEL + '"}}'
+        return self.docker("image", "inspect", "-f", label, image, check=False).stdout.strip()
 
     def _signal(self, number: int) -> None:
         try:
