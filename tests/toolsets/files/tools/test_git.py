@@ -86,7 +86,7 @@ async def test_the_account_signs_if_it_has_a_name_and_nothing_else_of_it_counts(
     await seeded(root)
     made = tmp_path / "made"
     trap = f"!touch {made}"
-    account.write_text(
+    account.write_text(  # noqa: ASYNC240 - a small file of the test
         f"[user]\nname = Ann Bo\nemail = ann@example.org\n[credential]\nhelper = {trap}\n"
         f"[core]\nfsmonitor = touch {made}\n"
     )
