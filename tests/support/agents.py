@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from jupyter_mcp.calls.supervisor import Supervisor
@@ -15,18 +15,21 @@ from jupyter_mcp.toolsets.sandboxes.pipes import PipeChannel
 
 @contextlib.asynccontextmanager
 async def linked(
-    folder: Path, env: Mapping[str, str] | None = None, limit_file: int | None = None
+    folder: Path,
+    env: Mapping[str, str] | None = None,
+    before: Sequence[str] = (),
+    python: str = sys.executable,
 ) -> AsyncIterator[Link]:
     """Give a link to an agent whose workspace is `folder`; nothing isolates it.
 
     Args:
         folder: The workspace.
         env: All variables of the agent; None for those of the test.
-        limit_file: The most bytes of a file that it may write.
+        before: A program that starts the agent, such as one that sets limits.
+        python: What the agent runs on.
     """
     tasks = Supervisor()
-    limits = [] if limit_file is None else ["prlimit", f"--fsize={limit_file}"]
-    channel = await PipeChannel.open([*limits, *agent_argv(sys.executable)], cwd=folder, env=env)
+    channel = await PipeChannel.open([*before, *agent_argv(python)], cwd=folder, env=env)
     try:
         link = await Link.open(channel, tasks)
         yield link

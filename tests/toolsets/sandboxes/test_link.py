@@ -296,6 +296,15 @@ async def test_more_requests_than_there_may_be_are_refused() -> None:
             each.release()
 
 
+async def test_an_agent_that_never_answers_what_was_given_up_is_given_up() -> None:
+    async with against(lambda n: raw(Kind.END, n)) as (link, _channel):
+        for _ in range(MAX_REQUESTS):
+            link.exchange("ping", {}).release()
+        with pytest.raises(ToolError, match="no answers"):
+            link.exchange("ping", {})
+        assert link.is_closed
+
+
 async def test_cancelling_a_request_releases_it_inside(tmp_path: Path) -> None:
     async with linked(tmp_path) as link:
         waiting = asyncio.ensure_future(_forever(link))

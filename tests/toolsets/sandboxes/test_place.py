@@ -163,7 +163,7 @@ async def test_a_full_disk_leaves_nothing_half(tmp_path: Path) -> None:
 
 
 async def test_a_file_over_its_limit_leaves_nothing_half(tmp_path: Path) -> None:
-    async with linked(tmp_path, limit_file=100_000) as link:
+    async with linked(tmp_path, before=["prlimit", "--fsize=100000"]) as link:
         place = SandboxPlace(link, "sb-1")
         with pytest.raises(ToolError, match="larger than its limit") as error:
             await place.write("f", b"x" * 2_000_000)

@@ -7,9 +7,11 @@ import ast
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +29,9 @@ from jupyter_mcp.toolsets.sandboxes.place import SandboxPlace
 from jupyter_mcp.toolsets.sandboxes.processes import Process
 from jupyter_mcp.workplace import Search
 from support.agents import linked
+
+USER = 1000
+PYTHON = shutil.which("python3", path="/usr/bin:/bin")
 
 # A child that leaves its group, its session, its parent and its environment behind.
 DAEMON = """
@@ -262,13 +267,79 @@ async def test_the_end_of_input_ends_a_shell_in_a_terminal(tmp_path: Path) -> No
         assert await process.wait() == 0
 
 
-async def test_others_of_the_same_user_cannot_reach_the_channel(tmp_path: Path) -> None:
-    if os.getuid() == 0:
-        pytest.skip("root reaches everything")
-    async with linked(tmp_path) as link:
+@pytest.fixture
+def users_folder() -> Iterator[Path]:
+    """A folder of an ordinary user's."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chown(name, USER, USER)
+        yield Path(name)
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not PYTHON, reason="becoming somebody else needs root")
+async def test_others_of_the_same_user_cannot_reach_the_channel(users_folder: Path) -> None:
+    before = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+    async with linked(users_folder, before=before, python=str(PYTHON)) as link:
+        assert link.hello.uid == USER
+        place = SandboxPlace(link, "sb-1")
+        agent = link.hello.pid
         await link.ping()
-        with pytest.raises(PermissionError):
-            os.listdir(f"/proc/{link.hello.pid}/fd")
+        for path in ("fd", "fd/0", "mem", "environ"):
+            done = await place.run(
+                ["sh", "-c", f"ls /proc/{agent}/{path}/ || cat <>/proc/{agent}/{path}"]
+            )
+            assert done.exit_code != 0, path
+            assert b"denied" in done.stderr.lower()
+        await place.write("a/b", b"x")
+        assert (users_folder / "a" / "b").stat().st_uid == USER
+        process = await link.start(["sh", "-c", "setsid sleep 98 & sleep 97"])
+        await process.kill()
+        assert await process.wait() == 137
+        await place.run(["chmod", "0", "a"])
+        with pytest.raises(ToolError, match="may not touch") as error:
+            await place.read("a/b")
+        assert error.value.code == "forbidden"
+
+
+async def test_programs_that_start_each_other_again_are_all_gone(tmp_path: Path) -> None:
+    script = """
+import os, sys, time
+def guard():
+    while True:
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            while os.getppid() != 1 and os.getppid() == parent: time.sleep(.001)
+            os.execv(sys.executable, [sys.executable, *sys.argv])
+        os.waitpid(pid, 0)
+parent = os.getpid()
+open(f"g{parent}", "w").close()
+guard()
+"""
+    (tmp_path / "guard.py").write_text(script)
+    async with linked(tmp_path) as link:
+        await link.start([sys.executable, "guard.py"], stdin=False)
+        async with asyncio.timeout(5):
+            while not list(tmp_path.glob("g[0-9]*")):
+                await asyncio.sleep(0.005)
+    left = subprocess.run(
+        ["pgrep", "-f", "guard.py"], capture_output=True, check=False, cwd=tmp_path
+    )
+    assert all(Path(f"/proc/{int(pid)}/cwd").resolve() != tmp_path for pid in left.stdout.split())
+
+
+async def test_a_fork_bomb_is_ended_with_the_channel(tmp_path: Path) -> None:
+    bomb = (
+        "import os,time\nfor _ in range(7): os.fork()\n"
+        "open(f'b{os.getpid()}','w').close()\ntime.sleep(99)"
+    )
+    async with linked(tmp_path) as link:
+        await link.start([sys.executable, "-c", bomb])
+        async with asyncio.timeout(10):
+            while len(list(tmp_path.iterdir())) < 100:
+                await asyncio.sleep(0.01)
+        await link.ping()
+    for path in tmp_path.iterdir():
+        assert not runs(int(path.name[1:]))
 
 
 # -- links that lead out
