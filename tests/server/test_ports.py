@@ -305,6 +305,31 @@ def test_closing_the_port_cuts_what_goes_on(shown: Shown) -> None:
     assert shown.server.request("GET", path, token=False).status == 403, "a new exposure, a new key"
 
 
+def test_a_stopped_agent_is_cut_off_and_a_person_is_not(shown: Shown) -> None:
+    agent, head = shake(shown, shown.path, **shown.server.headers)
+    person, _ = shake(shown, shown.path, **shown.as_person)
+    with agent, person:
+        assert b"101" in head
+        shown.call("agents_pause")
+        try:
+            assert agent.recv(64) == b""
+            refused = ask(shown)
+            assert (refused.status, refused.json()["error"]["code"]) == (403, "paused")
+            person.sendall(frame(b"on"))
+            assert person.recv(64) == b"\x81\x08back: on"
+        finally:
+            shown.call("agents_resume")
+    assert ask(shown).status == 200
+
+
+def test_a_client_that_goes_lets_go_of_the_program(shown: Shown) -> None:
+    raw = http.client.HTTPConnection("127.0.0.1", shown.server.port, timeout=30)
+    raw.request("GET", f"{shown.server.base_url}{shown.path}hold", headers=shown.server.headers)
+    assert raw.getresponse().readline() == b"held\n"
+    raw.close()
+    wait_until(lambda: ask(shown, rest="released").status == 200, seconds=10, what="it is let go")
+
+
 def test_the_first_use_is_in_the_audit(shown: Shown) -> None:
     path = shown.call("port_expose", port=7, sandbox_id=shown.sandbox)["path"]
 

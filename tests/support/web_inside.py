@@ -110,6 +110,12 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Transfer-Encoding", "chunked"); self.end_headers()
             self.chunk(b"data: first\n\n")
             gate.wait(60); self.chunk(b"data: second\n\n"); self.wfile.write(b"0\r\n\r\n")
+        elif path == "/hold":
+            self.chunked(); self.chunk(b"held\n")
+            if not self.connection.recv(1):
+                released.set()
+        elif path == "/released":
+            self.answer(b"", status=200 if released.wait(0.2) else 503)
         elif path == "/gate":
             gate.set(); self.answer(b"open")
         elif path == "/broken":
@@ -152,7 +158,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-gate = threading.Event()
+gate, released = threading.Event(), threading.Event()
 ThreadingHTTPServer.daemon_threads = True
 ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 '''
