@@ -22,8 +22,8 @@ T = TypeVar("T")
 
 LONGEST_SECONDS = 100.0
 MOST_NOTCHES = 100
-PIXELS_A_NOTCH = 100
-"""How far OpenAI's pixels go with one notch of the wheel; Chromium scrolls about that far."""
+PIXELS_A_NOTCH = 120
+"""How far Chromium scrolls with one notch of the wheel (measured), for OpenAI's pixels."""
 MOST_POINTS = 200
 CLICK_SECONDS = 0.03
 """Between the clicks of a double click: Chromium takes two in one millisecond for the same one."""

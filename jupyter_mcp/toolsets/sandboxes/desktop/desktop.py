@@ -35,6 +35,11 @@ SETTLED_AFTER = 1.5
 CLICK_SECONDS = 0.1
 """Between a click and what is typed next: a browser handles them on different ways, and on a busy
 machine 2 of 40 texts were typed before the click had put the cursor into the field."""
+TYPED_SECONDS = 3.0
+QUIET_SECONDS = 0.25
+"""After typing: Chromium takes keys one by one through its input method and lets clicks overtake
+them, so that a click comes when nothing has changed on the screen for this time, at the latest
+after 3 seconds."""
 Format = Literal["png", "jpeg"]
 MIME = {"png": "image/png", "jpeg": "image/jpeg"}
 STARTS = {"png": b"\x89PNG", "jpeg": b"\xff\xd8"}
@@ -84,6 +89,7 @@ class Desktop:
         self._wire = wire
         self._turn = asyncio.Lock()
         self._clicked = 0.0
+        self._typed = 0.0
 
     @classmethod
     async def open(cls, link: Link, tasks: Tasks, screen: Screen, name: str = "desktop") -> Self:
@@ -176,6 +182,21 @@ class Desktop:
         )
         return _picture(answer, kind, unless, size)
 
+    async def calm(self) -> None:
+        """Wait until what was typed just now is on the screen; without that, return at once."""
+        loop = asyncio.get_running_loop()
+        if loop.time() > self._typed + TYPED_SECONDS:
+            return
+        known, since, end = "", loop.time(), loop.time() + TYPED_SECONDS
+        while loop.time() < end:
+            mark = (await self.picture("jpeg", known, (0, 0, 1, 1))).hash
+            if mark != known:
+                known, since = mark, loop.time()
+            elif loop.time() - since >= QUIET_SECONDS:
+                break
+            await asyncio.sleep(QUIET_SECONDS / 8)
+        self._typed = 0.0
+
     async def settled(self, kind: Format = "png") -> Picture:
         """Take a picture when nothing moves any more, at the latest after 1.5 seconds."""
         end = asyncio.get_running_loop().time() + SETTLED_AFTER
@@ -209,8 +230,7 @@ class Desktop:
             for step in steps:
                 if isinstance(step, Key | Press):
                     _track(pressed, step)
-                if isinstance(step, Write) or (isinstance(step, Key) and step.is_down):
-                    await self._after_click()
+                await self._before(step)
                 if isinstance(step, Pause | Write) or len(batch) >= MOST_STEPS:
                     await self._flush(batch)
                 if isinstance(step, Pause):
@@ -219,18 +239,27 @@ class Desktop:
                     await self._wire.request("type", text=step.text)
                 else:
                     batch.append(_on_wire(step))
-                if isinstance(step, Press):
-                    self._clicked = asyncio.get_running_loop().time()
+                self._note(step)
             await self._flush(batch)
         except BaseException:
             if pressed and not self.is_closed:
                 await self._wire.request("steps", steps=[_released(step) for step in pressed[::-1]])
             raise
 
-    async def _after_click(self) -> None:
-        rest = self._clicked + CLICK_SECONDS - asyncio.get_running_loop().time()
-        if rest > 0:
-            await asyncio.sleep(rest)
+    async def _before(self, step: Step) -> None:
+        """Wait so that a browser does not let keys overtake clicks, nor clicks keys."""
+        if isinstance(step, Press) and step.is_down:
+            await self.calm()
+        elif isinstance(step, Write) or (isinstance(step, Key) and step.is_down):
+            rest = self._clicked + CLICK_SECONDS - asyncio.get_running_loop().time()
+            if rest > 0:
+                await asyncio.sleep(rest)
+
+    def _note(self, step: Step) -> None:
+        if isinstance(step, Press):
+            self._clicked = asyncio.get_running_loop().time()
+        elif isinstance(step, Write):
+            self._typed = asyncio.get_running_loop().time()
 
     async def _flush(self, batch: list[list[Any]]) -> None:
         if batch:

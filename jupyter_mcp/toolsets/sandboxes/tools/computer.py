@@ -191,6 +191,8 @@ class View:
         picture: Picture | None = None
         match request.action:
             case "screenshot":
+                if self._kind == "png":  # a live view does not wait for anything
+                    await self._desktop.calm()
                 picture = await self._desktop.picture(self._kind, self._unless)
                 told.done = f"The screen, {picture.width}x{picture.height}."
             case "zoom":

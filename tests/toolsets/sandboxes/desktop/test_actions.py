@@ -82,7 +82,7 @@ def test_scroll_turns_the_wheel() -> None:
 
 
 def test_scroll_of_openai_is_in_pixels() -> None:
-    assert steps("scroll", scroll_x=0, scroll_y=-300) == click(4, 3)
+    assert steps("scroll", scroll_x=0, scroll_y=-360) == click(4, 3)
     assert steps("scroll", scroll_x=10, scroll_y=120) == [*click(7), *click(5)]
 
 

@@ -103,6 +103,17 @@ async def test_text_with_more_strange_characters_than_spare_keys(desk: Office) -
     await desk.until(lambda state: state.get("story") == text.replace("\t", " "))
 
 
+async def test_clicks_do_not_overtake_what_is_typed(desk: Office) -> None:
+    for text in (TEXT, TEXT[::-1]):
+        await desk.desktop.act(Request("triple_click", name="Your name"))
+        await desk.desktop.act(Request("type", text=text))
+        await desk.desktop.act(Request("left_click", name="Story"))
+        await desk.desktop.act(Request("key", text="ctrl+a"))
+        await desk.desktop.act(Request("type", text=text + "!"))
+        await desk.until(lambda state: state.get("story") == text + "!")  # noqa: B023
+        assert (await desk.state())["name"] == text
+
+
 async def test_keys_are_pressed_together(desk: Office) -> None:
     await desk.desktop.act(Request("key", text="ctrl+m"))
     await desk.until(lambda state: state.get("key") == "Control+m")
@@ -141,6 +152,22 @@ async def test_a_drag_moves_the_card(desk: Office) -> None:
     await desk.desktop.act(Request("left_click_drag", start_coordinate=start, coordinate=end))
     state = await desk.until(lambda state: "card" in state)
     assert state["card"] == [500, 400]
+
+
+async def test_a_window_is_moved_by_its_title_bar(desk: Office) -> None:
+    where = "xwininfo -name mover | grep -E 'Absolute' | tr -dc '0-9\n'"
+    opened = "xterm -T mover -geometry 40x8+600+450 >/dev/null 2>&1 & until xwininfo -name mover"
+    await desk.run("sh", "-c", f"{opened} >/dev/null 2>&1; do sleep 0.05; done")
+    try:
+        await desk.desktop.settled()
+        x, y = map(int, (await desk.run("sh", "-c", where)).split())
+        title = (x + 100, y - 8)
+        end = (title[0] - 200, title[1] + 60)
+        await desk.desktop.act(Request("left_click_drag", start_coordinate=title, coordinate=end))
+        await desk.desktop.settled()
+        assert [int(n) for n in (await desk.run("sh", "-c", where)).split()] == [x - 200, y + 60]
+    finally:
+        await desk.run("pkill", "xterm")
 
 
 async def test_buttons_and_counts_of_clicks(desk: Office) -> None:

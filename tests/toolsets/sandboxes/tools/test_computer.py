@@ -53,7 +53,7 @@ class Agent:
 
     async def until_found(self, name: str) -> dict[str, Any]:
         async with asyncio.timeout(30):
-            while not (found := (await self.told("find", name=name))["elements"]):
+            while not (found := (await self.told("find", name=name))["elements"]):  # noqa: ASYNC110 - in a container
                 await asyncio.sleep(0.1)
         element: dict[str, Any] = found[0]
         return element
