@@ -166,13 +166,24 @@ async def test_a_timeout_kills_the_group_and_says_so(tmp_path: Path) -> None:
 
 async def test_signals_reach_the_group_and_exit_codes_tell_of_them(tmp_path: Path) -> None:
     async with linked(tmp_path) as link:
-        process = await link.start(["sh", "-c", "echo ready; exec sleep 99"])
+        process = await link.start(["cat"])
+        await process.write(b"ready\n")
         async for _lane, data in process.output():
             assert data == b"ready\n"
             await process.signal(signal.SIGINT)
         assert await process.wait() == 128 + signal.SIGINT
         with pytest.raises(ToolError, match="has ended"):
             await process.signal(signal.SIGINT)
+
+
+async def test_what_an_ended_command_left_running_can_be_killed(tmp_path: Path) -> None:
+    async with linked(tmp_path) as link:
+        process = await link.start(["sh", "-c", "setsid sleep 98 & echo $!"], stdin=False)
+        far = int(await everything(process))
+        assert await process.wait() == 0
+        assert runs(far)
+        await process.kill()
+        await gone(far)
 
 
 async def test_a_background_child_does_not_hold_up_the_end_and_goes_on(tmp_path: Path) -> None:
@@ -230,13 +241,16 @@ async def test_what_cannot_be_started_says_why(
 
 async def test_a_terminal_has_a_size_and_job_control(tmp_path: Path) -> None:
     async with linked(tmp_path) as link:
-        script = "stty size; echo $TERM; exec sleep 99"
+        script = "stty size; echo $TERM; exec cat"
         process = await link.start(["sh", "-c", script], pty=(30, 100))
+        await process.write(b"hello\n")
         seen = b""
         async for _lane, data in process.output():
             seen += data
-            if b"xterm-256color" in seen and b"30 100" in seen:
+            if seen.count(b"hello\r\n") > 1:  # once from the terminal, once from cat
                 await process.write(b"\x03")
+        assert b"30 100\r\n" in seen
+        assert b"xterm-256color\r\n" in seen
         assert await process.wait() == 128 + signal.SIGINT
 
 

@@ -701,7 +701,7 @@ class Running:
         self.is_terminal = False
         self.queue: collections.deque[bytes] = collections.deque()
         self.closes_stdin = False
-        self.mark = "%s%d." % (agent.mark, call.number)
+        self.mark = mark_of(agent, call.number)
         self.lingers_until = 0.0
 
     def start(self) -> None:
@@ -941,11 +941,7 @@ class Running:
     def kill(self) -> None:
         """Kill the group, its session, and all descendants that can be found."""
         self.signal(signal.SIGKILL)
-        for _round in range(20):
-            pids = descendants(self.pid, self.mark)
-            if not pids:
-                break
-            kill_all(pids)
+        kill_descendants(self.pid, self.mark)
 
     def time_out(self) -> None:
         if self.exit_code is None and not self.call.is_done:
@@ -1029,10 +1025,28 @@ def send_signal(agent: Agent, call: Call) -> None:
 
 
 def kill(agent: Agent, call: Call) -> None:
-    running = agent.processes.get(call.number_of("process"))
+    """Kill a process and what came of it; of one that has ended, what it left running."""
+    number = call.number_of("process")
+    running = agent.processes.get(number)
     if running is not None:
         running.kill()
+    else:
+        kill_descendants(-1, mark_of(agent, number))
     call.answer()
+
+
+def mark_of(agent: Agent, number: int) -> str:
+    """Return what marks the processes of a request in their environment."""
+    return "%s%d." % (agent.mark, number)
+
+
+def kill_descendants(leader: int, mark: str) -> None:
+    """Kill a session and all that came of it, until there is nothing left."""
+    for _round in range(20):
+        pids = descendants(leader, mark)
+        if not pids:
+            return
+        kill_all(pids)
 
 
 def resize(agent: Agent, call: Call) -> None:
