@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -76,3 +77,10 @@ async def run(service: Sandboxes, sandbox: str, *argv: str, owner: str | None = 
     finished = await (await service.place(sandbox, owner)).run(argv)
     assert finished.exit_code == 0, finished
     return finished.stdout.decode()
+
+
+async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until something holds that no event tells."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.01)

@@ -51,9 +51,7 @@ class Attaching:
         """
         link = link or await self.connect(known.backend, known.handle)
         try:
-            worn = await self._outfit.put_on(
-                link, known.handle.spec, has_network=known.record.has_network
-            )
+            worn = await self._outfit.put_on(link, has_network=known.record.has_network)
         except BaseException:
             await link.close()
             raise

@@ -6,13 +6,11 @@ shows it, and a member of the pool has none of it before its claim.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.storage.background import Spawner
-from jupyter_mcp.toolsets.sandboxes.spec import SandboxSpec
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.sandboxes.egress import EgressProxy
@@ -50,31 +48,22 @@ class Outfit:
         self._secrets = secrets
         self._tasks = tasks
 
-    async def put_on(self, link: Link, spec: SandboxSpec, *, has_network: bool) -> Worn:
+    async def put_on(self, link: Link, *, has_network: bool) -> Worn:
         """Give an agent the variables of its owner and, if it has one, the way out.
 
         Raises:
             ToolError: ``not_found`` for a secret that is not there.
         """
-        variables = limits_as_variables(spec)
-        variables |= await self._secrets().resolve(dict(self._settings.sandbox_environment))
-        proxy = None
-        if has_network and self._settings.sandbox_domains:
-            from jupyter_mcp.toolsets.sandboxes.egress import EgressProxy
+        variables = await self._secrets().resolve(dict(self._settings.sandbox_environment))
+        if not (has_network and self._settings.sandbox_domains):
+            await link.configure(variables)
+            return Worn()
+        from jupyter_mcp.toolsets.sandboxes.egress import EgressProxy
 
-            proxy = EgressProxy(link, self._settings.sandbox_domains, self._tasks)
-            variables |= await proxy.start()
-        await link.configure(variables)
+        proxy = EgressProxy(link, self._settings.sandbox_domains, self._tasks)
+        try:
+            await link.configure(variables | await proxy.start())
+        except BaseException:
+            await proxy.stop()
+            raise
         return Worn(proxy)
-
-
-def limits_as_variables(spec: SandboxSpec) -> dict[str, str]:
-    """Return what programs inside should know: /proc shows the memory and CPUs of the host."""
-    cpus = max(1, math.ceil(spec.limits.cpus))
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), cpus)
-    return {
-        "JUPYTER_MCP_SANDBOX": spec.id,
-        "MEM_LIMIT": str(spec.limits.memory),
-        "CPU_LIMIT": f"{spec.limits.cpus:g}",
-        **{name: str(number) for name, number in threads.items()},
-    }
