@@ -114,14 +114,14 @@ class LocalBackend:
                 raise ToolError("conflict", "Another server has taken this sandbox.", "Try again.")
             return replace(record, spec=spec)
 
-        await self._change(handle, change)
+        if await self._threads.run(self._folders.change, handle.ref, change) is None:
+            raise _gone(handle)
         return replace(handle, spec=spec)
 
     async def pause(self, handle: Handle) -> Handle:
         """Stop all its processes."""
-        await self._change(handle, lambda record: replace(record, is_paused=True))
         try:
-            await self._threads.run(lambda: processes.freeze(self._keepers(handle.ref)))
+            await self._threads.run(self._freeze, handle)
         except TimeoutError:
             await self.resume(handle)
             what = f"The processes of sandbox {handle.ref} could not all be stopped."
@@ -130,8 +130,7 @@ class LocalBackend:
 
     async def resume(self, handle: Handle) -> Handle:
         """Let them go on."""
-        await self._change(handle, lambda record: replace(record, is_paused=False))
-        await self._threads.run(lambda: processes.thaw(self._keepers(handle.ref)))
+        await self._threads.run(self._thaw, handle)
         return replace(handle, is_paused=False)
 
     async def usage(self, handle: Handle) -> Usage:
@@ -231,7 +230,7 @@ class LocalBackend:
         record = self._folders.read(handle.ref)
         if record is None:
             raise _gone(handle)
-        if record.is_paused:
+        if self._folders.is_paused(handle.ref):
             what = f"Sandbox {handle.ref} is paused."
             raise ToolError("conflict", what, "Resume it with sandbox_resume.")
         if argv[0] == "python3":
@@ -243,9 +242,15 @@ class LocalBackend:
         policy["cgroups"] = groups.plan(_group_name(handle.ref), limits)
         return policy
 
-    async def _change(self, handle: Handle, change: Any) -> None:
-        if await self._threads.run(self._folders.change, handle.ref, change) is None:
+    def _freeze(self, handle: Handle) -> None:
+        if not self._folders.mark(handle.ref, is_paused=True):
             raise _gone(handle)
+        processes.freeze(self._keepers(handle.ref))
+
+    def _thaw(self, handle: Handle) -> None:
+        if not self._folders.mark(handle.ref, is_paused=False):
+            raise _gone(handle)
+        processes.thaw(self._keepers(handle.ref))
 
     async def _forget(self, ref: str, channel: KeptChannel) -> None:
         """Keep a channel in mind while its keeper lives."""
@@ -306,7 +311,7 @@ class LocalBackend:
 
     def _listed(self, namespace: str) -> Handles:
         return [
-            Handle(record.spec, record.spec.id, record.is_paused)
+            Handle(record.spec, record.spec.id, self._folders.is_paused(record.spec.id))
             for record in self._folders.all()
             if record.backend == self.name and record.spec.namespace == namespace
         ]

@@ -74,6 +74,26 @@ def descendants(roots: list[int]) -> list[Process]:
     return [each for each in found if each.state != "Z"]
 
 
+def family(roots: list[int]) -> list[Process]:
+    """Return the descendants of `roots` while none of them forks: quicker than `descendants`.
+
+    It reads ``/proc/PID/task/TID/children``, which may miss some while others end or begin.
+    """
+    found: list[Process] = []
+    left = list(roots)
+    try:
+        while left:
+            pid = left.pop()
+            for thread in os.listdir(PROC / str(pid) / "task"):  # noqa: PTH208 - names are enough
+                text = (PROC / str(pid) / "task" / thread / "children").read_bytes()
+                children = [each for word in text.split() if (each := process(int(word)))]
+                found += children
+                left += [each.pid for each in children]
+    except OSError:  # one has just ended, or this kernel does not tell
+        return descendants(roots)
+    return found
+
+
 def freeze(roots: list[int]) -> None:
     """Stop all descendants, those too that are born meanwhile.
 
@@ -90,7 +110,7 @@ def freeze(roots: list[int]) -> None:
 
 def thaw(roots: list[int]) -> None:
     """Let all descendants go on, the youngest first."""
-    _signal_all(descendants(roots)[::-1], signal.SIGCONT)
+    _signal_all(family(roots)[::-1], signal.SIGCONT)
 
 
 def holders(folder: Path) -> list[Process]:

@@ -23,6 +23,7 @@ from jupyter_mcp.security import private_file
 from jupyter_mcp.toolsets.sandboxes.spec import Limits, Mount, SandboxSpec
 
 STALE_SECONDS = 600.0
+PAUSED = "paused"
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][\w-]{0,99}", re.ASCII)
 
 
@@ -33,12 +34,10 @@ class Record:
     Args:
         backend: Which backend made it.
         spec: What it was made from.
-        is_paused: Whether it is frozen.
     """
 
     backend: str
     spec: SandboxSpec
-    is_paused: bool = False
 
     def to_json(self) -> bytes:
         """Return what the file holds."""
@@ -56,7 +55,7 @@ class Record:
             spec = found["spec"]
             spec["limits"] = Limits(**spec["limits"])
             spec["mounts"] = tuple(Mount(**each) for each in spec["mounts"])
-            return cls(found["backend"], SandboxSpec(**spec), found["is_paused"])
+            return cls(found["backend"], SandboxSpec(**spec))
         except (KeyError, TypeError) as error:
             raise ValueError(str(error)) from None
 
@@ -118,6 +117,19 @@ class Folders:
                 return changed
         except FileNotFoundError:
             return None
+
+    def is_paused(self, sandbox: str) -> bool:
+        """Return whether a sandbox is marked as paused: by a file, which is made in no time."""
+        return (self.of(sandbox) / PAUSED).exists()
+
+    def mark(self, sandbox: str, *, is_paused: bool) -> bool:
+        """Mark a sandbox as paused or not, and return whether it is there."""
+        mark = self.of(sandbox) / PAUSED
+        try:
+            mark.touch(0o600) if is_paused else mark.unlink(missing_ok=True)
+        except FileNotFoundError:
+            return False
+        return mark.parent.is_dir()
 
     def all(self) -> Iterator[Record]:
         """Yield the records of all sandboxes, and take away what was left half made or removed."""

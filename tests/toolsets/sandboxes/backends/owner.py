@@ -16,8 +16,10 @@ from support.benches import Bench, make_backend
 WORK = (
     "import os, sys, time\n"
     "open('who', 'w').write(sys.argv[1])\n"
-    "if os.fork() == 0: os.setsid(); os.fork(); time.sleep(600)\n"
-    "print('up', flush=True); time.sleep(600)\n"
+    "if os.fork() == 0:\n"
+    "    os.setsid()\n"
+    "    if os.fork() == 0: print('up', flush=True)\n"
+    "time.sleep(600)\n"
 )
 
 
