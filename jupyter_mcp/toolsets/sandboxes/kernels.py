@@ -164,17 +164,21 @@ def _ports_of(line: str) -> dict[str, int]:
     """Read the answer of `kernel_start`; whatever it says, ports are ports."""
     try:
         answer = json.loads(line)
-        if isinstance(answer, dict) and answer.get("missing") == "ipykernel":
+        if answer.get("missing") == "ipykernel":
             raise ToolError(
                 "unavailable",
                 "There is no ipykernel in the sandbox.",
                 "Use the image 'jupyter-mcp/dev', or install it: python3 -m pip install ipykernel.",
             )
-        ports = {each: int(answer["ports"][f"{each}_port"]) for each in CHANNELS}
-    except (ValueError, TypeError, KeyError, RecursionError):
+        ports = {each: answer["ports"][f"{each}_port"] for each in CHANNELS}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         ports = {}
-    if not ports or not all(0 < port < 65536 for port in ports.values()):  # noqa: PLR2004 - TCP
+    if not ports or not all(map(_is_port, ports.values())):
         raise ToolError(
             "unavailable", "The kernel's answer makes no sense.", "Look at python3 in the image."
         )
     return ports
+
+
+def _is_port(value: Any) -> bool:
+    return type(value) is int and 0 < value < 65536  # noqa: PLR2004 - TCP; True is none

@@ -211,6 +211,28 @@ def test_where_the_loopback_is_shared_it_is_refused(desk: Desk) -> None:
         desk.do("sandbox_destroy", sandbox_id=made["sandbox_id"])
 
 
+def test_an_image_without_ipykernel_is_told_with_the_remedy(desk: Desk) -> None:
+    made = desk.do("sandbox_create", image="jupyter-mcp/base")
+    try:
+        told = desk.error("sandbox_kernel", sandbox_id=made["sandbox_id"])
+        assert "no ipykernel" in told
+        assert "jupyter-mcp/dev" in told
+        assert all(made["sandbox_id"] not in name for name in desk.specs())
+    finally:
+        desk.do("sandbox_destroy", sandbox_id=made["sandbox_id"])
+
+
+def test_without_an_engine_bubblewrap_has_kernels_too(desk: Desk) -> None:
+    made = desk.do("sandbox_create", isolation="bubblewrap")
+    try:
+        kernel = desk.do("sandbox_kernel", sandbox_id=made["sandbox_id"])
+        told = desk.run(kernel["kernel_id"], "import os; print(os.getcwd(), os.listdir('/proc'))")
+        assert told["text"].startswith("/workspace")
+        assert str(desk.server.pid) not in told["text"].split()
+    finally:
+        desk.do("sandbox_destroy", sandbox_id=made["sandbox_id"])
+
+
 def test_a_sandbox_that_is_not_there_is_told(desk: Desk) -> None:
     assert "not_found" in desk.error("sandbox_kernel", sandbox_id="sb-000000000000")
     assert all("sb-000000000000" not in name for name in desk.specs())
