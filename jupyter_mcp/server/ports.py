@@ -344,6 +344,11 @@ class KeyedPortHandler(PortHandler):
             return
         super().refuse(refused)
 
+    def _log(self) -> None:
+        """Log the request without the key in its address."""
+        self.request.uri = (self.request.uri or "").replace(f"/~{self.key}", "/~[secret]")
+        super()._log()
+
     def _send_for_another(self) -> None:
         """Send a person's browser for another key; others are told."""
         mode = self.request.headers.get("Sec-Fetch-Mode", "")

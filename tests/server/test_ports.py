@@ -11,9 +11,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
+from types import SimpleNamespace
 
 import pytest
 
+from jupyter_mcp.server.extension import _reached_at
 from support.server import Answer, wait_until
 from support.web_inside import PORT, Shown, below, shown_inside
 
@@ -238,6 +240,36 @@ def test_a_key_opens_nothing_else(shown: Shown) -> None:
     )
     assert again.status == 302
     assert again.headers["Location"] == f"{shown.server.base_url}{shown.path}a?b=1"
+
+
+def test_keys_are_in_no_log(shown: Shown) -> None:
+    path = keyed(shown)
+    key = path.removeprefix(shown.path).strip("/")
+    for rest in ("nothing", "redirect?to=x", "junk"):
+        assert shown.server.request("GET", f"{path}{rest}", token=False).status >= 300
+    wait_until(lambda: "nothing" in shown.server.log, seconds=10, what="the request is logged")
+    assert key not in shown.server.log
+    assert "~[secret]/nothing" in shown.server.log
+
+
+@pytest.mark.parametrize(
+    ("told", "url"),
+    [
+        ("", "http://127.0.0.1:8888/b/"),
+        ("https://hub.test/user/ann/", "https://hub.test/user/ann/"),
+        ("https://hub.test", "https://hub.test/b/"),
+    ],
+)
+def test_the_url_is_the_one_that_people_use(
+    monkeypatch: pytest.MonkeyPatch, told: str, url: str
+) -> None:
+    monkeypatch.delenv("JUPYTERHUB_PUBLIC_URL", raising=False)
+    server = SimpleNamespace(
+        custom_display_url=told, connection_url="http://127.0.0.1:8888/b/", base_url="/b/"
+    )
+    assert _reached_at(server) == url
+    monkeypatch.setenv("JUPYTERHUB_PUBLIC_URL", "https://other.test/user/ben/")
+    assert _reached_at(server) == "https://other.test/user/ben/"
 
 
 def shake(shown: Shown, path: str, **headers: str) -> tuple[socket.socket, bytes]:
