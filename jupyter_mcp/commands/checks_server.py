@@ -27,6 +27,8 @@ async def server(found: Server | None) -> AsyncIterator[Check]:
         yield await _endpoint(found, mode, revision)
     yield await _socket(found)
     yield await _door(found)
+    if (levels := await _levels(found)) is not None:
+        yield levels
 
 
 async def _endpoint(found: Server, mode: str, revision: str) -> Check:
@@ -52,6 +54,28 @@ async def _socket(found: Server) -> Check:
     except ToolError as error:
         return fail("WebSocket", error.message, error.remedy or "Does a proxy let it through?")
     return ok("WebSocket", "open; 'jupyter mcp connect' and the panel use it")
+
+
+async def _levels(found: Server) -> Check | None:
+    """Ask which isolation sandboxes can have; None where there are none, or nobody may ask."""
+    url, tools = found.url, "sandboxes"
+    try:
+        async with AsyncClient(url, found.token, toolsets=tools, embedded=False) as client:
+            levels = (await client.call("sandbox_levels"))["levels"]
+    except ToolError:
+        return None  # the toolset is not loaded, or the checks above have told
+    usable = [each for each in levels if each["available"]]
+    missing = [each for each in levels if not each["available"]]
+    why = "; ".join(f"{each['isolation']}: {each['reason']}" for each in missing)
+    if not usable:
+        remedy = next((each["remedy"] for each in missing if each["remedy"]), "")
+        return warn(
+            "sandboxes",
+            f"no sandbox can be made: {why or 'no backend is allowed'}",
+            remedy or "Look at c.JupyterMCP.sandbox_backends and sandbox_min_isolation.",
+        )
+    told = ", ".join(f"{each['isolation']} ({each['version']})" for each in usable)
+    return ok("sandboxes", f"{told}{f'; not {why}' if why else ''}")
 
 
 async def _door(found: Server) -> Check:

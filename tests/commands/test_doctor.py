@@ -66,6 +66,24 @@ def test_a_good_environment_with_a_running_server(probed: JupyterServer) -> None
     assert probed.url in found["server"]["message"]
 
 
+def test_levels_of_sandboxes_are_told_and_why_not_the_others(tmp_path: Path) -> None:
+    options = {"docker_url": f"unix://{tmp_path}/none.sock", "sandbox_min_isolation": "process"}
+    with JupyterServer(tmp_path, collaboration=False, config={"JupyterMCP": options}) as running:
+        _code, found = examined(running)
+    assert found["sandboxes"]["status"] == "ok"
+    assert "process" in found["sandboxes"]["message"]
+    assert "not container: " in found["sandboxes"]["message"]
+
+
+def test_a_server_that_can_make_no_sandbox_warns(tmp_path: Path) -> None:
+    options = {"docker_url": f"unix://{tmp_path}/none.sock", "sandbox_min_isolation": "container"}
+    with JupyterServer(tmp_path, collaboration=False, config={"JupyterMCP": options}) as running:
+        code, found = examined(running)
+    assert code == 0
+    assert found["sandboxes"]["status"] == "warn"
+    assert "container: " in found["sandboxes"]["message"]
+
+
 def test_for_people_each_finding_is_a_line_with_its_remedy(nobody: JupyterServer) -> None:
     told = run(nobody, "doctor").stdout
     assert "ok   python" in told

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.security.moments import in_utc
+from jupyter_mcp.toolsets.sandboxes.engines import Surveyed
 from jupyter_mcp.toolsets.sandboxes.session import Session
 from jupyter_mcp.toolsets.sandboxes.sizes import bytes_of, size_of
 from jupyter_mcp.toolsets.sandboxes.snapshots import Snapshot
@@ -67,6 +68,25 @@ class SandboxGone(BaseModel):
     name: str
     isolation: Level
     status: Literal["destroyed"] = "destroyed"
+
+
+class LevelInfo(BaseModel):
+    """A level of isolation, and whether sandboxes can have it here."""
+
+    isolation: Level
+    backend: str
+    available: bool
+    version: str = ""
+    limits: dict[str, Literal["enforced", "per_process", "polled", "none"]] = {}
+    notes: list[str] = []
+    reason: str | None = None
+    remedy: str | None = None
+
+
+class Levels(BaseModel):
+    """The levels that the settings allow, the strongest first: the first available is the default."""
+
+    levels: list[LevelInfo]
 
 
 class SandboxTools(SandboxToolset):
@@ -138,6 +158,12 @@ class SandboxTools(SandboxToolset):
             snapshots=[_snapshot(each) for each in await self.sandboxes.list_snapshots(owner)],
         )
 
+    @tool(scope="read", title="Levels of isolation")
+    async def sandbox_levels(self) -> Levels:
+        """Tell which levels of isolation sandboxes can have here, and why not the others."""
+        found = await self.sandboxes.ground.engines.survey()
+        return Levels(levels=[_level(each) for each in found])
+
     @tool(scope="read", title="Look at a sandbox")
     async def sandbox_get(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxInfo]:
         """Tell what a sandbox is, what it does and until when it lasts; that is no use of it."""
@@ -201,6 +227,20 @@ def info_of(session: Session) -> SandboxInfo:
         ends_at=in_utc(session.ends) if session.ends else None,
         reattached=session.reattached,
         notes=_notes(session),
+    )
+
+
+def _level(found: Surveyed) -> LevelInfo:
+    able, reason = found.capabilities, found.reason
+    return LevelInfo(
+        isolation=found.level.value,
+        backend=able.backend if able else found.name,
+        available=able is not None,
+        version=able.version if able else "",
+        limits=dict(able.limits) if able else {},
+        notes=list(able.notes) if able else [],
+        reason=reason.message if reason else None,
+        remedy=reason.remedy if reason else None,
     )
 
 

@@ -111,7 +111,7 @@ async def test_an_agent_asks_before_a_sandbox_gets_a_way_out(runtime: Runtime, a
 
     def reply(request: Any) -> Mapping[str, Any]:
         questions.append(request.params["message"])
-        return {"action": answer, "content": {"approve": True}}
+        return {"action": answer, "content": {"answer": "once"}}
 
     create = runtime.catalog.tool("sandbox_create", runtime.catalog.selection("all"))
     plain = await runtime.call(create, {}, AGENT, "test", channel=Client(reply))
@@ -132,3 +132,18 @@ async def test_without_domains_nobody_gets_a_network(tmp_path: Path) -> None:
         error = await refused(runtime, "sandbox_create", network=True)
         assert error.code == "forbidden"
         assert "sandbox_domains" in error.remedy
+
+
+async def test_levels_say_what_holds(runtime: Runtime) -> None:
+    (level,) = (await do(runtime, "sandbox_levels"))["levels"]
+    assert (level["isolation"], level["available"]) == ("process", True)
+    assert set(level["limits"]) == {"memory", "pids", "cpu", "nofile", "disk"}
+
+
+async def test_levels_say_why_not(tmp_path: Path) -> None:
+    url = f"unix://{tmp_path}/none.sock"
+    async with sandbox_runtime(tmp_path, "docker", docker_url=url) as runtime:
+        (level,) = (await do(runtime, "sandbox_levels"))["levels"]
+        assert level["available"] is False
+        assert level["reason"]
+        assert level["remedy"]
