@@ -84,7 +84,8 @@ class Engine:
         """Start it and return when it answers."""
         if self.network:
             self._keep_firewall()
-        for name in ("docker.sock", "docker.pid"):
+        # After a crash dockerd would take a zombie for its containerd, and wait for it in vain.
+        for name in ("docker.sock", "docker.pid", "exec/containerd/containerd.pid"):
             (self.folder / name).unlink(missing_ok=True)
         bridge = ("--bip", self.network) if self.network else ALONE
         command = ["dockerd", "--host", self.url, *bridge]
@@ -105,6 +106,8 @@ class Engine:
         """End it as an administrator would and take away what it leaves on the machine."""
         self._signal(signal.SIGTERM)
         self._restore_firewall()
+        # A dockerd that was killed leaves its folder mounted onto itself.
+        subprocess.run(["umount", str(self.folder / "data")], check=False, capture_output=True)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -147,7 +150,7 @@ class Engine:
             os.kill(pid, number)
         except (OSError, ValueError):
             return
-        wait_until(lambda: not Path(f"/proc/{pid}").exists(), seconds=60, what="dockerd ends")
+        wait_until(lambda: _is_over(pid), seconds=60, what="dockerd ends")
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -166,6 +169,12 @@ class Engine:
             subprocess.run(["iptables-restore"], input=saved.read_bytes(), check=True)
             subprocess.run(["ip", "link", "delete", "docker0"], check=False, capture_output=True)
             saved.unlink()
+
+
+def _is_over(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):  # it is somebody else's child
+        os.waitpid(pid, os.WNOHANG)
+    return not Path(f"/proc/{pid}").exists()
 
 
 def need_docker() -> None:

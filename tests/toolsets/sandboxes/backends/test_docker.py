@@ -376,8 +376,10 @@ def own_engine() -> Iterator[Engine]:
 
 
 async def test_after_a_crash_of_the_engine_calls_say_so_and_work_again_when_it_is_back(
-    own_engine: Engine,
+    own_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Docker 20.10 then removes the containers and forgets their volumes, so these are swept."""
+    monkeypatch.setattr(docker_containers, "ABANDONED", -5)
     async with bench(own_engine.url, "jupyter-mcp/small") as table:
         handle = await table.create()
         channel = await table.backend.channel(handle, ["cat"])
@@ -396,6 +398,7 @@ async def test_after_a_crash_of_the_engine_calls_say_so_and_work_again_when_it_i
         await asyncio.to_thread(own_engine.start)
         with pytest.raises(ToolError, match="gone"):
             await _gone(table, handle)
+        assert await table.backend.list(table.namespace) == []
         await _until_gone(table)
         again = await table.create()
         assert await table.sh(again, "echo back") == "back"

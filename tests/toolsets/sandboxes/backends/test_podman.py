@@ -109,6 +109,7 @@ async def test_without_catatonit_it_goes_without_an_init_and_says_so() -> None:
     with Podman(has_init=False) as podman:
         small_image(podman.url)
         async with bench(podman.url, "jupyter-mcp/small") as table:
-            assert any("catatonit" in note for note in (await table.backend.probe()).notes)
+            found = await table.backend.probe()
+            assert any("catatonit" in note for note in found.notes), found
             handle = await table.create()
             assert await table.sh(handle, "readlink /proc/1/exe") == "/bin/sh"
