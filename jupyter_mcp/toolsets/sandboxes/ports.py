@@ -184,11 +184,6 @@ class Ports:
         """Return the exposed ports of a sandbox."""
         return sorted(port for owner_of, port in self._open if owner_of == sandbox_id)
 
-    async def stop(self) -> None:
-        """Close all."""
-        for key in list(self._open):
-            await self._close(key)
-
     async def _listens(self, sandbox_id: str, port: int, owner: str | None) -> bool:
         link = await self._sandboxes.link(sandbox_id, owner)
         try:
