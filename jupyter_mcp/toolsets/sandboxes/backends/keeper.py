@@ -29,6 +29,7 @@ Confine = Callable[[dict[str, Any]], None]
 def main(confine: Confine) -> None:
     """Start the program of the policy that comes through the life line, and stay above it."""
     life = socket.socket(fileno=int(sys.argv[1]))
+    life.set_inheritable(False)
     policy = _receive(life)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     bell, ringer = os.pipe()

@@ -65,6 +65,7 @@ class KeptChannel:
     def __init__(self, keeper: Process, life: socket.socket, tasks: Spawner) -> None:
         self._keeper = keeper
         self._life = life
+        self._tasks = tasks
         self._complaint = bytearray()
         self._complaints = tasks.spawn("sandbox complaints", self._listen())
 
@@ -126,6 +127,7 @@ class KeptChannel:
     async def close(self) -> None:
         """Kill all below the keeper and wait until the last of them is gone."""
         self._life.close()
+        discarding = self._tasks.spawn("sandbox discard", self._discard())
         try:
             await asyncio.wait_for(self._keeper.wait(), LEAVE_SECONDS)
         except TimeoutError:  # it was killed from outside while something uninterruptible ran
@@ -134,8 +136,9 @@ class KeptChannel:
             await self._keeper.wait()
         if self._keeper.stdin is not None:
             self._keeper.stdin.close()
-        self._complaints.cancel()
-        await asyncio.gather(self._complaints, return_exceptions=True)
+        for task in (self._complaints, discarding):
+            task.cancel()
+        await asyncio.gather(self._complaints, discarding, return_exceptions=True)
         transport: Any = self._keeper._transport  # type: ignore[attr-defined]  # noqa: SLF001
         transport.close()
 
@@ -146,6 +149,13 @@ class KeptChannel:
     def complaint(self) -> str:
         """Return the end of what came on stderr."""
         return self._complaint.decode("utf-8", "replace")
+
+    async def _discard(self) -> None:
+        """Read what nobody wants: since Python 3.12 a process has ended when its pipes have."""
+        assert self._keeper.stdout is not None  # noqa: S101 - it is a pipe
+        with contextlib.suppress(RuntimeError):  # somebody reads already
+            while await self._keeper.stdout.read(BUFFER):
+                pass
 
     async def _listen(self) -> None:
         assert self._keeper.stderr is not None  # noqa: S101 - it is a pipe

@@ -176,6 +176,16 @@ async def test_nothing_of_the_servers_environment_comes_in(
     assert said.endswith(str(SMALL.memory))
 
 
+@on(*LOCAL)
+async def test_no_open_file_of_the_server_comes_in(bench: Bench, tmp_path: Path) -> None:
+    handle = await bench.create()
+    kept = os.open(tmp_path, os.O_RDONLY)
+    os.set_inheritable(kept, True)
+    said = await bench.run(handle, "import os; print(os.listdir('/proc/self/fd'))")
+    os.close(kept)
+    assert said == "['0', '1', '2', '3']"  # the last is the folder that is listed
+
+
 @on(*ISOLATED)
 async def test_files_of_the_host_can_be_neither_read_nor_written(
     bench: Bench, tmp_path: Path
@@ -398,6 +408,15 @@ async def test_closing_the_channel_ends_those_too_that_left_their_session(bench:
         "print(os.path.getsize('alive') - a)"
     )
     assert await bench.run(handle, look) == "0"
+
+
+@on(*ALL)
+async def test_a_program_whose_words_nobody_reads_is_ended_all_the_same(bench: Bench) -> None:
+    handle = await bench.create()
+    channel = await bench.start(handle, "while True: print('x' * 9999)")
+    await beat(channel)
+    async with asyncio.timeout(8):
+        await channel.close()
 
 
 @on(*LOCAL)
