@@ -21,8 +21,8 @@ MISSING = "Podman is not installed: apt-get install podman catatonit (scripts/in
 CONFIGURATION = """
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
-{init}
 [engine]
+{init}
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
