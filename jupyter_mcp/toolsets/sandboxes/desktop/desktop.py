@@ -32,7 +32,9 @@ MOST_STEPS = 400
 """Steps in one request; a line inside is at most 64 KiB."""
 SETTLE_SECONDS = 0.15
 SETTLED_AFTER = 1.5
-CLICK_SECONDS = 0.1
+APPEARS_SECONDS = 1.5
+"""How long an element is looked for: programs tell names up to half a second after they show."""
+CLICK_SECONDS = 0.25
 """Between a click and what is typed next: a browser handles them on different ways, and on a busy
 machine 2 of 40 texts were typed before the click had put the cursor into the field."""
 TYPED_SECONDS = 3.0
@@ -214,7 +216,12 @@ class Desktop:
 
     async def _element(self, request: Request) -> Element:
         name, role = request.name or "", request.role or ""
-        return the_one(await self._found(name, role, 20, reveal=True), name, role, self.screen)
+        end = asyncio.get_running_loop().time() + APPEARS_SECONDS
+        found = await self._found(name, role, 20, reveal=True)
+        while not found.elements and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(SETTLE_SECONDS)
+            found = await self._found(name, role, 20, reveal=True)
+        return the_one(found, name, role, self.screen)
 
     async def _found(self, name: str, role: str, limit: int, *, reveal: bool) -> Found:
         if len(name) > 500 or len(role) > 100:  # noqa: PLR2004

@@ -16,6 +16,9 @@ from jupyter_mcp.toolsets.sandboxes.desktop.inside.wire import Refusal
 SECONDS = 8.0
 MOST_NODES = 6000
 LONGEST_NAME = 200
+STEADY_SECONDS, STEADY_MOST = 0.4, 2.0
+"""How long an element has to be in one place before it is clicked, and how long that is waited
+for: Chromium tells places 0.1 to 0.3 s after a scroll."""
 ROLES = {
     "button": {"push button", "button", "toggle button"},
     "textbox": {"entry", "text", "password text"},
@@ -42,7 +45,7 @@ class Tree:
             name: Their name, in any case; empty for all that have one.
             role: Their role; empty for all.
             limit: The most to return.
-            reveal: Whether a single one that is scrolled out of sight is scrolled into it.
+            reveal: Whether a single one is to be clicked: it is scrolled to, and stands still then.
         """
         exact: list[tuple[Any, dict[str, Any]]] = []
         partly: list[tuple[Any, dict[str, Any]]] = []
@@ -65,8 +68,8 @@ class Tree:
                 if told is not None:
                     (exact if called.lower() == name.lower() else partly).append((node, told))
         found = _meant(exact or partly)
-        if reveal and len(found) == 1 and not found[0][1]["showing"]:
-            found = [self._revealed(*found[0])]
+        if reveal and len(found) == 1:
+            found = [self._steady(*self._revealed(*found[0]))]
         elements = [told for _, told in found[:limit]]
         return {"elements": elements, "total": len(found), "is_cut": is_cut, "nodes": nodes}
 
@@ -89,12 +92,27 @@ class Tree:
         }
 
     def _revealed(self, node: Any, told: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Scroll to an element that is out of sight."""
+        if not told["showing"]:
+            with contextlib.suppress(self._error):
+                node.get_component_iface().scroll_to(self._atspi.ScrollType.ANYWHERE)
+                end = time.monotonic() + 1
+                while time.monotonic() < end and not told["showing"]:
+                    time.sleep(0.05)
+                    told = self._told(node, told["name"]) or told
+        return node, told
+
+    def _steady(self, node: Any, told: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Wait until an element stays where it is: places lag behind a page that is scrolled."""
+        end = time.monotonic() + STEADY_MOST
+        since = time.monotonic()
         with contextlib.suppress(self._error):
-            node.get_component_iface().scroll_to(self._atspi.ScrollType.ANYWHERE)
-            end = time.monotonic() + 1
-            while time.monotonic() < end and not told["showing"]:
+            while time.monotonic() < min(end, since + STEADY_SECONDS):
                 time.sleep(0.05)
-                told = self._told(node, told["name"]) or told
+                later = self._told(node, told["name"]) or told
+                if later["box"] != told["box"]:
+                    since = time.monotonic()
+                told = later
         return node, told
 
     def _walk(self) -> Iterator[Any]:
