@@ -653,15 +653,17 @@ def everything(mark: str) -> set[int]:
 def descendants(leader: int, mark: str) -> set[int]:
     """Return the processes of a session, those with its mark, and all that descend from them.
 
-    Orphans are our children, so looking below us is enough where the kernel lets us be their
-    parent.
+    Orphans are our children where the kernel lets us be their parent, and else those of the first
+    process, so nobody else has to be looked at.
     """
     rows = list(processes())
     ours = below([os.getpid()], rows)
     found = {
         pid
-        for pid, _parent, group, session in rows
-        if pid in ours and (leader in (group, session) or has_mark(pid, mark))
+        for pid, parent, group, session in rows
+        if (pid in ours or parent == 1)
+        and pid != os.getpid()
+        and (leader in (group, session) or has_mark(pid, mark))
     }
     return found | below(found, rows)
 
