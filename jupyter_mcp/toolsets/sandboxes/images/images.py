@@ -10,13 +10,8 @@ from typing import Any, TypeVar
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.images import names
 from jupyter_mcp.toolsets.sandboxes.images.bootstrap import certificates
-from jupyter_mcp.toolsets.sandboxes.images.builder import (
-    DOCKERFILE,
-    OWNER,
-    Builder,
-    Built,
-    Order,
-)
+from jupyter_mcp.toolsets.sandboxes.images.builder import Builder, Built
+from jupyter_mcp.toolsets.sandboxes.images.building import DOCKERFILE, OWNER, Order
 from jupyter_mcp.toolsets.sandboxes.images.context import Context
 from jupyter_mcp.toolsets.sandboxes.images.engine import LongRequest, in_own_thread
 from jupyter_mcp.toolsets.sandboxes.images.feed import Say

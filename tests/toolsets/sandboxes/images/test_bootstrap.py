@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.images.bootstrap import Bootstrap, certificates
-from jupyter_mcp.toolsets.sandboxes.images.builder import proxies
+from jupyter_mcp.toolsets.sandboxes.images.building import proxies
 from jupyter_mcp.toolsets.sandboxes.images.recipes import packages, recipe
 from support.engine import need_docker
 

@@ -13,7 +13,7 @@ import pytest
 
 from jupyter_mcp.calls.executor import Executor
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.sandboxes.images.builder import METADATA
+from jupyter_mcp.toolsets.sandboxes.images.building import METADATA
 from jupyter_mcp.toolsets.sandboxes.images.images import Images
 from jupyter_mcp.toolsets.sandboxes.images.recipes import LABEL, recipe
 
