@@ -88,7 +88,9 @@ class Engine:
         for name in ("docker.sock", "docker.pid", "exec/containerd/containerd.pid"):
             (self.folder / name).unlink(missing_ok=True)
         bridge = ("--bip", self.network) if self.network else ALONE
-        command = ["dockerd", "--host", self.url, *bridge]
+        # Without a bridge dockerd deletes docker0 when it starts, which is another engine's.
+        apart = () if self.network else ("unshare", "--net")
+        command = [*apart, "dockerd", "--host", self.url, *bridge]
         for option, name in {
             "data-root": "data",
             "exec-root": "exec",
