@@ -84,7 +84,7 @@ class LevelInfo(BaseModel):
 
 
 class Levels(BaseModel):
-    """The levels that the settings allow, the strongest first: the first available is the default."""
+    """The levels that the settings allow, strongest first; the first available is the default."""
 
     levels: list[LevelInfo]
 
