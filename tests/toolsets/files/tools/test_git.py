@@ -88,9 +88,11 @@ async def test_the_account_signs_if_it_has_a_name_and_nothing_else_of_it_counts(
     trap = f"!touch {made}"
     account.write_text(  # noqa: ASYNC240 - a small file of the test
         f"[user]\nname = Ann Bo\nemail = ann@example.org\n[credential]\nhelper = {trap}\n"
-        f"[core]\nfsmonitor = touch {made}\n"
+        f'[core]\nfsmonitor = touch {made}\n[filter "f"]\nclean = touch {made}; cat\n'
     )
     await root.do("file_write", path="repo/a.txt", content="two\n")
+    attributes = root.root / "repo/.gitattributes"
+    attributes.write_text("*.txt filter=f\n")
     commit = await root.do("git_commit", path="repo", message="m")
     assert (commit["author"], commit["email"]) == ("Ann Bo", "ann@example.org")
     assert not made.exists()

@@ -64,6 +64,14 @@ async def test_a_narrow_token_does_not_clone_delete_or_move_elsewhere(root: Benc
     assert (root.root / "secret/a.txt").exists()
 
 
+async def test_a_repository_is_more_than_its_own_name(root: Bench) -> None:
+    tree(root.root)
+    assert (await root.refused("git_diff", narrow("course/repo"), path="course/repo")).code == (
+        "forbidden"
+    )
+    await root.do("git_diff", narrow("course/repo/*"), path="course/repo")
+
+
 async def test_no_link_leads_a_narrow_token_elsewhere(root: Bench) -> None:
     tree(root.root)
     (root.root / "course/link").symlink_to("../secret")
