@@ -24,6 +24,9 @@ GRACE_SECONDS = 2.0
 
 ENDED_BY_CTRL_C = 130
 
+GOES_ON = "trap '' HUP\n"
+"""What a cell starts with ``&`` stays when the cell's terminal goes, as with ``%%bash``."""
+
 
 def read_line(line: str) -> tuple[str, str]:
     """Return the sandbox's name and the language.
@@ -65,7 +68,7 @@ class SandboxCell:
         Raises:
             ToolError: ``failed`` when it ends with an exit code; ``cancelled`` after Ctrl-C.
         """
-        command = f"python3 -c {shlex.quote(code)}" if language == "python" else code
+        command = f"python3 -c {shlex.quote(code)}" if language == "python" else GOES_ON + code
         opened = self._client.call("terminal_open", sandbox_id=self._sandbox, command=command)
         terminal = opened["terminal_id"]
         try:

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 
 import nbformat.v4
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Page, expect
 
 from support.browser import lab_page, picture
 from support.engine import Engine
 from support.server import JupyterServer, jupyter_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-
-NAME = "sandbox.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -29,23 +27,25 @@ def studio(
         yield running
 
 
-def notebook(server: JupyterServer, *sources: str) -> None:
-    """Write a notebook with these cells."""
+def notebook(server: JupyterServer, name: str, *sources: str) -> str:
+    """Write a notebook with these cells and return its name."""
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.root / NAME)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.root / name)
+    return name
 
 
 async def test_a_terminal_is_live(studio: JupyterServer) -> None:
-    notebook(
+    name = notebook(
         studio,
+        "terminal.ipynb",
         "%load_ext jupyter_mcp",
         "%mcp sandbox new shell",
         "%mcp sandbox terminal shell",
         "%mcp sandbox rm shell",
     )
-    async with lab_page(studio, NAME) as page:
-        await run_all_but_last(page, 4)
+    async with lab_page(studio, name) as page:
+        await run(page, 1, 2, 3)
         terminal = page.locator(".jp-mcp-terminal")
         await terminal.locator(".xterm-screen").click()
         await page.keyboard.type("echo $((6*7)) grün; ls /\n")
@@ -65,63 +65,46 @@ async def test_a_terminal_is_live(studio: JupyterServer) -> None:
 
 
 async def test_a_screen_is_live_and_takes_mouse_and_keys(studio: JupyterServer) -> None:
-    notebook(
+    name = notebook(
         studio,
+        "screen.ipynb",
         "%load_ext jupyter_mcp",
         "%mcp sandbox new desk",
         "%mcp sandbox screen desk",
-        "%%sandbox desk\nxterm -geometry 80x24+20+20 >/dev/null 2>&1 &\nsleep 0.1",
+        "%%sandbox desk\nxterm -geometry 80x24+20+20 >/dev/null 2>&1 &",
+        "%%sandbox desk\nuntil grep . said.txt; do sleep 0.1; done",
         "%mcp sandbox rm desk",
     )
-    async with lab_page(studio, NAME, height=1200) as page:
-        await run_all_but_last(page, 5)
-        screen = page.locator(".jp-mcp-screen-image")
-        await expect(screen).to_have_attribute("src", re.compile("^blob:"))
-        before = await screen.get_attribute("src")
-        await expect(screen).not_to_have_attribute("src", before or "")
-        box = await screen.bounding_box()
+    async with lab_page(studio, name, height=1200) as page:
+        await run(page, 1, 2, 3)
+        image = page.locator(".jp-mcp-screen-frame img")
+        await expect(image).to_have_attribute("src", re.compile("^blob:"))
+        before = await image.get_attribute("src") or ""
+        await run(page, 4)
+        await expect(image).not_to_have_attribute("src", before, timeout=20_000)
+        box = await image.bounding_box()
         assert box is not None
         await page.mouse.click(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.2)
         await page.keyboard.type("echo Größe > said.txt")
         await page.keyboard.press("Enter")
-        await said(page, "Größe")
+        await run(page, 5)
+        await expect(page.locator(".jp-CodeCell").nth(4)).to_contain_text("Größe")
         if path := picture("sandbox-screen.png"):
             await page.screenshot(path=path)
         await remove(page)
 
 
-async def said(page: Page, text: str) -> None:
-    """Wait until the sandbox's file has a text, asked for by a cell of the same notebook."""
-    await page.evaluate("window.jupyterapp.commands.execute('notebook:insert-cell-below')")
-    for _ in range(20):
-        await page.wait_for_timeout(0)
-        cell = page.locator(".jp-Notebook .jp-CodeCell.jp-mod-active")
-        await cell.locator(".cm-content").fill("%%sandbox desk\ncat said.txt")
-        await page.keyboard.press("Control+Enter")
-        output = cell.locator(".jp-OutputArea")
-        try:
-            await expect(output).to_contain_text(text, timeout=3000)
-        except AssertionError:
-            continue
-        return
-    raise AssertionError(f"the sandbox never said {text}")
-
-
-async def run_all_but_last(page: Page, count: int) -> None:
-    """Run all cells but the one that ends the sandbox."""
+async def run(page: Page, *numbers: int) -> None:
+    """Run cells by their number from 1, as a person does."""
     await page.wait_for_function(
         "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
     )
-    cells = page.locator(".jp-Notebook .jp-CodeCell")
-    await expect(cells).to_have_count(count)
-    await cells.first.locator(".cm-content").click()
-    for number in range(1, count):
-        await page.keyboard.press("Shift+Enter")
-        await expect(prompt_of(cells, number - 1)).to_have_text(f"[{number}]:", timeout=60_000)
-
-
-def prompt_of(cells: Locator, at: int) -> Locator:
-    return cells.nth(at).locator(".jp-InputArea-prompt")
+    for number in numbers:
+        cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number - 1)
+        await cell.locator(".cm-content").click()
+        await page.keyboard.press("Control+Enter")
+        prompt = cell.locator(".jp-InputArea-prompt")
+        await expect(prompt).to_have_text(f"[{number}]:", timeout=60_000)
 
 
 async def remove(page: Page) -> None:

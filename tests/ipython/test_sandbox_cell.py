@@ -69,6 +69,12 @@ def test_output_comes_while_the_cell_runs_and_stop_ends_it(page: Session) -> Non
     assert page.run("%%sandbox lab\npgrep -c sleep || true").stdout == "0\n"
 
 
+def test_what_a_cell_starts_in_the_background_goes_on(page: Session) -> None:
+    page.run("%%sandbox lab\nsleep 77 >/dev/null 2>&1 &\ntrue")
+    assert page.run("%%sandbox lab\npgrep -fc 'slee[p] 77'").stdout == "1\n"
+    page.run("%%sandbox lab\npkill -f 'slee[p] 77'")
+
+
 def test_all_of_a_long_output_arrives(page: Session) -> None:
     wanted = [str(number) for number in range(1, 20_001)]
     assert page.run("%%sandbox lab\nseq 1 20000").stdout.split() == wanted

@@ -51,37 +51,37 @@ function follow(model: IModel, image: HTMLImageElement): () => void {
   };
 }
 
-function sendMouse(model: IModel, image: HTMLElement): void {
+function sendMouse(model: IModel, surface: HTMLElement): void {
   let moved = 0;
   let pressed = false;
   const send = (kind: string, event: MouseEvent, more: object = {}) => {
-    const coordinate = place(event, image, sizeOf(model));
+    const coordinate = place(event, surface, sizeOf(model));
     model.send({ kind, coordinate, ...more });
   };
-  image.addEventListener('pointerdown', event => {
+  surface.addEventListener('pointerdown', event => {
     const button = BUTTONS[event.button];
     if (button === undefined) {
       return;
     }
-    image.focus();
-    image.setPointerCapture(event.pointerId);
+    surface.focus();
+    surface.setPointerCapture(event.pointerId);
     pressed = button === 'left';
     send(pressed ? 'down' : 'click', event, { button });
     event.preventDefault();
   });
-  image.addEventListener('pointerup', event => {
+  surface.addEventListener('pointerup', event => {
     if (pressed) {
       send('up', event);
     }
     pressed = false;
   });
-  image.addEventListener('pointermove', event => {
+  surface.addEventListener('pointermove', event => {
     if (event.timeStamp - moved >= MOVE_EVERY) {
       moved = event.timeStamp;
       send('move', event);
     }
   });
-  image.addEventListener(
+  surface.addEventListener(
     'wheel',
     event => {
       const amount = Math.max(1, Math.round(Math.abs(event.deltaY) / 50));
@@ -91,39 +91,63 @@ function sendMouse(model: IModel, image: HTMLElement): void {
     },
     { passive: false }
   );
-  image.addEventListener('contextmenu', event => event.preventDefault());
+  surface.addEventListener('contextmenu', event => event.preventDefault());
 }
 
-function sendKeys(model: IModel, image: HTMLElement): void {
-  image.addEventListener('keydown', event => {
+/**
+ * Characters are what the browser makes of keys, so that dead keys, input methods and dictation
+ * work too; all other keys go as keys.
+ */
+function sendKeys(model: IModel, surface: HTMLTextAreaElement): void {
+  const flush = () => {
+    if (surface.value !== '') {
+      model.send({ kind: 'text', text: surface.value });
+      surface.value = '';
+    }
+  };
+  surface.addEventListener('keydown', event => {
+    event.stopPropagation();
+    if (event.isComposing) {
+      return;
+    }
     if (event.key === 'Escape' && event.shiftKey) {
-      image.blur();
+      surface.blur();
       return;
     }
     const asked = stroke(event);
-    if (asked !== null) {
+    if (asked?.kind === 'key') {
       model.send(asked);
       event.preventDefault();
     }
-    event.stopPropagation();
   });
+  surface.addEventListener('input', event => {
+    if (!(event as InputEvent).isComposing) {
+      flush();
+    }
+  });
+  surface.addEventListener('compositionend', flush);
 }
 
 function render({ model, el }: IRender): () => void {
   el.classList.add('jp-mcp-screen');
+  const screen = document.createElement('div');
+  screen.className = 'jp-mcp-screen-frame';
   const image = document.createElement('img');
-  image.className = 'jp-mcp-screen-image';
-  image.alt = `Screen of the sandbox. ${RELEASE}`;
-  image.title = RELEASE;
-  image.tabIndex = 0;
-  image.setAttribute('role', 'application');
-  image.draggable = false;
-  image.dataset.lmSuppressShortcuts = 'true';
+  image.alt = 'What the screen of the sandbox shows';
+  const surface = document.createElement('textarea');
+  surface.className = 'jp-mcp-screen-surface';
+  surface.title = RELEASE;
+  surface.setAttribute('aria-label', `Screen of the sandbox. ${RELEASE}`);
+  surface.spellcheck = false;
+  surface.setAttribute('autocapitalize', 'off');
+  surface.setAttribute('autocomplete', 'off');
+  surface.dataset.lmSuppressShortcuts = 'true';
+  screen.append(image, surface);
   const status = statusLine(model);
-  el.append(image, status.node);
+  el.append(screen, status.node);
   const unfollow = follow(model, image);
-  sendMouse(model, image);
-  sendKeys(model, image);
+  sendMouse(model, surface);
+  sendKeys(model, surface);
   const untell = tellVisibility(model, el);
   model.send({ kind: 'ready' });
   return () => {
