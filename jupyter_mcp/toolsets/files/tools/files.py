@@ -149,11 +149,11 @@ class FileTools(FilesToolset):
     ) -> Reply[FileRead]:
         """Read a file by pages (next_offset); pictures are shown unless an encoding is given."""
         place = await self.place(ctx, sandbox_id)
-        if encoding is None and offset == 0 and limit is None:
-            shown = await self._picture(place, path)
+        found = await reading.page(place, path, offset, limit, self.files.largest)
+        if encoding is None and offset == 0 and limit is None and pictures.kind_of(found.data):
+            shown = await self._picture(place, path, found.size)
             if shown is not None:
                 return shown
-        found = await reading.page(place, path, offset, limit, self.files.largest)
         if encoding == "base64":
             content = base64.b64encode(found.data).decode()
         else:
@@ -269,10 +269,9 @@ class FileTools(FilesToolset):
         more = ["[more]"] if is_cut else []
         return Reply(value, [Text("\n".join([*lines, *more]) or "[nothing]")], meta=_meta(place))
 
-    async def _picture(self, place: Place, path: str) -> Reply[FileRead] | None:
-        """Return a picture as one; None for all else."""
-        start, size = await place.read(path, 0, 16)
-        if not pictures.kind_of(start) or size > self.files.largest:
+    async def _picture(self, place: Place, path: str, size: int) -> Reply[FileRead] | None:
+        """Return a picture as one; None where it is broken or too large."""
+        if size > self.files.largest:
             return None
         data, size = await place.read(path)
         pixels = int(self.host.settings.image_pixels)
