@@ -38,7 +38,7 @@ CLICK_SECONDS = 0.25
 """Between a click and what is typed next: a browser handles them on different ways, and on a busy
 machine 2 of 40 texts were typed before the click had put the cursor into the field."""
 TYPED_SECONDS = 3.0
-QUIET_SECONDS = 0.25
+QUIET_SECONDS = 0.4
 """After typing: Chromium takes keys one by one through its input method and lets clicks overtake
 them, so that a click comes when nothing has changed on the screen for this time, at the latest
 after 3 seconds."""
