@@ -95,6 +95,11 @@ class Asked(Protocol):
         ...
 
     @property
+    def within(self) -> str:
+        """The argument with which a call stays inside of a sandbox; empty for none."""
+        ...
+
+    @property
     def input_schema(self) -> Mapping[str, Any]:
         """JSON Schema of the arguments; empty where there is none."""
         ...

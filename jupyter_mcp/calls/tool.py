@@ -36,6 +36,7 @@ class ToolNote:
     untrusted: bool = False
     secret_output: bool = False
     restrains: bool = False
+    within: str = ""
     timeout: float | None = None
     cacheable_for: float | None = None
     long_running: bool = False
@@ -83,6 +84,7 @@ def tool(
     untrusted: bool = False,
     secret_output: bool = False,
     restrains: bool = False,
+    within: str = "",
     timeout: float | None = None,
     cacheable_for: float | None = None,
     long_running: bool = False,
@@ -106,6 +108,8 @@ def tool(
             they go out unredacted, and neither a log nor a cache keeps them.
         restrains: Whether it only takes away what others may do, or stops what runs: it works
             also while nothing can be recorded.
+        within: Argument that names a sandbox, or something in one: a call that gives it touches and
+            reaches nothing outside of that sandbox.
         timeout: Seconds after which the call is cancelled; None for the server's default.
         cacheable_for: Seconds for which a result may be served again.
         long_running: Whether calls usually take more than a few seconds.
@@ -125,6 +129,7 @@ def tool(
         untrusted=untrusted,
         secret_output=secret_output,
         restrains=restrains,
+        within=within,
         timeout=timeout,
         cacheable_for=cacheable_for,
         long_running=long_running,
@@ -205,6 +210,7 @@ class Operation:
         untrusted: Whether its results may carry what strangers wrote.
         secret_output: Whether its results are for its caller's eyes only.
         restrains: Whether it only takes away what others may do, or stops what runs.
+        within: The argument with which a call stays inside of a sandbox; empty for none.
         cacheable_for: Seconds for which a result may be served again.
         upstream: The other server that does the work; empty where this one does.
         input_schema: JSON Schema 2020-12 of the arguments.
@@ -231,6 +237,7 @@ class Operation:
     untrusted: bool = False
     secret_output: bool = False
     restrains: bool = False
+    within: str = ""
     cacheable_for: float | None = None
     upstream: str = ""
     input_schema: Mapping[str, Any] = field(default_factory=dict)
@@ -389,6 +396,7 @@ def _tool(note: ToolNote, signature: Any, common: Mapping[str, Any]) -> Tool:
         untrusted=note.untrusted,
         secret_output=note.secret_output,
         restrains=note.restrains,
+        within=note.within,
         cacheable_for=note.cacheable_for,
         long_running=note.long_running,
         icon=note.icon,

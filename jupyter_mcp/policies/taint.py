@@ -6,7 +6,8 @@ it is what the user ran, and to ask after each cell would teach people to say ye
 
 An untrusted result is also looked through for text that is written for a model. What is found is
 told to that model, in a line, in the result's ``_meta`` and to the audit; it is not taken out.
-A person who calls by themselves is not asked: they are the one who would be.
+A person who calls by themselves is not asked: they are the one who would be. Nor is anybody for
+what stays inside of a sandbox, or an agent could do nothing there after it has read one output.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Taint:
     async def __call__(self, call: Call, following: Following) -> Result:
         """Ask first where that is needed, and mark the session afterwards."""
         operation = call.operation
-        if len(self._taints) and changes_or_sends(operation):
+        if len(self._taints) and changes_or_sends(operation) and not stays_inside(call):
             await self._ask(call)
         result = await following(call)
         if not (operation.untrusted or result.meta.get(UNTRUSTED)):
@@ -117,6 +118,16 @@ class Taint:
 def changes_or_sends(operation: Asked) -> bool:
     """Return whether an operation can do what a stranger may want done."""
     return operation.open_world or (operation.scope != "read" and not operation.read_only)
+
+
+def stays_inside(call: Call) -> bool:
+    """Return whether a call touches and reaches nothing outside of a sandbox.
+
+    What a stranger may want done there, a stranger's text can do there by itself: the sandbox is
+    what keeps it from the rest. Who gets a network is asked about when the sandbox is made.
+    """
+    within = call.operation.within
+    return bool(within and call.values.get(within))
 
 
 def session_of(call: Call) -> Hashable:

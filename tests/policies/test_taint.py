@@ -46,6 +46,11 @@ class Web(Toolset):
         """Write something."""
         return "written"
 
+    @offered(scope="execute", open_world=True, within="box")
+    async def web_box(self, box: str = "") -> str:
+        """Do something, in a sandbox or outside of it."""
+        return f"done in {box or 'the open'}"
+
     @offered(scope="read")
     async def web_look(self) -> str:
         """Look at something of one's own."""
@@ -58,9 +63,13 @@ async def browsing(folder: Path) -> AsyncIterator[Runtime]:
         yield runtime
 
 
-async def ask(runtime: Runtime, name: str, who: Principal = OWNER, client: str = "agent") -> Result:
+async def ask(
+    runtime: Runtime, name: str, who: Principal = OWNER, client: str = "agent", **arguments: Any
+) -> Result:
     everything = runtime.catalog.selection("all")
-    return await runtime.call_tool(name, {}, who, "test", selection=everything, client=client)
+    return await runtime.call_tool(
+        name, arguments, who, "test", selection=everything, client=client
+    )
 
 
 async def answers(runtime: Runtime, name: str, answer: Any) -> tuple[Result, str]:
@@ -143,7 +152,7 @@ async def test_what_reaches_the_world_from_another_package_is_untrusted(tmp_path
         foreign.source = "somebodys-package"
         marks = {each.name: each.untrusted for each in foreign.operations}
         own = {each.name: each.untrusted for each in Web(runtime.host).operations}
-    assert marks == own | {"web_send": True}
+    assert marks == own | {"web_send": True, "web_box": True}
 
 
 def test_marks_end_and_are_bounded() -> None:
@@ -200,3 +209,12 @@ def test_refusals_are_errors_with_a_remedy() -> None:
     assert "jupyter mcp pins" in error.remedy
     with pytest.raises(ToolError):
         raise error
+
+
+async def test_what_stays_inside_of_a_sandbox_is_not_asked_about(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as runtime:
+        await ask(runtime, "web_read")
+        assert not (await ask(runtime, "web_box", box="sb-1")).is_error
+        refused = await ask(runtime, "web_box")
+        assert refused.error is not None
+        assert refused.error.code == "denied"

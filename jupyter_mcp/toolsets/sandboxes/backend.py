@@ -58,7 +58,7 @@ class Backend(Protocol):
         ...
 
     async def claim(self, handle: Handle, spec: SandboxSpec) -> Handle:
-        """Give a member of the pool its owner, name and end, so that `list` tells them from now on."""
+        """Give a member of the pool its owner, name and end: from now on `list` tells them."""
         ...
 
     async def pause(self, handle: Handle) -> Handle:

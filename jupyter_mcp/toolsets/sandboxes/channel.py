@@ -21,7 +21,7 @@ class ByteChannel(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close both directions and reap what belongs to the channel. A second time does nothing."""
+        """Close both directions and reap what belongs to it; a second time does nothing."""
         ...
 
     def complaint(self) -> str:

@@ -170,7 +170,7 @@ class FileTools(FilesToolset):
         rest = [] if found.next_offset is None else [Text(f"[next_offset={found.next_offset}]")]
         return Reply(value, [Text(content), *rest], meta=_meta(place))
 
-    @tool(scope="edit", title="Write a file", idempotent=True)
+    @tool(scope="edit", title="Write a file", idempotent=True, within="sandbox_id")
     async def file_write(
         self,
         ctx: Context,
@@ -190,7 +190,7 @@ class FileTools(FilesToolset):
         )
         return FileWritten(path=made.path, size=made.size, revision=made.revision)
 
-    @tool(scope="edit", title="Edit a file")
+    @tool(scope="edit", title="Edit a file", within="sandbox_id")
     async def file_edit(
         self,
         ctx: Context,
@@ -207,7 +207,7 @@ class FileTools(FilesToolset):
         value = FileEdited(path=made.path, revision=made.revision, diff=made.diff)
         return Reply(value, [Text(made.diff)])
 
-    @tool(scope="edit", title="Delete a file", destructive=True)
+    @tool(scope="edit", title="Delete a file", destructive=True, within="sandbox_id")
     async def file_delete(
         self,
         ctx: Context,
@@ -222,7 +222,7 @@ class FileTools(FilesToolset):
         await place.delete(path, recursive=recursive)
         return Moved(path=inside_of(place, path))
 
-    @tool(scope="edit", title="Move a file")
+    @tool(scope="edit", title="Move a file", within="sandbox_id")
     async def file_move(
         self,
         ctx: Context,

@@ -116,6 +116,7 @@ class GitTools(FilesToolset):
         open_world=True,
         untrusted=True,
         long_running=True,
+        within="sandbox_id",
     )
     async def git_clone(
         self,
@@ -189,7 +190,7 @@ class GitTools(FilesToolset):
         )
         return _reply(value, place)
 
-    @tool(scope="edit", title="Git branches")
+    @tool(scope="edit", title="Git branches", within="sandbox_id")
     async def git_branch(
         self,
         ctx: Context,
@@ -208,7 +209,7 @@ class GitTools(FilesToolset):
         found = await git.branches(path)
         return _reply(GitBranches(current=found.current, branches=dict(found.all)), place)
 
-    @tool(scope="edit", title="Git commit")
+    @tool(scope="edit", title="Git commit", within="sandbox_id")
     async def git_commit(
         self,
         ctx: Context,
@@ -237,7 +238,14 @@ class GitTools(FilesToolset):
         name, commit = await self.git_in(ctx, place).push(path, remote, branch or "")
         return GitPushed(remote=remote, branch=name, commit=commit)
 
-    @tool(scope="edit", title="Git pull", open_world=True, untrusted=True, long_running=True)
+    @tool(
+        scope="edit",
+        title="Git pull",
+        open_world=True,
+        untrusted=True,
+        long_running=True,
+        within="sandbox_id",
+    )
     async def git_pull(
         self,
         ctx: Context,

@@ -1,4 +1,4 @@
-"""The sandboxes toolset: development containers with a terminal, a desktop, web ports and kernels."""
+"""The sandboxes toolset: containers with a terminal, a desktop, web ports and kernels."""
 
 from __future__ import annotations
 

@@ -75,7 +75,13 @@ class ComputerTools(SandboxToolset):
             return placed
         return replace(placed, places=frozenset(), paths_of=_no_paths)
 
-    @tool(scope="execute", title="Use the computer", open_world=True, untrusted=True)
+    @tool(
+        scope="execute",
+        title="Use the computer",
+        open_world=True,
+        untrusted=True,
+        within="sandbox_id",
+    )
     async def computer(
         self,
         ctx: Context,

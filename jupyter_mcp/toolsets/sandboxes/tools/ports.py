@@ -38,7 +38,7 @@ class PortTools(SandboxToolset):
         super().__init__(host)
         self.ports = Ports(self.sandboxes, host.tasks)
 
-    @tool(scope="execute", title="Expose a port", idempotent=True)
+    @tool(scope="execute", title="Expose a port", idempotent=True, within="sandbox_id")
     async def port_expose(
         self, ctx: Context, port: Port, sandbox_id: SandboxId
     ) -> Reply[ExposedPort]:
@@ -62,7 +62,7 @@ class PortTools(SandboxToolset):
             told += f"\nNothing listens on port {port} yet: start the program, on 127.0.0.1."
         return Reply(value, [Text(told)])
 
-    @tool(scope="execute", title="Close a port", restrains=True)
+    @tool(scope="execute", title="Close a port", restrains=True, within="sandbox_id")
     async def port_close(
         self, ctx: Context, port: Port, sandbox_id: SandboxId
     ) -> Reply[ClosedPort]:

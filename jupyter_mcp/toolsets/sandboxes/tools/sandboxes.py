@@ -169,7 +169,7 @@ class SandboxTools(SandboxToolset):
         """Tell what a sandbox is, what it does and until when it lasts; that is no use of it."""
         return _reply(await self.sandboxes.get(sandbox_id, self.seen_by(ctx)))
 
-    @tool(scope="execute", title="Extend a sandbox", idempotent=True)
+    @tool(scope="execute", title="Extend a sandbox", idempotent=True, within="sandbox_id")
     async def sandbox_extend(
         self,
         ctx: Context,
@@ -179,17 +179,19 @@ class SandboxTools(SandboxToolset):
         """Put off a sandbox's end, up to its absolute limit (`ends_at`)."""
         return _reply(await self.sandboxes.extend(sandbox_id, self.seen_by(ctx), seconds))
 
-    @tool(scope="execute", title="Pause a sandbox", idempotent=True)
+    @tool(scope="execute", title="Pause a sandbox", idempotent=True, within="sandbox_id")
     async def sandbox_pause(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxInfo]:
         """Freeze all that runs in a sandbox and stop its clocks."""
         return _reply(await self.sandboxes.pause(sandbox_id, self.seen_by(ctx)))
 
-    @tool(scope="execute", title="Resume a sandbox", idempotent=True)
+    @tool(scope="execute", title="Resume a sandbox", idempotent=True, within="sandbox_id")
     async def sandbox_resume(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxInfo]:
         """Let a paused sandbox go on, with the time that was left when it was paused."""
         return _reply(await self.sandboxes.resume(sandbox_id, self.seen_by(ctx)))
 
-    @tool(scope="execute", title="Keep the files of a sandbox", long_running=True)
+    @tool(
+        scope="execute", title="Keep the files of a sandbox", long_running=True, within="sandbox_id"
+    )
     async def sandbox_snapshot(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SnapshotInfo]:
         """Keep the files of a sandbox's workspace, to begin others with (sandbox_create).
 
@@ -199,7 +201,7 @@ class SandboxTools(SandboxToolset):
         line = f"Kept {taken.size} bytes as {taken.snapshot_id}: sandbox_create(snapshot=…)."
         return Reply(taken, [Text(line)])
 
-    @tool(scope="execute", title="Destroy a sandbox", destructive=True)
+    @tool(scope="execute", title="Destroy a sandbox", destructive=True, within="sandbox_id")
     async def sandbox_destroy(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxGone]:
         """Destroy a sandbox with its processes and all files; snapshots of it stay."""
         gone = await self.sandboxes.destroy(sandbox_id, self.seen_by(ctx))

@@ -93,6 +93,7 @@ class TerminalTools(SandboxToolset):
         open_world=True,
         untrusted=True,
         long_running=True,
+        within="sandbox_id",
     )
     async def terminal_run(
         self,
@@ -123,7 +124,7 @@ class TerminalTools(SandboxToolset):
         told = f"Running in the background as job {job_id}; job_get tells more."
         return Reply(value, [Text(told)])
 
-    @tool(scope="execute", title="Open a terminal", open_world=True)
+    @tool(scope="execute", title="Open a terminal", open_world=True, within="sandbox_id")
     async def terminal_open(
         self,
         ctx: Context,
@@ -139,7 +140,7 @@ class TerminalTools(SandboxToolset):
         opening = Opening(rows, columns, command, cwd, env or {})
         return _told(await self.terminals.open(sandbox_id, self.seen_by(ctx), opening))
 
-    @tool(scope="execute", title="Type into a terminal", open_world=True)
+    @tool(scope="execute", title="Type into a terminal", open_world=True, within="terminal_id")
     async def terminal_send(
         self,
         ctx: Context,
@@ -160,7 +161,7 @@ class TerminalTools(SandboxToolset):
             terminal_id=terminal_id, sent=await self.terminals.send(terminal, typed)
         )
 
-    @tool(scope="execute", title="Resize a terminal", idempotent=True)
+    @tool(scope="execute", title="Resize a terminal", idempotent=True, within="terminal_id")
     async def terminal_resize(
         self, ctx: Context, terminal_id: TerminalId, rows: Rows, columns: Columns
     ) -> OpenTerminal:
@@ -207,7 +208,7 @@ class TerminalTools(SandboxToolset):
         found = self.terminals.list(owner, wanted)
         return TerminalList(terminals=[_told(each) for each in found])
 
-    @tool(scope="execute", title="Close a terminal", restrains=True)
+    @tool(scope="execute", title="Close a terminal", restrains=True, within="terminal_id")
     async def terminal_close(self, ctx: Context, terminal_id: TerminalId) -> OpenTerminal:
         """Close a terminal; what still runs in it is killed."""
         terminal = self.terminals.find(terminal_id, self.seen_by(ctx))
