@@ -136,7 +136,7 @@ def test_a_notebook_runs_in_the_container(desk: Desk, kernel: dict[str, Any]) ->
 def test_an_interrupt_arrives_within_a_third_of_a_second(
     desk: Desk, kernel: dict[str, Any], sandbox: str
 ) -> None:
-    # Two calls and a thread lie in between: on a machine that does much else the best of some counts.
+    # Two calls and a thread lie in between: on a busy machine the best counts.
     assert min(_interrupted(desk, kernel["kernel_id"], sandbox) for _ in range(4)) < 0.3
 
 
