@@ -85,6 +85,7 @@ class Pool:
         self._members: list[Member] = []
         self._engine = ""
         self._running = 0
+        self._is_stopped = False
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.filled = asyncio.Event()
@@ -106,7 +107,7 @@ class Pool:
             self._running -= 1
             self._engine = engine
             self._changed.set()
-            if self._size and (self._task is None or self._task.done()):
+            if self._size and not self._is_stopped and (self._task is None or self._task.done()):
                 self._task = self._tasks.spawn("sandbox pool", self._tend())
 
     def take(self, engine: str, image: str) -> Member | None:
@@ -125,6 +126,7 @@ class Pool:
 
     async def stop(self) -> None:
         """Destroy all members."""
+        self._is_stopped = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -132,7 +134,7 @@ class Pool:
 
     async def _tend(self) -> None:
         """Fill the pool after a quiet time and drain it after an idle one, then leave."""
-        while True:
+        while not self._is_stopped:
             if await self._is_disturbed(self._quiet) or self._running:
                 continue
             await self._discard_the_dead()

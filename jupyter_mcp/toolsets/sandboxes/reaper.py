@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import replace
 
 from jupyter_mcp.errors import ToolError
@@ -45,15 +46,21 @@ class Reaper:
         self._making = making
         self._holding = holding
         self._interval = interval
+        self._stopped = asyncio.Event()
 
     async def run(self) -> None:
-        """Look at once and then again and again, until cancelled."""
-        while True:
+        """Look at once and then again and again, until `stop`."""
+        while not self._stopped.is_set():
             try:
                 await self.look()
             except Exception:  # noqa: BLE001 - what fails once is tried again, and told
                 _log.exception("Sandboxes cannot be looked after; the next round tries again.")
-            await asyncio.sleep(self._interval)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), self._interval)
+
+    def stop(self) -> None:
+        """Have `run` end, also where a library swallows that its task is cancelled."""
+        self._stopped.set()
 
     async def look(self) -> None:
         """Do one round."""

@@ -86,6 +86,7 @@ class Sandboxes:
 
     async def stop(self) -> None:
         """Let go: members of the pool are destroyed, sandboxes stay, what runs in them ends."""
+        self.reaper.stop()
         if self._reaping is not None:
             self._reaping.cancel()
             await asyncio.gather(self._reaping, return_exceptions=True)

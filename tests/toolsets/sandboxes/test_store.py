@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,15 +20,19 @@ from support.sandboxes import ANN, BEN, until
 RECORD = Record(60.0, 1060.0, 5000.0, has_network=True, attached=2)
 
 
-@pytest_asyncio.fixture(params=["sqlite", "redis"])
-async def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Runtime]:
+@pytest.fixture(params=["sqlite", "redis"])
+def redis_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
-        async with running(tmp_path, toolsets=("jobs",)) as started:
-            yield started
+        yield ""
         return
     with RedisServer(tmp_path) as redis:
-        async with running(tmp_path, toolsets=("jobs",), redis_url=redis.url) as started:
-            yield started
+        yield redis.url
+
+
+@pytest_asyncio.fixture
+async def runtime(redis_url: str, tmp_path: Path) -> AsyncIterator[Runtime]:
+    async with running(tmp_path / "state", toolsets=("jobs",), redis_url=redis_url) as started:
+        yield started
 
 
 @pytest.fixture
