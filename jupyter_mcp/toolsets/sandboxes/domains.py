@@ -5,6 +5,10 @@ itself; ``*`` is every name. A star stands only for whole labels at the front. P
 unless the glob has its own: ``db.example.org:5432``, or ``:*`` for all. Upper and lower case, a dot
 at the end and the two spellings of international names (IDNA) are the same. An address is reached
 only by a glob that is this very address.
+
+What a name leads to has to be a public address, or a foreign name service could lead into the
+server's own network. An administrator who means a server there says so with its port,
+``git.corp.example:443``, or by its address.
 """
 
 from __future__ import annotations
@@ -27,11 +31,13 @@ class Domain:
         name: The name, or the part behind the star; empty for every name.
         is_below: Whether the names below it are meant and not itself.
         ports: The ports; empty for all.
+        may_be_private: Whether it may lead into the server's own network.
     """
 
     name: str
     is_below: bool
     ports: frozenset[int]
+    may_be_private: bool = False
 
     @classmethod
     def parse(cls, glob: str) -> Domain:
@@ -44,7 +50,9 @@ class Domain:
         if text == "*":
             return cls("", is_below=True, ports=ports)
         is_below = text.startswith("*.")
-        return cls(canonical(text[2:] if is_below else text), is_below, ports)
+        name = canonical(text[2:] if is_below else text)
+        is_meant = not is_below and (_is_address(name) or text != glob.strip())
+        return cls(name, is_below, ports, is_meant)
 
     def allows(self, host: str, port: int) -> bool:
         """Return whether it covers a host in its canonical form."""
@@ -73,6 +81,10 @@ class Domains:
     def allow(self, host: str, port: int) -> bool:
         """Return whether a canonical host may be reached at a port."""
         return any(each.allows(host, port) for each in self._all)
+
+    def allow_private(self, host: str, port: int) -> bool:
+        """Return whether a canonical host may be in the server's own network."""
+        return any(each.may_be_private and each.allows(host, port) for each in self._all)
 
 
 def canonical(host: str) -> str:

@@ -59,7 +59,6 @@ class EgressProxy:
         domains: Globs of domains (`domains.py`).
         tasks: The owner of background tasks.
         resolve: Returns the addresses of a name; the system's name service by default.
-        allow_private: Whether this machine and its network may be reached.
         idle: After how many seconds without a byte a connection is closed.
 
     Raises:
@@ -73,13 +72,11 @@ class EgressProxy:
         tasks: Spawner,
         *,
         resolve: Resolve = resolve_host,
-        allow_private: bool = False,
         idle: float = IDLE_SECONDS,
     ) -> None:
         self._link = link
         self._tasks = tasks
         self._resolve = resolve
-        self._allow_private = allow_private
         self._idle = idle
         self._lookups = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="jupyter-mcp-egress")
         self._serving: set[asyncio.Task[None]] = set()
@@ -273,7 +270,7 @@ class EgressProxy:
                 self._lookups,
                 lambda: check_url(
                     f"http://{name}:{port}/",
-                    allow_private=self._allow_private,
+                    allow_private=self._domains.allow_private(host, port),
                     resolve=self._resolve,
                 ),
             )

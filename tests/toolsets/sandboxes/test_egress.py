@@ -67,7 +67,7 @@ def at_home(_host: str, _port: int) -> Iterable[str]:
 async def proxy(*domains: str, **options: Any) -> AsyncIterator[tuple[EgressProxy, str]]:
     """Run a proxy and yield it with its URL."""
     tasks, ports = Supervisor(), Ports()
-    chosen: dict[str, Any] = {"resolve": at_home, "allow_private": True} | options
+    chosen: dict[str, Any] = {"resolve": at_home} | options
     egress = EgressProxy(ports, domains, tasks, **chosen)
     variables = await egress.start()
     assert ports.server is not None
@@ -211,16 +211,29 @@ async def test_what_is_not_allowed_is_answered_and_not_passed_on(
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00::1"])
-async def test_a_name_that_leads_home_is_refused(address: str) -> None:
-    async with proxy("*", allow_private=False, resolve=lambda *_: [address]) as (_egress, url):
+@pytest.mark.parametrize("glob", ["*", "*:*", "*.test:443", "site.test"])
+async def test_a_name_that_leads_home_is_refused(address: str, glob: str) -> None:
+    async with proxy(glob, resolve=lambda *_: [address]) as (_egress, url):
         said = await ask(url, b"CONNECT site.test:443 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 403 Not a public address")
+
+
+async def test_a_server_at_home_is_reached_where_its_port_is_written() -> None:
+    async with server(telling) as port, proxy(f"site.test:{port}") as (_egress, url):
+        said = await ask(url, b"GET http://site.test:%d/ HTTP/1.1\r\nHost: x\r\n\r\n" % port)
+    assert said.startswith(b"HTTP/1.1 200")
+
+
+async def test_what_hands_out_credentials_is_never_reached() -> None:
+    async with proxy("site.test:80", resolve=lambda *_: ["169.254.169.254"]) as (_egress, url):
+        said = await ask(url, b"GET http://site.test/ HTTP/1.1\r\nHost: x\r\n\r\n")
     assert said.startswith(b"HTTP/1.1 403 Not a public address")
 
 
 async def test_a_name_is_looked_up_once_and_that_address_is_used() -> None:
     answers = [["127.0.0.1"], ["127.0.0.2"]]
     async with server(telling) as port:  # noqa: SIM117 - the line would be too long
-        async with proxy("*:*", resolve=lambda *_: answers.pop(0)) as (_egress, url):
+        async with proxy("site.test:*", resolve=lambda *_: answers.pop(0)) as (_egress, url):
             said = await ask(url, b"GET http://site.test:%d/ HTTP/1.1\r\nHost: x\r\n\r\n" % port)
     assert said.startswith(b"HTTP/1.1 200")
     assert len(answers) == 1
@@ -229,20 +242,20 @@ async def test_a_name_is_looked_up_once_and_that_address_is_used() -> None:
 async def test_a_server_that_is_not_there_is_told() -> None:
     async with server(telling) as port:
         pass
-    async with proxy("*:*") as (_egress, url):
+    async with proxy("site.test:*") as (_egress, url):
         said = await ask(url, b"CONNECT site.test:%d HTTP/1.1\r\nHost: x\r\n\r\n" % port)
     assert said.startswith(b"HTTP/1.1 502")
     assert b"cannot be reached" in said
 
 
 async def test_a_connection_that_says_nothing_is_closed() -> None:
-    async with server(echoing) as port, proxy("*:*", idle=0.1) as (_egress, url):
+    async with server(echoing) as port, proxy("site.test:*", idle=0.1) as (_egress, url):
         said = await ask(url, b"CONNECT site.test:%d HTTP/1.1\r\nHost: x\r\n\r\n" % port)
     assert said.endswith(b"established\r\n\r\n")
 
 
 async def test_stopping_closes_what_is_open_and_serves_nobody_more() -> None:
-    async with server(echoing) as port, proxy("*:*") as (egress, url):
+    async with server(echoing) as port, proxy("site.test:*") as (egress, url):
         host, number = url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(number))
         writer.write(b"CONNECT site.test:%d HTTP/1.1\r\nHost: x\r\n\r\n" % port)
@@ -267,9 +280,7 @@ async def test_git_in_a_sandbox_reaches_an_allowed_server_and_no_other(
     handle = await bench.create()
     link = await Link.open(await bench.backend.channel(handle, agent_argv()), bench.tasks)
     async with server(_serving(tmp_path / "site")) as port:
-        egress = EgressProxy(
-            link, [f"git.test:{port}"], bench.tasks, resolve=at_home, allow_private=True
-        )
+        egress = EgressProxy(link, [f"git.test:{port}"], bench.tasks, resolve=at_home)
         await link.configure(await egress.start())
         allowed = await _run(link, "git", "clone", f"http://git.test:{port}/r.git")
         refused = await _run(link, "git", "clone", f"http://evil.test:{port}/r.git", "no")
