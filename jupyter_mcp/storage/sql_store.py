@@ -5,6 +5,9 @@ methods. Values are bytes under a space (what they are for) and a key, and every
 methods fail with
 ``unavailable`` while the store cannot be reached: whoever can go on without it does.
 
+Statements are made in the database's thread: SQLAlchemy is imported there once, and the event loop
+waits for nothing.
+
 What different servers keep is kept apart by a namespace: the root folder and, below JupyterHub,
 whose server it is. Replicas of one server share all; the servers of two people share nothing.
 """
@@ -58,15 +61,7 @@ class SqlStore:
 
     async def get(self, space: str, key: str) -> bytes | None:
         """Return a value; None when there is none or it has expired."""
-        from sqlalchemy import select
-
-        from jupyter_mcp.storage.tables import entries
-
-        value = select(entries.c.value).where(
-            *self._entry(space, key), entries.c.expires > self._clock()
-        )
-        found: bytes | None = await self._run(lambda c: c.execute(value).scalar_one_or_none())
-        return found
+        return await self._run(lambda connection: self._value(connection, space, key))
 
     async def set(self, space: str, key: str, value: bytes, seconds: float) -> None:
         """Keep a value for so many seconds, whatever was there before."""
@@ -80,22 +75,11 @@ class SqlStore:
 
     async def delete(self, space: str, key: str, value: bytes | None = None) -> bool:
         """Take a value out, or only just that `value`; return whether it was there."""
-        from jupyter_mcp.storage.tables import entries
-
-        gone = entries.delete().where(*self._entry(space, key))
-        if value is not None:
-            gone = gone.where(entries.c.value == value)
-        return await self._run(lambda c: c.execute(gone).rowcount > 0)
+        return await self._run(lambda connection: self._delete(connection, space, key, value))
 
     async def clear(self, space: str) -> None:
         """Take out all values of a space."""
-        from jupyter_mcp.storage.tables import entries
-
-        prefix = f"{self._namespace}:"
-        gone = entries.delete().where(
-            entries.c.space == space, entries.c.key.startswith(prefix, autoescape=True)
-        )
-        await self._run(lambda c: c.execute(gone))
+        await self._run(lambda connection: self._clear(connection, space))
 
     async def sweep(self) -> int:
         """Take out everybody's expired entries and return how many there were."""
@@ -104,6 +88,30 @@ class SqlStore:
     async def _run(self, work: Callable[[Connection], R]) -> R:
         with _reaching():
             return await self._storage.run(work)
+
+    def _value(self, connection: Connection, space: str, key: str) -> bytes | None:
+        from sqlalchemy import select
+
+        from jupyter_mcp.storage.tables import entries
+
+        living = entries.c.expires > self._clock()
+        value = select(entries.c.value).where(*self._entry(space, key), living)
+        found: bytes | None = connection.execute(value).scalar_one_or_none()
+        return found
+
+    def _delete(self, connection: Connection, space: str, key: str, value: bytes | None) -> bool:
+        from jupyter_mcp.storage.tables import entries
+
+        gone = entries.delete().where(*self._entry(space, key))
+        if value is not None:
+            gone = gone.where(entries.c.value == value)
+        return connection.execute(gone).rowcount > 0
+
+    def _clear(self, connection: Connection, space: str) -> None:
+        from jupyter_mcp.storage.tables import entries
+
+        mine = entries.c.key.startswith(f"{self._namespace}:", autoescape=True)
+        connection.execute(entries.delete().where(entries.c.space == space, mine))
 
     def _put(  # noqa: PLR0917 - an entry and how
         self,

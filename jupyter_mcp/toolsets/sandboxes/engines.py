@@ -125,17 +125,24 @@ class Engines:
             return
         self._marks.add(name)
         await self._threads.run(self._mark, name)
-        with suppress(ToolError):
-            await self._store().set(SPACE, f"used:{name}", b"1", MARGIN_SECONDS)
+        if self._others:
+            with suppress(ToolError):
+                await self._store().set(SPACE, f"used:{name}", b"1", MARGIN_SECONDS)
 
     async def used(self) -> list[str]:
         """Return the backends with which sandboxes were made, here or by a server that shares."""
         known = self._marks | await self._threads.run(self._marked)
         return [name for name in self.names if name in known or await self._is_shared(name)]
 
+    @property
+    def _others(self) -> bool:
+        """Whether servers with other state folders may share the store; asking costs a database."""
+        return bool(self._settings.redis_url or self._settings.database_url)
+
     async def _is_shared(self, name: str) -> bool:
-        with suppress(ToolError):
-            return await self._store().get(SPACE, f"used:{name}") is not None
+        if self._others:
+            with suppress(ToolError):
+                return await self._store().get(SPACE, f"used:{name}") is not None
         return False
 
     async def stop(self) -> None:
