@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,11 +36,26 @@ async def sandbox_runtime(
     folder: Path, backend: str = "process", **settings: Any
 ) -> AsyncIterator[Runtime]:
     """Start a runtime with the sandboxes toolset; all its sandboxes are destroyed at the end."""
-    async with running(folder, **settings_for(backend, **settings)) as runtime:
+    async with kept_runtime(folder, backend, **settings) as runtime:
         try:
             yield runtime
         finally:
             await destroy_all(sandboxes_of(runtime))
+
+
+@asynccontextmanager
+async def kept_runtime(
+    folder: Path, backend: str = "process", **settings: Any
+) -> AsyncIterator[Runtime]:
+    """Start such a runtime whose sandboxes stay when it stops, as those of a server do.
+
+    It runs in `folder`, which makes its namespace: on an engine that all tests share, each sees
+    the sandboxes of its own folder only.
+    """
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - it takes a moment
+    with contextlib.chdir(folder):
+        async with running(folder, **settings_for(backend, **settings)) as runtime:
+            yield runtime
 
 
 def sandboxes_of(runtime: Runtime) -> Sandboxes:

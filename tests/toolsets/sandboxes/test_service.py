@@ -20,7 +20,16 @@ from jupyter_mcp.toolsets.sandboxes.wish import Wish
 from support.clock import Clock
 from support.engine import Engine
 from support.redis import RedisServer
-from support.sandboxes import ANN, BEN, run, sandbox_runtime, sandboxes_of, serving, until
+from support.sandboxes import (
+    ANN,
+    BEN,
+    kept_runtime,
+    run,
+    sandbox_runtime,
+    sandboxes_of,
+    serving,
+    until,
+)
 
 DAY = 86_400.0
 
@@ -198,7 +207,7 @@ async def test_a_paused_sandbox_ends_after_a_week(service: Sandboxes, clock: Clo
 
 
 async def test_the_next_server_goes_on_with_files_and_promises(tmp_path: Path) -> None:
-    async with sandbox_runtime_kept(tmp_path) as runtime:
+    async with kept_runtime(tmp_path) as runtime:
         service = sandboxes_of(runtime)
         made = await service.create(ANN, Wish(name="kept", timeout=1234))
         await service.extend(made.id, ANN, 5000)
@@ -285,7 +294,7 @@ async def test_secrets_come_over_the_channel_and_lie_nowhere(tmp_path: Path) -> 
 
 
 async def test_a_server_that_never_made_a_sandbox_looks_for_none(tmp_path: Path) -> None:
-    async with sandbox_runtime_kept(tmp_path) as runtime:
+    async with kept_runtime(tmp_path) as runtime:
         service = sandboxes_of(runtime)
         await service.reaper.look()
         assert await service.list(None) == []
@@ -340,16 +349,6 @@ async def test_an_engine_that_is_gone_is_told_with_a_remedy(tmp_path: Path) -> N
         error = await refused(sandboxes_of(runtime).create(ANN, Wish()))
         assert error.code == "unavailable"
         assert error.remedy
-
-
-@contextlib.asynccontextmanager
-async def sandbox_runtime_kept(folder: Path) -> AsyncIterator[Runtime]:
-    """Start a runtime whose sandboxes stay when it stops."""
-    from support.runtimes import running
-    from support.sandboxes import settings_for
-
-    async with running(folder, **settings_for("process")) as runtime:
-        yield runtime
 
 
 def kept_and_shown(folder: Path, pid: int) -> list[bytes]:
