@@ -24,7 +24,7 @@ from jupyter_mcp.toolsets.sandboxes.images.building import (
     load_base,
     told,
 )
-from jupyter_mcp.toolsets.sandboxes.images.engine import LongRequest, in_own_thread
+from jupyter_mcp.toolsets.sandboxes.images.engine import CONTROL_SECONDS, LongRequest, in_own_thread
 from jupyter_mcp.toolsets.sandboxes.images.feed import Feed, Say
 from jupyter_mcp.toolsets.sandboxes.images.recipes import LABEL, Recipe, packages
 
@@ -169,15 +169,19 @@ class Builder:
 
     async def inspect(self, name: str) -> dict[str, Any] | None:
         """Return what the engine says of an image; None when it is not there."""
-        request = LongRequest(self._url)
+        request = LongRequest(self._url, CONTROL_SECONDS)
 
         def ask() -> dict[str, Any] | None:
-            import docker  # type: ignore[import-untyped]
-
             with request as client:
-                try:
-                    return dict(client.inspect_image(name))
-                except docker.errors.ImageNotFound:
-                    return None
+                return told(lambda: _inspected(client, name), request)
 
         return await in_own_thread(ask, request.break_off)
+
+
+def _inspected(client: Any, name: str) -> dict[str, Any] | None:
+    import docker  # type: ignore[import-untyped]
+
+    try:
+        return dict(client.inspect_image(name))
+    except docker.errors.ImageNotFound:
+        return None

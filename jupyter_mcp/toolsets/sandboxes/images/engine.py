@@ -19,8 +19,8 @@ from jupyter_mcp.errors import ToolError
 
 R = TypeVar("R")
 _DEFAULT_SOCKET = "/var/run/docker.sock"
-_CONTROL_SECONDS = 60
-_SILENT_SECONDS = 3600
+CONTROL_SECONDS = 60
+SILENT_SECONDS = 3600
 """How long a build may say nothing."""
 
 
@@ -33,10 +33,12 @@ class LongRequest:
 
     Args:
         url: The engine's address; empty for Docker's own settings.
+        seconds: How long it may say nothing.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, seconds: float = SILENT_SECONDS) -> None:
         self._url = url
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._response: Any = None
         self._is_broken = False
@@ -47,7 +49,7 @@ class LongRequest:
         Raises:
             ToolError: ``unavailable``.
         """
-        self._client = connect(self._url, _SILENT_SECONDS)
+        self._client = connect(self._url, self._seconds)
         self._client.hooks["response"].append(self._keep)
         return self._client
 
@@ -77,7 +79,7 @@ class LongRequest:
         self.check()
 
 
-def connect(url: str, seconds: float = _CONTROL_SECONDS) -> Any:
+def connect(url: str, seconds: float = CONTROL_SECONDS) -> Any:
     """Return a low-level client of the engine; blocking.
 
     Args:
@@ -99,7 +101,7 @@ def connect(url: str, seconds: float = _CONTROL_SECONDS) -> Any:
     place = where.get("base_url") or f"unix://{_DEFAULT_SOCKET}"
     try:
         _knock(place)
-        client = docker.APIClient(version="auto", timeout=_CONTROL_SECONDS, **where)
+        client = docker.APIClient(version="auto", timeout=CONTROL_SECONDS, **where)
     except (docker.errors.DockerException, OSError):
         raise ToolError(
             "unavailable",
@@ -115,7 +117,7 @@ def _knock(place: str) -> None:
     scheme, _, path = place.partition("://")
     if scheme in {"unix", "http+unix"}:
         with socket.socket(socket.AF_UNIX) as tried:
-            tried.settimeout(_CONTROL_SECONDS)
+            tried.settimeout(CONTROL_SECONDS)
             tried.connect(path)
 
 

@@ -11,9 +11,9 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.images import names
 from jupyter_mcp.toolsets.sandboxes.images.bootstrap import certificates
 from jupyter_mcp.toolsets.sandboxes.images.builder import Builder, Built
-from jupyter_mcp.toolsets.sandboxes.images.building import DOCKERFILE, OWNER, Order
+from jupyter_mcp.toolsets.sandboxes.images.building import DOCKERFILE, OWNER, Order, told
 from jupyter_mcp.toolsets.sandboxes.images.context import Context
-from jupyter_mcp.toolsets.sandboxes.images.engine import LongRequest, in_own_thread
+from jupyter_mcp.toolsets.sandboxes.images.engine import CONTROL_SECONDS, LongRequest, in_own_thread
 from jupyter_mcp.toolsets.sandboxes.images.feed import Say
 from jupyter_mcp.toolsets.sandboxes.images.project import Project, folder_below, project_in
 from jupyter_mcp.toolsets.sandboxes.images.recipes import LABEL, Recipe, recipe, recipe_names
@@ -198,11 +198,11 @@ class Images:
         )
 
     async def _ask(self, question: Callable[[Any], R]) -> R:
-        request = LongRequest(self._url)
+        request = LongRequest(self._url, CONTROL_SECONDS)
 
         def ask() -> R:
             with request as client:
-                return question(client)
+                return told(lambda: question(client), request)
 
         return await in_own_thread(ask, request.break_off)
 
