@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Mapping
+from typing import Any, Protocol, Self
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.frames import (
@@ -21,9 +22,6 @@ from jupyter_mcp.toolsets.sandboxes.frames import (
     credit_frame,
     encode,
 )
-
-if TYPE_CHECKING:
-    from jupyter_mcp.toolsets.sandboxes.link import Link
 
 _MAX_EVENTS = 256
 _MAX_TEXT = 500
@@ -44,6 +42,34 @@ _CODES = frozenset(
 )
 
 
+class Carrier(Protocol):
+    """What requests travel on (`link.Link`), as those see it that belong to one request."""
+
+    def post(self, frame: bytes) -> None:
+        """Put a frame into the queue of the writer."""
+        ...
+
+    async def send(self, frame: bytes) -> None:
+        """Put a frame into the queue and wait while the queue is long."""
+        ...
+
+    def exchange(self, op: str, parameters: Mapping[str, Any], payload: bytes = b"") -> Exchange:
+        """Begin a request."""
+        ...
+
+    async def request(self, op: str, **parameters: Any) -> dict[str, Any]:
+        """Ask for one answer."""
+        ...
+
+    async def first(self, exchange: Exchange, name: str, most: int) -> int:
+        """Return the number that the first event of a request tells, from 1 to `most`."""
+        ...
+
+    def break_off(self, error: Exception) -> ToolError:
+        """Close the channel because of what came, and return the error to raise."""
+        ...
+
+
 class Exchange:
     """A request under way. Leaving it as a context before its answer cancels it inside too.
 
@@ -55,7 +81,7 @@ class Exchange:
         is_released: Whether nobody wants its answer any more.
     """
 
-    def __init__(self, link: Link, number: int) -> None:
+    def __init__(self, link: Carrier, number: int) -> None:
         self._link = link
         self.number = number
         self._answer: Frame | None = None

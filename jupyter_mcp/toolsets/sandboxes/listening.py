@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.background import Spawner
-from jupyter_mcp.toolsets.sandboxes.exchange import Exchange
+from jupyter_mcp.toolsets.sandboxes.exchange import Carrier, Exchange
 from jupyter_mcp.toolsets.sandboxes.frames import BrokenFrameError
 from jupyter_mcp.toolsets.sandboxes.streams import Stream
-
-if TYPE_CHECKING:
-    from jupyter_mcp.toolsets.sandboxes.link import Link
 
 _MAX_CONNECTIONS = 256
 """An agent of ours accepts half as many at a time."""
@@ -32,7 +28,7 @@ class Listener:
 
     def __init__(
         self,
-        link: Link,
+        link: Carrier,
         tasks: Spawner,
         exchange: Exchange,
         accept: Callable[[Stream], Awaitable[None]],

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from jupyter_mcp.toolsets.sandboxes.exchange import Exchange
+from jupyter_mcp.toolsets.sandboxes.exchange import Carrier, Exchange
 from jupyter_mcp.toolsets.sandboxes.frames import BrokenFrameError
-
-if TYPE_CHECKING:
-    from jupyter_mcp.toolsets.sandboxes.link import Link
 
 _MAX_EXIT = 255
 _OUTPUTS: tuple[Literal["stdout"], Literal["stderr"]] = ("stdout", "stderr")
@@ -28,7 +25,7 @@ class Process:
         pid: Its number inside.
     """
 
-    def __init__(self, link: Link, exchange: Exchange, pid: int) -> None:
+    def __init__(self, link: Carrier, exchange: Exchange, pid: int) -> None:
         self._link = link
         self._exchange = exchange
         self._exit: int | None = None
