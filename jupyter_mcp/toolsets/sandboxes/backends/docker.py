@@ -117,7 +117,8 @@ class DockerBackend:
 
     async def pause(self, handle: Handle) -> Handle:
         """Freeze all processes inside."""
-        await self._freeze(handle, "pause", "already paused")
+        async with self._programs.settled(handle.ref):
+            await self._freeze(handle, "pause", "already paused")
         return replace(handle, is_paused=True)
 
     async def resume(self, handle: Handle) -> Handle:
@@ -138,6 +139,7 @@ class DockerBackend:
     async def destroy(self, handle: Handle) -> None:
         """Remove the container with all processes and the workspace."""
         await self._containers.remove(handle.ref)
+        self._programs.forget(handle.ref)
 
     async def list(self, namespace: str) -> list[Handle]:
         """Return the containers of a namespace that live; now and then sweep what does not."""

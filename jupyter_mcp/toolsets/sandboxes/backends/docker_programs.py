@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from weakref import WeakValueDictionary
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.background import Spawner
@@ -22,6 +23,8 @@ from jupyter_mcp.toolsets.sandboxes.backends.docker_options import USER, WORKSPA
 MARK = "JUPYTER_MCP_CHANNEL"
 GRACE = 0.5
 """Seconds in which a program has to leave when its channel is closed."""
+ARRIVAL = 5.0
+"""Seconds in which a program that was started has to run."""
 OUTPUT = 64 * 1024
 RUN_SECONDS = 20.0
 
@@ -48,6 +51,20 @@ class Programs:
     def __init__(self, engine: DockerEngine, tasks: Spawner) -> None:
         self._engine = engine
         self._tasks = tasks
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._on_their_way: dict[str, set[str]] = {}
+
+    @contextlib.asynccontextmanager
+    async def settled(self, ref: str) -> AsyncIterator[None]:
+        """Hold back new programs, and begin when those that were started have arrived."""
+        async with self._turn(ref):
+            for started in self._on_their_way.pop(ref, set()):
+                await self._arrived(started)
+            yield
+
+    def forget(self, ref: str) -> None:
+        """Let go of a container that is gone."""
+        self._on_their_way.pop(ref, None)
 
     async def start(self, ref: str, argv: Sequence[str], user: str = USER) -> ExecChannel:
         """Start `argv` in the workspace and return its pipes.
@@ -63,9 +80,11 @@ class Programs:
             )
         )
         started = str(made["Id"])
-        return await attach(
-            self._engine, started, lambda: self._reap(ref, started, mark), self._tasks
-        )
+        async with self._turn(ref):
+            self._on_their_way.setdefault(ref, set()).add(started)
+            return await attach(
+                self._engine, started, lambda: self._reap(ref, started, mark), self._tasks
+            )
 
     async def run(self, ref: str, script: str, *arguments: str, user: str = USER) -> str:
         """Run a shell script to its end and return what it printed, cut to 64 KiB.
@@ -87,8 +106,22 @@ class Programs:
             await channel.close()
         return text.decode(errors="replace")
 
+    def _turn(self, ref: str) -> asyncio.Lock:
+        return self._turns.setdefault(ref, asyncio.Lock())
+
+    async def _arrived(self, started: str) -> None:
+        """Return when a program runs inside, or has ended, or after some seconds."""
+        with contextlib.suppress(ToolError, TimeoutError):
+            async with asyncio.timeout(ARRIVAL):
+                while True:
+                    state = await self._engine.call(lambda api: api.exec_inspect(started))
+                    if state.get("Pid") or state.get("ExitCode") is not None:
+                        return
+                    await asyncio.sleep(0.005)
+
     async def _reap(self, ref: str, started: str, mark: str) -> None:
         """Wait until a program is gone, and kill it when it does not go."""
+        self._on_their_way.get(ref, set()).discard(started)
         with contextlib.suppress(ToolError):  # the container, or the engine, is gone: so is it
             if await self._left(started, GRACE):
                 return

@@ -265,11 +265,13 @@ async def test_frozen_time_does_not_count_for_its_end(table: Bench) -> None:
 
 async def test_its_end_comes_though_a_fork_bomb_leaves_no_room(table: Bench) -> None:
     """The main process sleeps in short pieces, each a process; without room it takes one long."""
+    started = time.monotonic()
     handle = await table.create(seconds=21, limits=Limits(pids=16, memory=128 * MIB))
     bomb = await table.backend.channel(
         handle, ["python3", "-c", "import os\nwhile 1:\n try: os.fork()\n except OSError: pass"]
     )
     await _until_gone(table, seconds=60)
+    assert time.monotonic() - started > 21  # and not when the next short sleep did not start
     await bomb.close()
 
 

@@ -218,6 +218,22 @@ async def test_a_program_that_is_not_there_is_named(table: Bench) -> None:
     await channel.close()
 
 
+async def test_a_freeze_waits_for_a_program_on_its_way_in(table: Bench) -> None:
+    """Docker 20.10 gets stuck for good otherwise: neither unpause nor remove return."""
+    handle = await table.create()
+    for _ in range(8):
+        channel = await table.backend.channel(handle, ["cat"])
+        usage = asyncio.ensure_future(table.backend.usage(handle))
+        async with asyncio.timeout(20):
+            paused = await table.backend.pause(handle)
+            await table.backend.resume(paused)
+            await channel.write(b"still here")
+            assert await channel.read(100) == b"still here"
+            await asyncio.wait([usage])
+            await channel.close()
+        assert usage.exception() is None or "paused" in str(usage.exception())
+
+
 BOMB = "import os\nwhile 1:\n try: os.fork()\n except OSError: pass\n"
 
 
