@@ -209,6 +209,19 @@ class Places(Protocol):
         """
         ...
 
+    async def is_closed(self, argument: str, value: str, owner: str | None) -> bool:
+        """Return whether what is done in a sandbox can touch nothing outside of it.
+
+        Args:
+            argument: Which argument of a tool names it: ``sandbox_id`` or ``terminal_id``.
+            value: The sandbox, or the terminal in it.
+            owner: The principal who asks, or None for one who may use everybody's.
+
+        Raises:
+            ToolError: ``not_found``.
+        """
+        ...
+
 
 class Connection(Protocol):
     """A connection to a port inside a sandbox: bytes both ways."""

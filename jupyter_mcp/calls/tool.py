@@ -108,8 +108,8 @@ def tool(
             they go out unredacted, and neither a log nor a cache keeps them.
         restrains: Whether it only takes away what others may do, or stops what runs: it works
             also while nothing can be recorded.
-        within: Argument that names a sandbox, or something in one: a call that gives it touches and
-            reaches nothing outside of that sandbox.
+        within: Argument that names a sandbox, or something in one: a call that gives it touches
+            nothing but what can be touched from inside of that.
         timeout: Seconds after which the call is cancelled; None for the server's default.
         cacheable_for: Seconds for which a result may be served again.
         long_running: Whether calls usually take more than a few seconds.

@@ -93,6 +93,14 @@ class Neighbours:
             )
         return await self.places.place(sandbox_id, owner)
 
+    async def is_closed(self, argument: str, value: str, owner: str | None) -> bool:
+        """Return whether nothing outside of a sandbox can be touched from it (`Places`).
+
+        Raises:
+            ToolError: ``not_found``.
+        """
+        return self.places is not None and await self.places.is_closed(argument, value, owner)
+
 
 @dataclass(frozen=True, slots=True)
 class Host:

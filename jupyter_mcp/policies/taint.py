@@ -8,11 +8,13 @@ An untrusted result is also looked through for text that is written for a model.
 told to that model, in a line, in the result's ``_meta`` and to the audit; it is not taken out.
 A person who calls by themselves is not asked: they are the one who would be. Nor is anybody for
 what stays inside of a sandbox, or an agent could do nothing there after it has read one output.
+That is a sandbox that is one: not of plain processes, and without folders of the host to write to.
+Who gets a network is asked about when the sandbox is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import replace
 from typing import Protocol
 
@@ -20,6 +22,7 @@ from jupyter_mcp.calls.call import Asked, Call
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Embedded, Result, Text
 from jupyter_mcp.calls.executor import Executor
+from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.signals import Signals
 from jupyter_mcp.security.untrusted.injection import MOST, Finding, scan_all
 from jupyter_mcp.security.untrusted.taints import Taints
@@ -47,6 +50,10 @@ class Asker(Protocol):
         ...
 
 
+Closed = Callable[[str, str, str | None], Awaitable[bool]]
+"""Whether a sandbox, named by an argument and its value to an owner, keeps what runs in it inside."""
+
+
 class Taint:
     """The policy; it stands before the one that asks for the policy's own reasons.
 
@@ -55,18 +62,31 @@ class Taint:
         asker: Asks a person.
         signals: Where suspicious results are told.
         executor: Where long results are looked through.
+        closed: Knows which sandboxes keep inside what runs in them.
+        owner_seen: Whose sandboxes a principal may use; None for everybody's.
     """
 
-    def __init__(self, taints: Taints, asker: Asker, signals: Signals, executor: Executor) -> None:
+    def __init__(
+        self,
+        taints: Taints,
+        asker: Asker,
+        signals: Signals,
+        executor: Executor,
+        *,
+        closed: Closed,
+        owner_seen: Callable[[Principal], str | None],
+    ) -> None:
         self._taints = taints
         self._asker = asker
         self._signals = signals
         self._executor = executor
+        self._closed = closed
+        self._owner_seen = owner_seen
 
     async def __call__(self, call: Call, following: Following) -> Result:
         """Ask first where that is needed, and mark the session afterwards."""
         operation = call.operation
-        if len(self._taints) and changes_or_sends(operation) and not stays_inside(call):
+        if len(self._taints) and changes_or_sends(operation):
             await self._ask(call)
         result = await following(call)
         if not (operation.untrusted or result.meta.get(UNTRUSTED)):
@@ -77,7 +97,7 @@ class Taint:
 
     async def _ask(self, call: Call) -> None:
         origin = self._taints.origin(session_of(call))
-        if origin is None or call.principal.kind == "person":
+        if origin is None or call.principal.kind == "person" or await self._stays_inside(call):
             return
         call.notes["tainted_by"] = origin
         own = call.notes.get("ask", {"reason": "", "rule": ""})
@@ -85,6 +105,18 @@ class Taint:
         await self._asker.require(call, reason.rstrip(), own["rule"], "taint")
         if call.notes.get("approval", {}).get("answer") != "remembered":
             call.notes.pop("ask", None)  # a person has just read the policy's reason as well
+
+    async def _stays_inside(self, call: Call) -> bool:
+        """Return whether a call touches nothing outside of a sandbox.
+
+        What a stranger may want done there, a stranger's text can do there by itself: the sandbox
+        is what keeps it from the rest.
+        """
+        argument = call.operation.within
+        value = call.values.get(argument) if argument else None
+        return bool(value) and await self._closed(
+            argument, str(value), self._owner_seen(call.principal)
+        )
 
     async def _looked_through(self, call: Call, result: Result) -> Result:
         texts = [each for each in map(_text_of, result.content) if each]
@@ -118,16 +150,6 @@ class Taint:
 def changes_or_sends(operation: Asked) -> bool:
     """Return whether an operation can do what a stranger may want done."""
     return operation.open_world or (operation.scope != "read" and not operation.read_only)
-
-
-def stays_inside(call: Call) -> bool:
-    """Return whether a call touches and reaches nothing outside of a sandbox.
-
-    What a stranger may want done there, a stranger's text can do there by itself: the sandbox is
-    what keeps it from the rest. Who gets a network is asked about when the sandbox is made.
-    """
-    within = call.operation.within
-    return bool(within and call.values.get(within))
 
 
 def session_of(call: Call) -> Hashable:

@@ -57,6 +57,15 @@ class Session:
         return self.handle.spec.owner
 
     @property
+    def is_closed(self) -> bool:
+        """Whether what runs in it can change nothing outside.
+
+        A network does not count: the policy asks a person when a sandbox gets one.
+        """
+        lends = any(not mount.read_only for mount in self.handle.spec.mounts)
+        return self.capabilities.isolation.rank > 0 and not lends
+
+    @property
     def expires(self) -> float | None:
         """Unix time at which it ends if nobody uses it again; None while paused."""
         if self.idle_ends is None or self.ends is None:

@@ -30,3 +30,9 @@ class Sandboxes(SandboxTools, TerminalTools, ComputerTools, PortTools, ImageTool
     async def place(self, sandbox_id: str, owner: str | None) -> Place:
         """Return the files and commands of a sandbox, for other toolsets."""
         return await self.sandboxes.place(sandbox_id, owner)
+
+    async def is_closed(self, argument: str, value: str, owner: str | None) -> bool:
+        """Return whether what is done in a sandbox, or a terminal, can touch nothing outside."""
+        if argument == "terminal_id":
+            value = self.terminals.find(value, owner).sandbox_id
+        return (await self.sandboxes.get(value, owner)).is_closed
