@@ -51,7 +51,7 @@ class Asker(Protocol):
 
 
 Closed = Callable[[str, str, str | None], Awaitable[bool]]
-"""Whether a sandbox, named by an argument and its value to an owner, keeps what runs in it inside."""
+"""Whether a sandbox, named by an argument, its value and an owner, keeps what runs in it inside."""
 
 
 class Taint:
