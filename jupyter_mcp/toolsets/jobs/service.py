@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.background import Spawner
-from jupyter_mcp.toolsets.jobs.owners import is_gone, new_owner
+from jupyter_mcp.storage.process_marks import is_gone, is_ours, new_mark
 
 LOG_TAIL = 8_000
 """Characters of a job's log that are kept."""
@@ -94,7 +94,7 @@ class JobService:
     def __init__(self, storage: Storage, tasks: Spawner) -> None:
         self._storage = storage
         self._tasks = tasks
-        self._server = new_owner()
+        self._server = f"{new_mark()}.{uuid.uuid4().hex[:8]}"
         self._live: dict[str, Job] = {}
         self._swept = False
 
@@ -234,7 +234,9 @@ class JobService:
 
             running = jobs.c.status == "running"
             others = select(jobs.c.server).where(running, jobs.c.server != server).distinct()
-            gone = [each for each in connection.execute(others).scalars() if is_gone(each)]
+            marks = connection.execute(others).scalars()
+            # Those of this process ended with the runtime that began them.
+            gone = [each for each in marks if is_gone(each) or is_ours(each)]
             if not gone:  # a read-only database can be read then
                 return
             orphans = jobs.update().where(running, jobs.c.server.in_(gone))

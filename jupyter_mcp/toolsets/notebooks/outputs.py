@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from jupyter_mcp.printed.text import OVERWRITES, Tail, joined
 from jupyter_mcp.toolsets.notebooks.displays import Displays
 from jupyter_mcp.toolsets.notebooks.model import (
     Append,
@@ -24,7 +25,6 @@ from jupyter_mcp.toolsets.notebooks.model import (
     OutputChange,
     Replace,
 )
-from jupyter_mcp.toolsets.notebooks.streams import OVERWRITES, Tail, joined
 
 FLUSH_SECONDS = 0.05
 

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.printed.text import without_ansi
 from jupyter_mcp.toolsets.notebooks.model import Cell, Output, notebook_revision, revision_of
-from jupyter_mcp.toolsets.notebooks.streams import without_ansi
 
 Detail = Literal["outline", "cells"]
 

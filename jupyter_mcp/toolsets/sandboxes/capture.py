@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from jupyter_mcp.toolsets.sandboxes.screen_text import plain
+from jupyter_mcp.printed.text import plain
 
 WHOLE_LIMIT = 64 << 20
 """Bytes of the whole output that are kept; more is counted."""

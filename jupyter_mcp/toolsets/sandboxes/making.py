@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.storage.process_marks import new_mark
 from jupyter_mcp.toolsets.sandboxes.backend import Backend, Handle
 from jupyter_mcp.toolsets.sandboxes.ground import Ground
 from jupyter_mcp.toolsets.sandboxes.known import Known
 from jupyter_mcp.toolsets.sandboxes.pool import Member, Pool
-from jupyter_mcp.toolsets.sandboxes.process_mark import new_mark
 from jupyter_mcp.toolsets.sandboxes.quota import Live
 from jupyter_mcp.toolsets.sandboxes.spec import Capabilities, SandboxSpec
 from jupyter_mcp.toolsets.sandboxes.store import Record
@@ -180,6 +180,8 @@ class Making:
                 created=now,
                 expires=expires,
                 is_member=False,
+                timeout=terms.timeout,
+                has_network=terms.wish.network,
             )
         return SandboxSpec(
             id=new_id(),
@@ -191,6 +193,8 @@ class Making:
             image=self._image(engine, terms),
             limits=terms.limits,
             mounts=terms.mounts,
+            timeout=terms.timeout,
+            has_network=terms.wish.network,
         )
 
     def _image(self, engine: _Engine, terms: Terms) -> str:

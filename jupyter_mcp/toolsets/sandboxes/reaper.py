@@ -12,12 +12,12 @@ from contextlib import suppress
 from dataclasses import replace
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.storage.process_marks import is_gone
 from jupyter_mcp.toolsets.sandboxes.backend import Handle
 from jupyter_mcp.toolsets.sandboxes.ground import Ground
 from jupyter_mcp.toolsets.sandboxes.holding import Holding
 from jupyter_mcp.toolsets.sandboxes.known import Known
 from jupyter_mcp.toolsets.sandboxes.making import Making
-from jupyter_mcp.toolsets.sandboxes.process_mark import is_gone
 from jupyter_mcp.toolsets.sandboxes.spec import Limits, Usage
 
 INTERVAL_SECONDS = 30.0
@@ -94,6 +94,8 @@ class Reaper:
 
     async def look_at_disk(self, known: Known) -> None:
         """End what runs in a sandbox that holds more than it may, and refuse writing there."""
+        if known.handle.is_lost:
+            return
         is_full = is_over(await known.backend.usage(known.handle), known.handle.spec.limits)
         if is_full:
             _log.warning("The workspace of sandbox %s is over its limit.", known.id)
@@ -107,7 +109,7 @@ class Reaper:
         spec = handle.spec
         if self._making.pool.owns(spec.id) or spec.id in self._ground.register.making:
             return
-        if is_gone(spec.name) or self._ground.clock() >= spec.expires:
+        if handle.is_lost or is_gone(spec.name) or self._ground.clock() >= spec.expires:
             try:
                 await (await self._ground.engines.backend(engine)).destroy(handle)
             except ToolError as error:

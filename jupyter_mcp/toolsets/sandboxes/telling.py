@@ -1,59 +1,24 @@
-"""What a command tells while it runs: its new lines, gathered, a few times a second at most."""
+"""What a command in a sandbox tells while it runs."""
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 from collections.abc import Awaitable, Callable
-from types import TracebackType
-from typing import Self
 
-from jupyter_mcp.toolsets.sandboxes.screen_text import plain
-
-EVERY_SECONDS = 0.25
-LONGEST = 1000
+from jupyter_mcp.printed.progress import Teller
 
 
-class Telling:
-    """Sends progress on from synchronous callbacks.
+class CommandTeller(Teller):
+    """Tells bytes as they come, also where a character comes in two pieces.
 
     Args:
-        send: Takes a growing number, the total or None, and a message.
+        send: As `Teller`.
     """
 
     def __init__(self, send: Callable[[float, float | None, str], Awaitable[None]]) -> None:
-        self._send = send
-        self._new = asyncio.Event()
+        super().__init__(send)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._text = ""
-        self._sent = 0
-        self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._tell(), name="jupyter-mcp telling")
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def say(self, data: bytes) -> None:
+    def hear(self, data: bytes) -> None:
         """Tell what came."""
-        self._text = (self._text + self._decoder.decode(data))[-4 * LONGEST :]
-        self._new.set()
-
-    async def _tell(self) -> None:
-        while True:
-            await self._new.wait()
-            self._new.clear()
-            text, self._text = plain(self._text).strip(), ""
-            if text:
-                self._sent += 1
-                await self._send(self._sent, None, text[-LONGEST:])
-                await asyncio.sleep(EVERY_SECONDS)
+        self.say(self._decoder.decode(data))

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.printed.text import decoded, plain
 from jupyter_mcp.storage.background import Spawner
 from jupyter_mcp.toolsets.sandboxes.commands import Command, Shells, check, check_variables
 from jupyter_mcp.toolsets.sandboxes.ring import Ring
-from jupyter_mcp.toolsets.sandboxes.screen_text import decoded, plain
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.sandboxes.link import Link

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from jupyter_mcp.printed.progress import LONGEST
 from jupyter_mcp.toolsets.notebooks.model import Append, Clear, Extend, Replace
-from jupyter_mcp.toolsets.notebooks.progress import LONGEST, Teller
+from jupyter_mcp.toolsets.notebooks.progress import RunTeller
 from support.kernels import until
 
 
@@ -15,7 +16,7 @@ async def test_lines_are_gathered_and_numbers_grow() -> None:
     async def send(done: float, total: float | None, message: str) -> None:
         told.append((done, total, message))
 
-    async with Teller(send) as teller:
+    async with RunTeller(send) as teller:
         teller.change(Append({"output_type": "stream", "text": "\x1b[31mfirst\x1b[0m\n"}))
         await until(lambda: len(told) == 1)
         for number in range(1000):
@@ -33,7 +34,7 @@ async def test_a_client_that_went_away_does_no_harm() -> None:
     async def send(done: float, total: float | None, message: str) -> None:
         raise ConnectionError(f"{done} {total} {message}")
 
-    async with Teller(send) as teller:
+    async with RunTeller(send) as teller:
         teller.say("lost")
         await asyncio.sleep(0)
         teller.say("lost again")

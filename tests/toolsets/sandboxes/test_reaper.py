@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.runtime import Runtime
-from jupyter_mcp.toolsets.sandboxes import process_mark
+from jupyter_mcp.storage import process_marks
 from jupyter_mcp.toolsets.sandboxes.making import new_id
 from jupyter_mcp.toolsets.sandboxes.service import Sandboxes
 from jupyter_mcp.toolsets.sandboxes.spec import SandboxSpec
@@ -86,11 +86,11 @@ async def test_another_server_leaves_what_is_in_use(
 
 async def test_members_of_a_server_that_is_gone_are_swept(service: Sandboxes, clock: Clock) -> None:
     await service.create(ANN, Wish())
-    script = "from jupyter_mcp.toolsets.sandboxes.process_mark import new_mark; print(new_mark())"
+    script = "from jupyter_mcp.storage.process_marks import new_mark; print(new_mark())"
     gone = subprocess.run(  # noqa: ASYNC221 - it takes a moment
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
     ).stdout.strip()
-    living, elsewhere = process_mark.new_mark(), f"0123456789ab.1.{1}"
+    living, elsewhere = process_marks.new_mark(), f"0123456789ab.1.{1}"
     backend = await service.ground.engines.backend("process")
     spec = SandboxSpec(new_id(), "", service.ground.namespace, clock.now + 100, clock.now)
     made = {}
@@ -143,9 +143,9 @@ async def test_a_round_that_fails_is_not_the_last(service: Sandboxes, clock: Clo
 
 
 def test_a_mark_is_of_one_life_of_one_process() -> None:
-    mark = process_mark.new_mark()
-    assert not process_mark.is_gone(mark)
+    mark = process_marks.new_mark()
+    assert not process_marks.is_gone(mark)
     machine, pid, born = mark.split(".")
-    assert process_mark.is_gone(f"{machine}.{pid}.{int(born) - 1}"), "the number was used again"
-    assert process_mark.is_gone("what no version wrote")
-    assert not process_mark.is_gone(f"another00000.{pid}.1")
+    assert process_marks.is_gone(f"{machine}.{pid}.{int(born) - 1}"), "the number was used again"
+    assert process_marks.is_gone("what no version wrote")
+    assert not process_marks.is_gone(f"another00000.{pid}.1")

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.printed.text import decoded, plain, without_ansi
 from jupyter_mcp.toolsets.sandboxes.capture import Capture, Excerpt
 from jupyter_mcp.toolsets.sandboxes.keys import sequences
 from jupyter_mcp.toolsets.sandboxes.ring import Ring
-from jupyter_mcp.toolsets.sandboxes.screen_text import decoded, plain, without_ansi
 
 
 @given(st.lists(st.binary(max_size=50)), st.integers(1, 60), st.integers(1, 40))

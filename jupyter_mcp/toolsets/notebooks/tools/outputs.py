@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_mcp.calls import Host, Image, Link, Text
+from jupyter_mcp.printed.text import shortened, without_ansi
 from jupyter_mcp.toolsets.notebooks.cells import joined
 from jupyter_mcp.toolsets.notebooks.images import scaled
 from jupyter_mcp.toolsets.notebooks.model import Cell, Output
 from jupyter_mcp.toolsets.notebooks.reading import output_line
-from jupyter_mcp.toolsets.notebooks.streams import shortened, without_ansi
 from jupyter_mcp.toolsets.notebooks.uris import cell_uri, output_uri
 
 MOST_IMAGES = 8

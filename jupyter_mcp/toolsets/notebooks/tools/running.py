@@ -12,7 +12,7 @@ from pydantic import Field
 from jupyter_mcp.calls import Block, Context, Embedded, JobContext, Reply, Text, resource, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.model import Cell, Document
-from jupyter_mcp.toolsets.notebooks.progress import Teller
+from jupyter_mcp.toolsets.notebooks.progress import RunTeller
 from jupyter_mcp.toolsets.notebooks.revisions import find, visible
 from jupyter_mcp.toolsets.notebooks.run import AskInput, RunOutcome, Work
 from jupyter_mcp.toolsets.notebooks.spooling import SCHEME
@@ -109,7 +109,7 @@ class RunTools(KernelTools):
         return Embedded(SCHEME + id, text, mime)
 
     async def _run_code(self, kernel_id: str, code: str, caller: Caller) -> Reply[CodeRun]:
-        async with Teller(caller.send) as teller:
+        async with RunTeller(caller.send) as teller:
             work = Work(code, ask_input=caller.ask, on_output=teller.change, on_wait=teller.say)
             outcome = await self.engine.run(kernel_id, work, caller.seconds)
         self.variables_changed(kernel_id)
@@ -138,7 +138,7 @@ class RunTools(KernelTools):
         clock = asyncio.get_running_loop().time
         end = None if caller.seconds is None else clock() + caller.seconds
         try:
-            async with Teller(caller.send) as teller:
+            async with RunTeller(caller.send) as teller:
                 for number, cell in enumerate(cells, 1):
                     if len(cells) > 1:
                         teller.say(f"Cell {number} of {len(cells)} ({cell.id})\n")
@@ -239,7 +239,7 @@ async def _save(document: Document) -> ToolError | None:
     return None
 
 
-async def _work(document: Document, cell: Cell, teller: Teller, ask: AskInput | None) -> Work:
+async def _work(document: Document, cell: Cell, teller: RunTeller, ask: AskInput | None) -> Work:
     return Work(
         cell.source,
         writer=await document.writer(cell.id),

@@ -9,10 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from jupyter_mcp.calls import Block, Host, Image, Link, Text
+from jupyter_mcp.printed.text import shortened, without_ansi
 from jupyter_mcp.toolsets.notebooks.images import scaled
 from jupyter_mcp.toolsets.notebooks.run import RunOutcome
 from jupyter_mcp.toolsets.notebooks.spooling import OutputStore, Stored
-from jupyter_mcp.toolsets.notebooks.streams import shortened, without_ansi
 from jupyter_mcp.toolsets.notebooks.tools.outputs import (
     CALL_OUTPUTS,
     MOST_IMAGES,

@@ -11,7 +11,7 @@ from jupyter_mcp.calls import Context, Host, JobContext, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.commands import Command, Commands, Ran
 from jupyter_mcp.toolsets.sandboxes.keys import KEYS_LIMIT, sequences
-from jupyter_mcp.toolsets.sandboxes.telling import Telling
+from jupyter_mcp.toolsets.sandboxes.telling import CommandTeller
 from jupyter_mcp.toolsets.sandboxes.terminals import Opening, Terminal, Terminals
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
 
@@ -218,8 +218,8 @@ class TerminalTools(SandboxToolset):
     async def _run(
         self, sandbox_id: str, owner: str | None, command: Command, send: Send
     ) -> Reply[CommandRun]:
-        async with Telling(send) as telling:
-            ran = await self.commands.run(sandbox_id, owner, command, telling.say)
+        async with CommandTeller(send) as telling:
+            ran = await self.commands.run(sandbox_id, owner, command, telling.hear)
         session = await self.sandboxes.get(sandbox_id, owner)
         value = CommandRun(
             sandbox_id=session.id,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mcp.toolsets.notebooks.streams import (
+from jupyter_mcp.printed.text import (
     Tail,
     joined,
     overwritten,

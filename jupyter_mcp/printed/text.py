@@ -1,17 +1,39 @@
-"""The text of streams: what a terminal would show, and what is kept of too much of it."""
+"""The text of what programs print: what a terminal would show, and what is kept of too much of it.
+
+Escape sequences colour text and move a cursor; a model reads neither. What is left here is what a
+person would have read: a progress bar in its last state, a name without its colour.
+"""
 
 from __future__ import annotations
 
+import codecs
 import re
 
 OVERWRITES = re.compile(r"\r(?!\n)|\x08")
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_ANSI = re.compile(
+    r"\x1b(?:"
+    r"\[[0-?]*[ -/]*[@-~]"  # CSI
+    r"|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC, DCS, SOS, PM, APC
+    r"|[ -/]+[0-~]"  # nF, such as the choice of a character set
+    r"|[0-Z\\^-~]"  # Fp, Fe, Fs
+    r")"
+)
+"""ECMA-48, section 5.3 and 5.4."""
+_UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?\Z")
+_MUTE = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]")
 _CURSOR = re.compile(r"([\r\x08])")
+HELD = 4096
+"""The longest unfinished sequence, in characters, that is waited for."""
 
 
 def without_ansi(text: str) -> str:
     """Remove the escape sequences that colour a terminal or move its cursor (ECMA-48)."""
     return _ANSI.sub("", text)
+
+
+def plain(text: str) -> str:
+    """Return what a person reads: no sequences nor mute characters, the cursor's moves done."""
+    return overwritten(_MUTE.sub("", without_ansi(text))).replace("\r", "")
 
 
 def overwritten(text: str) -> str:
@@ -80,3 +102,22 @@ def shortened(text: str, size: int) -> str:
     tail = size - head
     missing = len(text) - size
     return f"{text[:head]}\n[... {missing} characters left out ...]\n{text[-tail:]}"
+
+
+def decoded(data: bytes, *, is_last: bool, whole_sequences: bool) -> tuple[str, int]:
+    """Return the text of `data` up to where it is complete, and how many bytes that is.
+
+    Args:
+        data: UTF-8; what is none becomes U+FFFD.
+        is_last: Whether nothing can follow.
+        whole_sequences: Whether an escape sequence that is not finished is left for later, too.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    text = decoder.decode(data, final=is_last)
+    used = len(data) - len(decoder.getstate()[0])
+    if whole_sequences and not is_last:
+        unfinished = _UNFINISHED.search(text, max(0, len(text) - HELD))
+        if unfinished is not None:
+            used -= len(unfinished[0].encode())
+            text = text[: unfinished.start()]
+    return text, used

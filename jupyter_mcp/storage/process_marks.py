@@ -1,4 +1,4 @@
-"""Which process a member of the pool belongs to, so that others can tell when it is gone."""
+"""Which process a record belongs to: servers that share records can tell when it is gone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 
 
 def new_mark() -> str:
-    """Return a mark of this process: machine, number and birth; it fits into an engine's label."""
+    """Return a mark of this process: machine, number and birth; it fits into an engine's label.
+
+    Whoever tells several of one process apart adds a part of their own behind another dot.
+    """
     return f"{_machine()}.{os.getpid()}.{_born(os.getpid())}"
 
 
@@ -18,11 +21,16 @@ def is_gone(mark: str) -> bool:
 
     Of another machine nobody can tell, so its processes count as running.
     """
-    parts = mark.split(".")
-    if len(parts) != 3 or not parts[1].isdecimal():  # noqa: PLR2004 - as `new_mark` writes it
-        return True
-    machine, pid, born = parts
-    return machine == _machine() and (not born or born != _born(int(pid)))
+    match mark.split("."):
+        case [machine, pid, born, *_] if pid.isdecimal():
+            return machine == _machine() and (not born or born != _born(int(pid)))
+        case _:  # what no version of ours wrote
+            return True
+
+
+def is_ours(mark: str) -> bool:
+    """Whether a mark is one of this very process."""
+    return mark.startswith(f"{new_mark()}")
 
 
 def _machine() -> str:

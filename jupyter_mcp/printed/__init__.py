@@ -1,0 +1,1 @@
+"""What programs print, in kernels and in sandboxes: as text for a model, and as progress."""
