@@ -23,8 +23,9 @@ from jupyter_mcp.toolsets.sandboxes.backends import cgroups, processes
 from jupyter_mcp.toolsets.sandboxes.backends.cgroups import Cgroups
 from jupyter_mcp.toolsets.sandboxes.backends.interpreter import Interpreter, interpreter
 from jupyter_mcp.toolsets.sandboxes.backends.kept import KeptChannel
-from jupyter_mcp.toolsets.sandboxes.backends.records import Folders, Record, size_of
+from jupyter_mcp.toolsets.sandboxes.backends.records import Folders, Record
 from jupyter_mcp.toolsets.sandboxes.backends.rlimits import rlimits
+from jupyter_mcp.toolsets.sandboxes.backends.trees import size_of
 from jupyter_mcp.toolsets.sandboxes.channel import ByteChannel
 from jupyter_mcp.toolsets.sandboxes.spec import (
     Capabilities,
@@ -117,6 +118,10 @@ class LocalBackend:
         if await self._threads.run(self._folders.change, handle.ref, change) is None:
             raise _gone(handle)
         return replace(handle, spec=spec)
+
+    async def revive(self, handle: Handle, spec: SandboxSpec) -> Handle:
+        """Do nothing: what lies in a folder is never lost."""
+        return replace(handle, spec=spec, is_lost=False)
 
     async def pause(self, handle: Handle) -> Handle:
         """Stop all its processes."""

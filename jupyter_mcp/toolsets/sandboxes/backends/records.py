@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mcp.security import private_file
+from jupyter_mcp.toolsets.sandboxes.backends.trees import remove_tree
 from jupyter_mcp.toolsets.sandboxes.spec import Limits, Mount, SandboxSpec
 
 STALE_SECONDS = 600.0
@@ -159,26 +158,3 @@ def _rename_to_new(draft: Path, folder: Path) -> None:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             raise FileExistsError(error.errno, "It is there already.") from None
         raise
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder that a stranger filled: links are not followed, closed folders opened."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if not folder.exists():
-        return
-    for top, names, _files in os.walk(folder):
-        for name in names:
-            if not (each := Path(top, name)).is_symlink():
-                each.chmod(0o700)
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder)
-
-
-def size_of(folder: Path) -> int:
-    """Return how many bytes lie below a folder on the disk; links are not followed."""
-    total = 0
-    for _top, _folders, names, place in os.fwalk(folder, follow_symlinks=False):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += os.stat(name, dir_fd=place, follow_symlinks=False).st_blocks * 512
-    return total
