@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport VIRTUAL_ENV PYTHONHOME
 
 PANEL_SOURCES := $(shell find labextension/src labextension/style -type f) \
-  $(addprefix labextension/,package.json yarn.lock tsconfig.json .yarnrc.yml install.json)
+  $(addprefix labextension/,package.json yarn.lock tsconfig.json .yarnrc.yml install.json bundle-widgets.mjs)
 
 .PHONY: help
 help: ## say what there is
@@ -80,7 +80,7 @@ panel: $(MADE)/panel ## build the panel of JupyterLab
 
 .PHONY: clean
 clean: ## remove all that was made
-	rm -rf .venv .cache build dist tests/artifacts tests/node/node_modules \
+	rm -rf .venv .cache build dist tests/artifacts tests/node/node_modules jupyter_mcp/widgets/static \
 	  labextension/lib labextension/node_modules labextension/tsconfig.tsbuildinfo \
 	  jupyter_mcp/_labextension
 
