@@ -86,6 +86,20 @@ REACHING = {
     "mq_open": (240, 180),
 }
 """What reaches other processes of the machine where there are no namespaces."""
+OTHERS = {
+    "prlimit64": (302, 261, 0),
+    "sched_setaffinity": (203, 122, 0),
+    "sched_setattr": (314, 274, 0),
+    "sched_setparam": (142, 118, 0),
+    "sched_setscheduler": (144, 119, 0),
+    "ioprio_set": (251, 30, 1),
+    "setpriority": (141, 140, 1),
+}
+"""What acts on any process of the account: for x86_64, for aarch64, and at which argument the
+process stands, which has to be 0, the caller. A limit of CPU time of one second kills a server."""
+SOCKETPAIR, DATAGRAMS = (53, 199), 2
+"""A pair's end can send to other sockets unless it is a stream; SOCK_DGRAM and SOCK_RAW have this
+bit, SOCK_STREAM and SOCK_SEQPACKET have not."""
 CLONE, IOCTL, SOCKET, TRUNCATE = (56, 220), (16, 29), REACHING["socket"], (76, 45)
 
 
@@ -112,8 +126,9 @@ def program(
 
     Args:
         machine: As ``uname -m`` says; this machine by default.
-        is_alone: Whether network and IPC are its own; else sockets, other than pairs, and the
-            means of System V and POSIX to share with other processes are refused.
+        is_alone: Whether network, IPC and processes are its own; else sockets, other than pairs
+            of streams, the means of System V and POSIX to share with other processes, and setting
+            limits and priorities of others are refused.
         with_truncate: Whether files can be cut by name, which Landlock before ABI 3 lets through.
     """
     kind = MACHINES.get(machine or os.uname().machine)
@@ -137,6 +152,10 @@ def program(
     code += _call(CLONE[kind.column], _argument(0, JUMP_ANY_BIT, [NAMESPACES]))
     code += _call(IOCTL[kind.column], _argument(1, JUMP_EQUAL, TERMINAL_INPUT))
     code += _call(SOCKET[kind.column], _argument(0, JUMP_EQUAL, FAMILIES))
+    if not is_alone:
+        code += _call(SOCKETPAIR[kind.column], _argument(1, JUMP_ANY_BIT, [DATAGRAMS]))
+        for call in OTHERS.values():
+            code += _call(call[kind.column], _zero(call[2]))
     return b"".join([*code, _step(RETURN, ALLOW)])
 
 
@@ -151,6 +170,12 @@ def _argument(position: int, test: int, values: Iterable[int]) -> list[bytes]:
     for value in values:
         code += [_step(test, value, 0, 1), _refuse(errno.EPERM)]
     return [*code, _step(RETURN, ALLOW)]
+
+
+def _zero(position: int) -> list[bytes]:
+    """Refuse a call unless the low half of an argument is 0."""
+    load = _step(LOAD, ARGUMENTS_AT + 8 * position)
+    return [load, _step(JUMP_EQUAL, 0, 1, 0), _refuse(errno.EPERM), _step(RETURN, ALLOW)]
 
 
 def _refuse(number: int) -> bytes:

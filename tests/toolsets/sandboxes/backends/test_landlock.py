@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,48 @@ async def test_memory_that_others_share_is_out_of_reach(bench: Bench) -> None:
         assert (await bench.run(handle, code, str(key))).split() == ["-1", "1", "refused"]
     finally:
         libc.shmctl(segment, 0, None)
+
+
+@on("landlock")
+async def test_limits_and_priorities_of_the_server_are_out_of_reach(bench: Bench) -> None:
+    """A limit of CPU time that is used up already would kill it at once."""
+    handle = await bench.create()
+    code = (
+        "import os, resource, sys\n"
+        "pid = int(sys.argv[1])\n"
+        "tries = (\n"
+        "    lambda p: resource.prlimit(p, resource.RLIMIT_CPU, (99999, 99999)),\n"
+        "    lambda p: os.sched_setaffinity(p, [0]),\n"
+        "    lambda p: os.sched_setscheduler(p, os.SCHED_BATCH, os.sched_param(0)),\n"
+        "    lambda p: os.setpriority(os.PRIO_PROCESS, p, 1),\n"
+        ")\n"
+        "for each in tries:\n"
+        "    for p in (pid, 0):\n"
+        "        try: each(p); print('done')\n"
+        "        except PermissionError: print('refused')\n"
+    )
+    before = resource.getrlimit(resource.RLIMIT_CPU)
+    assert (await bench.run(handle, code, str(os.getpid()))).split() == ["refused", "done"] * 4
+    assert resource.getrlimit(resource.RLIMIT_CPU) == before
+
+
+@on("landlock")
+async def test_sockets_of_others_can_not_be_sent_to(bench: Bench, tmp_path: Path) -> None:
+    """An end of a pair of datagram sockets sends to any, such as the system log's."""
+    other = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(other)
+        receiver.setblocking(False)
+        handle = await bench.create()
+        code = (
+            "import socket, sys\n"
+            "for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_STREAM):\n"
+            "    try: socket.socketpair(socket.AF_UNIX, kind)[0].sendto(b'x', sys.argv[1])\n"
+            "    except OSError as error: print('refused')\n"
+        )
+        assert (await bench.run(handle, code, other)).split() == ["refused"] * 3
+        with pytest.raises(BlockingIOError):
+            receiver.recv(1)
 
 
 @on("landlock")

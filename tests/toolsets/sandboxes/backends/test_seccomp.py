@@ -74,6 +74,21 @@ def test_what_reaches_others_and_truncate_can_be_refused_altogether(
     assert judge(program, machine, seccomp.TRUNCATE[column]) == PERMISSION
 
 
+@pytest.mark.parametrize(("machine", "column"), MACHINES)
+def test_limits_and_priorities_of_others_can_not_be_set(machine: str, column: int) -> None:
+    shared, alone = seccomp.program(machine, is_alone=False), seccomp.program(machine)
+    assert shared
+    assert alone
+    for call in seccomp.OTHERS.values():
+        own, other = [7] * 3, [7] * 3
+        own[call[2]], other[call[2]] = 0, 4242
+        assert judge(shared, machine, call[column], *own) == 0
+        assert judge(shared, machine, call[column], *other) == PERMISSION
+        assert judge(alone, machine, call[column], *other) == 0
+    for kind, error in ((1, 0), (5, 0), (0x80801, 0), (2, PERMISSION), (0x80803, PERMISSION)):
+        assert judge(shared, machine, seccomp.SOCKETPAIR[column], 1, kind) == error
+
+
 def test_other_ways_into_the_kernel_are_closed() -> None:
     program = seccomp.program("x86_64")
     assert program

@@ -13,7 +13,7 @@ import pytest
 from jupyter_mcp.toolsets.sandboxes.backends import trees
 from support.benches import Bench, on
 
-LEVELS = 2500
+LEVELS = 1200
 ACCOUNT = 54321
 MANY_FILES = 64
 """Files that may be open while such a tree is counted and removed."""
