@@ -21,6 +21,9 @@ pytestmark = [pytest.mark.package, pytest.mark.timeout(600)]
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PANEL = "share/jupyter/labextensions/jupyter-mcp-workbench"
+VIEWS = [
+    f"jupyter_mcp/widgets/static/{name}" for name in ("terminal.js", "screen.js", "screen.css")
+]
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 MAGIC = """\
 from IPython.core.interactiveshell import InteractiveShell
@@ -140,6 +143,9 @@ def test_a_wheel_carries_the_panel_and_what_jupyter_looks_for(built: Path) -> No
     assert any(name.startswith(f"{PANEL}/static/remoteEntry.") for name in names)
     assert "etc/jupyter/jupyter_server_config.d/jupyter_mcp.json" in names
     assert {"jupyter_mcp/py.typed", "jupyter_mcp/notebooks/demo.ipynb"} <= set(names)
+    sandboxes = "jupyter_mcp/toolsets/sandboxes"
+    assert {f"{sandboxes}/agent/resident.py", f"{sandboxes}/images/dev.Dockerfile"} <= set(names)
+    assert set(VIEWS) <= set(names)
     assert not [name for name in names if name.endswith((".ts", ".tsx"))]
 
 
@@ -149,6 +155,7 @@ def test_a_source_distribution_needs_no_node_to_build(built: Path, tmp_path: Pat
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert "jupyter_mcp/_labextension/static/style.js" in names
     assert "labextension/src/index.ts" in names
+    assert set(VIEWS) <= names
     subprocess.run(["tar", "-xzf", str(source), "-C", str(tmp_path)], check=True, timeout=60)
     environment = Environment(tmp_path / "venv")
     folder = tmp_path / source.name.removesuffix(".tar.gz")
