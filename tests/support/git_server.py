@@ -51,9 +51,10 @@ class GitServer:
     Args:
         folder: The folder.
         login: ``user:password`` that it wants; empty for none.
+        address: The address of this machine that it listens on.
     """
 
-    def __init__(self, folder: Path, login: str = "") -> None:
+    def __init__(self, folder: Path, login: str = "", address: str = "127.0.0.1") -> None:
         self.folder = folder
         self.login = login
         self.seen: list[str] = []
@@ -61,14 +62,14 @@ class GitServer:
         self.redirect = ""
         """Where to send every request instead."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer((address, 0), self._handler())
         self._server.daemon_threads = False
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     @property
     def origin(self) -> str:
         """Such as ``http://127.0.0.1:1234``."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return "http://{}:{}".format(*self._server.server_address[:2])
 
     def add(self, name: str, **files: str) -> str:
         """Serve a new repository with one commit, and return its URL."""

@@ -19,6 +19,9 @@ HUMAN_DECISIONS = ("approval_answer", "agents_resume", "pin_approve", "access_re
 EVERYDAY = ("kernel_execute", "cell_run")
 """Destructive by nature, and the very thing that an agent is there for."""
 
+IN_SANDBOXES = ("file_delete",)
+"""Destructive on the Jupyter root; in a sandbox the shell deletes as well, and nobody is asked."""
+
 CLOSED = "(closed)"
 """The role of everybody but the person at the machine while there is no policy to go by."""
 
@@ -64,19 +67,27 @@ SHIPPED: Mapping[str, Role] = {
                     "operator",
                     line=2,
                     destructive=True,
-                    exceptions=Globs(EVERYDAY),
+                    exceptions=Globs((*EVERYDAY, *IN_SANDBOXES)),
                     reason=DESTRUCTIVE,
                 ),
-                Rule("ask", "operator", line=3, tools=Globs(("token_create",)), reason=TOKENS),
                 Rule(
                     "ask",
                     "operator",
-                    line=4,
+                    line=3,
+                    tools=Globs(IN_SANDBOXES),
+                    conditions=(Condition("sandbox_id", "in", wanted=(None, "")),),
+                    reason=DESTRUCTIVE,
+                ),
+                Rule("ask", "operator", line=4, tools=Globs(("token_create",)), reason=TOKENS),
+                Rule(
+                    "ask",
+                    "operator",
+                    line=5,
                     tools=Globs(("sandbox_create",)),
                     conditions=(Condition("network", "equals", wanted=True),),
                     reason=WAY_OUT,
                 ),
-                Rule("deny", "operator", line=5, tools=Globs(HUMAN_DECISIONS), reason=HUMAN),
+                Rule("deny", "operator", line=6, tools=Globs(HUMAN_DECISIONS), reason=HUMAN),
             ),
         ),
         Role("admin", (), (Rule("allow", "admin", line=1),)),

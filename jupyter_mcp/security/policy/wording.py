@@ -37,5 +37,9 @@ def _condition(condition: Condition) -> str:
     wanted = condition.wanted
     if isinstance(wanted, Globs):
         wanted = wanted.patterns
-    told = ", ".join(map(str, wanted)) if isinstance(wanted, tuple) else str(wanted)
+    told = ", ".join(map(_value, wanted)) if isinstance(wanted, tuple) else _value(wanted)
     return f"when {condition.argument} {condition.test}: {told}"
+
+
+def _value(wanted: Any) -> str:
+    return str(wanted) or "''"
