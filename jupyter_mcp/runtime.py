@@ -155,7 +155,13 @@ class Runtime:
                 await self._add(toolset)
         for toolset in await self._pinned([each for each in toolsets if each.source]):
             await self._add(toolset)
+        await self.prepare(self.catalog.selection())
         await self.trust.open()
+
+    async def prepare(self, selection: frozenset[str]) -> None:
+        """Work out the schemas of these toolsets, in a thread; those of the default view are."""
+        if not self.catalog.is_compiled(selection):
+            await self.executor.run(self.catalog.compile, selection)
 
     async def stop(self) -> None:
         """End everything in the reverse order: toolsets, tasks, database, threads.

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from jsonschema import Draft202012Validator
 
 from jupyter_mcp.calls.tool import Operation, Tool
 from jupyter_mcp.runtime import Runtime
 from jupyter_mcp.security.policy.roles import EVERYDAY, HUMAN_DECISIONS
 from jupyter_mcp.security.principal import ALL_SCOPES, Principal
+from support.runtimes import running
 from support.workshops import Client, Workshop, workshop
 
 ALLOWED: Mapping[str, frozenset[str]] = {
@@ -52,6 +55,24 @@ def tools(runtime: Runtime) -> list[Tool]:
     """Return every tool of every toolset."""
     every = [op for toolset in runtime.catalog.toolsets for op in toolset.operations]
     return [op for op in every if isinstance(op, Tool)]
+
+
+async def test_schemas_wait_until_somebody_asks_for_their_toolset(tmp_path: Path) -> None:
+    async with running(tmp_path) as runtime:
+        catalog = runtime.catalog
+        assert catalog.is_compiled(catalog.selection())
+        assert not catalog.is_compiled(frozenset({"sandboxes"}))
+        await runtime.prepare(frozenset({"sandboxes"}))
+        assert catalog.is_compiled(frozenset({"sandboxes"}))
+        assert not catalog.is_compiled(frozenset({"sandboxes", "files"}))
+
+
+async def test_every_schema_is_sound(shop: Workshop) -> None:
+    shop.runtime.catalog.compile(shop.runtime.catalog.selection("all"))
+    for each in tools(shop.runtime):
+        Draft202012Validator.check_schema(dict(each.input_schema))
+        if each.output_schema is not None:
+            Draft202012Validator.check_schema(dict(each.output_schema))
 
 
 def may(role: str, tool: Tool) -> bool:

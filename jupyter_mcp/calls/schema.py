@@ -12,6 +12,7 @@ import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
@@ -31,41 +32,76 @@ _REFERENCE = re.compile(r'"#/\$defs/([^"]+)"')
 _ARGUMENT_LINE = re.compile(r"^\s+(\w+):\s+(.*)$")
 
 
-@dataclass(frozen=True, slots=True)
 class Signature:
-    """What a function takes and gives.
+    """What a function takes and gives, worked out when somebody first asks.
+
+    It takes pydantic about 2 ms for a tool, and most tools are in no view that anybody asks for.
 
     Args:
-        parameters: JSON Schema of the arguments.
-        returns: JSON Schema of the structured result; None when there is none.
-        context: The name of the parameter that gets the `Context`, if any.
-        parse: Checks raw arguments and returns the values to call the function with.
-        dump: Turns a returned value into JSON data that fits `returns`.
+        name: The name of the tool.
+        function: Its function.
+        schema: JSON Schema of the arguments, where the function's signature cannot say it.
     """
 
-    parameters: dict[str, Any]
-    returns: dict[str, Any] | None
-    context: str | None
-    parse: Callable[[Mapping[str, Any]], dict[str, Any]]
-    dump: Callable[[Any], Any]
+    def __init__(
+        self, name: str, function: Callable[..., Any], schema: Mapping[str, Any] | None = None
+    ) -> None:
+        self._name = name
+        self._function = function
+        self._schema = schema
 
+    @cached_property
+    def context(self) -> str | None:
+        """The name of the parameter that gets the `Context`, if any."""
+        return next((name for name, hint in self._hints.items() if hint is Context), None)
 
-def read_signature(name: str, function: Callable[..., Any]) -> Signature:
-    """Read the signature of a tool function.
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """JSON Schema of the arguments.
 
-    Raises:
-        TypeError: If a parameter has no annotation or a type that JSON cannot carry.
-    """
-    hints = get_type_hints(function, include_extras=True)
-    context, model = _model_of(name, function, hints)
-    returns, dump = _return_of(hints.get("return"))
-    return Signature(
-        parameters=compact(model.model_json_schema()),
-        returns=returns,
-        context=context,
-        parse=_parser(name, model),
-        dump=dump,
-    )
+        Raises:
+            TypeError: If a parameter has no annotation or a type that JSON cannot carry.
+        """
+        if self._schema is not None:
+            return dict(self._schema)
+        return compact(self._model.model_json_schema())
+
+    @cached_property
+    def parse(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """Checks raw arguments and returns the values to call the function with."""
+        if self._schema is not None:
+            return raw_parser(self._name, self._schema)
+        return _parser(self._name, self._model)
+
+    @property
+    def returns(self) -> dict[str, Any] | None:
+        """JSON Schema of the structured result; None when there is none."""
+        return self._given[0]
+
+    @property
+    def dump(self) -> Callable[[Any], Any]:
+        """Turns a returned value into JSON data that fits `returns`."""
+        return self._given[1]
+
+    def compile(self) -> None:
+        """Work it all out, so that mistakes show up.
+
+        Raises:
+            TypeError: As `parameters`; whatever pydantic and jsonschema raise for a wrong schema.
+        """
+        _ = self.context, self._model, self.parameters, self.parse, self.returns
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return get_type_hints(self._function, include_extras=True)
+
+    @cached_property
+    def _model(self) -> type[BaseModel]:
+        return _model_of(self._name, self._function, self._hints)
+
+    @cached_property
+    def _given(self) -> tuple[dict[str, Any] | None, Callable[[Any], Any]]:
+        return _return_of(self._hints.get("return"))
 
 
 def describe(function: Callable[..., Any]) -> str:
@@ -165,10 +201,7 @@ def _without_null(node: dict[str, Any]) -> dict[str, Any]:
     return {**rest[0], **others} if len(rest) == 1 else {**others, "anyOf": rest}
 
 
-def _model_of(
-    name: str, function: Callable[..., Any], hints: Mapping[str, Any]
-) -> tuple[str | None, type[BaseModel]]:
-    context: str | None = None
+def _model_of(name: str, function: Callable[..., Any], hints: Mapping[str, Any]) -> type[BaseModel]:
     fields: dict[str, Any] = {}
     texts = _argument_texts(function)
     for parameter in inspect.signature(function).parameters.values():
@@ -180,11 +213,10 @@ def _model_of(
                 f"Parameter '{parameter.name}' of tool '{name}' needs a type annotation."
             )
         if hint is Context:
-            context = parameter.name
             continue
         fields[parameter.name] = _field(parameter, hint, texts.get(parameter.name))
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=False)
-    return context, create_model(name, __config__=config, **fields)
+    return create_model(name, __config__=config, **fields)
 
 
 def _field(parameter: inspect.Parameter, hint: Any, text: str | None) -> tuple[Any, Any]:

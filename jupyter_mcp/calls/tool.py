@@ -1,20 +1,24 @@
 """What can be asked for: tools, resources and prompts, all of one kind that travels the corridor.
 
 A tool is a typed function. The decorators here only leave a note on it; a `Toolset` turns the
-notes into operations when it is built, and that is when a mistake in a schema is found.
+notes into operations. Their schemas are worked out when they are first asked for; those of other
+packages when they are registered, so that a mistake is found then.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from jupyter_mcp.calls.call import Call, Scope
 from jupyter_mcp.calls.content import Block, Reply, Result, Text, text_of
 from jupyter_mcp.calls.context import Context
 from jupyter_mcp.calls.executor import Executor
+
+if TYPE_CHECKING:
+    from jupyter_mcp.calls.schema import Signature
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -198,10 +202,9 @@ class Operation:
         toolset: The name of the toolset that offers it.
         scope: What a caller must be allowed.
         function: The bound function.
-        parse: Checks raw arguments and returns keyword arguments.
+        signature: What it takes and gives.
         title: The name that people see.
         description: What it does, for people and models.
-        context: The parameter that gets the `Context`.
         timeout: Seconds after which a call is cancelled.
         read_only: Whether it changes nothing.
         destructive: Whether it can destroy what cannot be brought back.
@@ -213,7 +216,6 @@ class Operation:
         within: The argument with which a call stays inside of a sandbox; empty for none.
         cacheable_for: Seconds for which a result may be served again.
         upstream: The other server that does the work; empty where this one does.
-        input_schema: JSON Schema 2020-12 of the arguments.
         places: The arguments that lead to notebooks or files.
         pathless: Whether it shows nothing of notebooks that the caller may not see, without
             naming one.
@@ -225,10 +227,9 @@ class Operation:
     toolset: str
     scope: Scope
     function: Callable[..., Any]
-    parse: Callable[[Mapping[str, Any]], dict[str, Any]]
+    signature: Signature
     title: str | None = None
     description: str = ""
-    context: str | None = None
     timeout: float | None = None
     read_only: bool = True
     destructive: bool = False
@@ -240,10 +241,23 @@ class Operation:
     within: str = ""
     cacheable_for: float | None = None
     upstream: str = ""
-    input_schema: Mapping[str, Any] = field(default_factory=dict)
     places: frozenset[str] = frozenset()
     pathless: bool = False
     paths_of: Callable[[Mapping[str, Any]], Awaitable[Sequence[str] | None]] | None = None
+
+    @property
+    def input_schema(self) -> Mapping[str, Any]:
+        """JSON Schema 2020-12 of the arguments."""
+        return self.signature.parameters
+
+    def parse(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Check raw arguments and return keyword arguments."""
+        return self.signature.parse(arguments)
+
+    @property
+    def context(self) -> str | None:
+        """The parameter that gets the `Context`."""
+        return self.signature.context
 
     async def touches(self, values: Mapping[str, Any]) -> Sequence[str] | None:
         """Return the paths that a call with `values` touches; None when that is not known."""
@@ -272,19 +286,22 @@ class Tool(Operation):
     """A tool of the catalog."""
 
     kind: ClassVar[str] = "tool"
-    output_schema: Mapping[str, Any] | None = None
-    dump: Callable[[Any], Any] = text_of
     read_only: bool = False
     long_running: bool = False
     icon: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def output_schema(self) -> Mapping[str, Any] | None:
+        """JSON Schema 2020-12 of the structured result; None when there is none."""
+        return self.signature.returns
 
     def shape(self, returned: Any) -> Result:
         """Dump the structured value and make sure that there is something to read."""
         if isinstance(returned, Result):
             return returned
         reply = returned if isinstance(returned, Reply) else Reply(returned)
-        structured = None if self.output_schema is None else self.dump(reply.value)
+        structured = None if self.output_schema is None else self.signature.dump(reply.value)
         content = tuple(reply.content) or self._default_content(reply.value, structured)
         return Result(content, structured, reply.is_error, value=reply.value, meta=reply.meta)
 
@@ -323,8 +340,6 @@ class Prompt(Operation):
     """A prompt that a person picks."""
 
     kind: ClassVar[str] = "prompt"
-    arguments: Mapping[str, Any]
-    """JSON Schema of the arguments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,53 +357,41 @@ class Completer(Operation):
 
 
 def build(toolset: str, function: Callable[..., Any]) -> Operation:
-    """Make the operation that a decorated function describes.
+    """Make the operation that a decorated function describes; its schemas come when asked for.
 
     Raises:
-        TypeError: If the signature cannot be offered.
+        TypeError: If there is no note on it.
     """
-    from jupyter_mcp.calls.schema import describe, raw_parser, read_signature
+    from jupyter_mcp.calls.schema import Signature, describe
 
     note = getattr(function, NOTE)
     name: str = getattr(note, "name", None) or function.__name__
-    signature = read_signature(name, function)
     common: dict[str, Any] = {
         "name": name,
         "toolset": toolset,
         "function": function,
-        "parse": signature.parse,
-        "context": signature.context,
+        "signature": Signature(name, function, getattr(note, "input_schema", None)),
         "description": describe(function),
         "title": getattr(note, "title", None),
     }
     match note:
         case ToolNote():
-            made = _tool(note, signature, common)
-            if note.input_schema is None:
-                return made
-            return replace(
-                made,
-                input_schema=dict(note.input_schema),
-                parse=raw_parser(name, note.input_schema),
-            )
+            return _tool(note, common)
         case ResourceNote():
             return Resource(scope=note.scope, uri=note.uri, mime=note.mime, **common)
         case PromptNote():
-            return Prompt(scope=note.scope, arguments=signature.parameters, **common)
+            return Prompt(scope=note.scope, **common)
         case CompleterNote():
             return Completer(scope="read", **(common | {"name": note.argument}))
         case _:
             raise TypeError(f"'{name}' carries no note of tool, resource, prompt or completer.")
 
 
-def _tool(note: ToolNote, signature: Any, common: Mapping[str, Any]) -> Tool:
+def _tool(note: ToolNote, common: Mapping[str, Any]) -> Tool:
     return Tool(
         **common,
         scope=note.scope,
         timeout=note.timeout,
-        input_schema=signature.parameters,
-        output_schema=signature.returns,
-        dump=signature.dump,
         read_only=note.scope == "read" if note.read_only is None else note.read_only,
         destructive=note.destructive,
         idempotent=note.idempotent,

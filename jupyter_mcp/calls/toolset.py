@@ -187,7 +187,7 @@ class Toolset:
 
     def _placed(self, operation: Operation, function: Callable[..., Any]) -> Operation:
         """Tell an operation which of its arguments lead to notebooks, and if strangers answer."""
-        named = arguments_of(function, operation.input_schema)
+        named = arguments_of(function, getattr(getattr(function, NOTE), "input_schema", None) or {})
         if isinstance(operation, Completer):  # what is completed may depend on any of them
             named |= {"path"} | self.places
         return replace(

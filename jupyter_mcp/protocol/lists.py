@@ -19,6 +19,7 @@ from mcp_types.jsonrpc import INVALID_PARAMS
 
 from jupyter_mcp.calls.catalog import View
 from jupyter_mcp.calls.content import Link
+from jupyter_mcp.calls.schema import Signature
 from jupyter_mcp.calls.tool import Completer, Operation, Prompt, Resource, Tool
 from jupyter_mcp.calls.toolset import Toolset
 from jupyter_mcp.errors import ToolError
@@ -173,8 +174,7 @@ class Lists:
             toolset=toolset.name,
             scope="read",
             function=toolset.resources,
-            parse=dict,
-            context="ctx",
+            signature=Signature(toolset.name, toolset.resources),
             uri="",
             pathless="resources" in toolset.pathless,
         )

@@ -97,7 +97,7 @@ def link_to_wire(link: Link) -> Json:
 
 def prompt_to_wire(prompt: Prompt) -> Json:
     """Return MCP's ``Prompt``."""
-    required = set(prompt.arguments.get("required", ()))
+    required = set(prompt.input_schema.get("required", ()))
     arguments = [
         _given(
             {
@@ -106,7 +106,7 @@ def prompt_to_wire(prompt: Prompt) -> Json:
                 "required": name in required,
             }
         )
-        for name, schema in prompt.arguments.get("properties", {}).items()
+        for name, schema in prompt.input_schema.get("properties", {}).items()
     ]
     return _given(
         {

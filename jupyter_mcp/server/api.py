@@ -88,7 +88,9 @@ class ToolsHandler(ApiHandler):
         from jupyter_mcp.protocol.wire import tool_to_wire
 
         served = await self.ready()
-        view = served.runtime.catalog.view(principal, self.selection(served, principal))
+        chosen = self.selection(served, principal)
+        await served.runtime.prepare(chosen)
+        view = served.runtime.catalog.view(principal, chosen)
         icons = f"{server_url(self)}mcp/"
         tools = [
             {**tool_to_wire(tool, icons), "toolset": tool.toolset, "scope": tool.scope}
@@ -109,7 +111,9 @@ class OpenApiHandler(ApiHandler):
         from jupyter_mcp.server.openapi import document
 
         served = await self.ready()
-        tools = served.runtime.catalog.view(principal, self.selection(served, principal)).tools
+        chosen = self.selection(served, principal)
+        await served.runtime.prepare(chosen)
+        tools = served.runtime.catalog.view(principal, chosen).tools
         url = f"{self.base_url}jupyter_mcp/api"
         toolsets = sorted(served.runtime.catalog.selection("all", principal.toolsets))
         told = document(url, self.extension.version_of_ours, list(tools.values()), toolsets)

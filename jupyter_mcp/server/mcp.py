@@ -151,7 +151,7 @@ class McpHandler(DoorHandler):
 
     async def _serve(self, principal: Principal) -> None:
         served = self.extension.starter.served or await self.extension.starter.ready()
-        exchange = TornadoExchange(self, caller_of(self, served, principal))
+        exchange = TornadoExchange(self, await caller_of(self, served, principal))
         if not self._is_stream:
             await served.endpoint.serve(exchange)
             return
@@ -185,7 +185,7 @@ class McpSocketHandler(OurHandler, WebSocketHandler):
         try:
             principal = await self.enter()
             served = await self.extension.starter.ready()
-            self._caller = caller_of(self, served, principal)
+            self._caller = await caller_of(self, served, principal)
         except Refused as refused:
             self.refuse(refused)
             return
@@ -275,8 +275,8 @@ def _renewal(message: str | bytes) -> str | None:
         return None
 
 
-def caller_of(handler: OurHandler, served: Served, principal: Principal) -> Caller:
-    """Return the caller with the toolsets that the URL chose.
+async def caller_of(handler: OurHandler, served: Served, principal: Principal) -> Caller:
+    """Return the caller with the toolsets that the URL chose, ready to be shown.
 
     Raises:
         Refused: 400 for a toolset that is not there.
@@ -288,6 +288,7 @@ def caller_of(handler: OurHandler, served: Served, principal: Principal) -> Call
         selection = served.runtime.catalog.selection(wanted, principal.toolsets)
     except ToolError as error:
         raise Refused(HTTPStatus.BAD_REQUEST, error) from None
+    await served.runtime.prepare(selection)
     return Caller(
         principal=principal,
         credential=principal.credential,

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply
-from jupyter_mcp.calls.schema import describe, raw_parser, read_signature
+from jupyter_mcp.calls.schema import Signature, describe, raw_parser
 from jupyter_mcp.errors import ToolError
 
 
@@ -54,7 +54,7 @@ async def search(
 
 
 def test_the_schema_says_what_the_signature_says() -> None:
-    schema = read_signature("search", search).parameters
+    schema = Signature("search", search).parameters
     assert schema == {
         "type": "object",
         "additionalProperties": False,
@@ -69,7 +69,7 @@ def test_the_schema_says_what_the_signature_says() -> None:
 
 
 def test_the_context_is_no_argument() -> None:
-    assert read_signature("search", search).context == "ctx"
+    assert Signature("search", search).context == "ctx"
 
 
 def test_the_description_ends_before_the_sections() -> None:
@@ -79,7 +79,7 @@ def test_the_description_ends_before_the_sections() -> None:
 def test_nested_models_are_written_out_without_titles_and_docstrings() -> None:
     def pair() -> Pair: ...  # type: ignore[empty-body]
 
-    returns = read_signature("pair", pair).returns
+    returns = Signature("pair", pair).returns
     text = json.dumps(returns)
     assert "$ref" not in text
     assert "title" not in text
@@ -91,7 +91,7 @@ def test_nested_models_are_written_out_without_titles_and_docstrings() -> None:
 def test_a_model_that_contains_itself_keeps_its_definitions() -> None:
     def plant(tree: Tree) -> Tree: ...  # type: ignore[empty-body]
 
-    signature = read_signature("plant", plant)
+    signature = Signature("plant", plant)
     Draft202012Validator.check_schema(signature.parameters)
     value = {"tree": {"name": "a", "children": [{"name": "b", "children": []}]}}
     Draft202012Validator(signature.parameters).validate(value)
@@ -103,7 +103,7 @@ def test_a_result_that_is_no_object_is_wrapped(hint: Any) -> None:
     def give() -> Any: ...
 
     give.__annotations__["return"] = hint
-    signature = read_signature("give", give)
+    signature = Signature("give", give)
     assert signature.returns is not None
     assert signature.returns["required"] == ["result"]
 
@@ -111,7 +111,7 @@ def test_a_result_that_is_no_object_is_wrapped(hint: Any) -> None:
 def test_reply_of_a_model_has_the_models_schema() -> None:
     def give() -> Reply[Point]: ...  # type: ignore[empty-body]
 
-    signature = read_signature("give", give)
+    signature = Signature("give", give)
     assert signature.returns is not None
     assert signature.dump(Point(x=1)) == {"x": 1}
     Draft202012Validator(signature.returns).validate(signature.dump(Point(x=1)))
@@ -120,7 +120,7 @@ def test_reply_of_a_model_has_the_models_schema() -> None:
 def test_nothing_returned_means_no_output_schema() -> None:
     def give() -> None: ...
 
-    assert read_signature("give", give).returns is None
+    assert Signature("give", give).returns is None
 
 
 def test_a_parameter_without_a_type_is_refused_when_the_tool_is_registered() -> None:
@@ -128,7 +128,7 @@ def test_a_parameter_without_a_type_is_refused_when_the_tool_is_registered() -> 
         return thing
 
     with pytest.raises(TypeError, match="'thing' of tool 'bad' needs a type"):
-        read_signature("bad", bad)
+        Signature("bad", bad).compile()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_parameter_without_a_type_is_refused_when_the_tool_is_registered() -> 
 )
 def test_wrong_arguments_get_one_line_that_names_them(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(ToolError) as caught:
-        read_signature("search", search).parse(arguments)
+        Signature("search", search).parse(arguments)
     assert caught.value.code == "invalid_arguments"
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -150,7 +150,7 @@ def test_wrong_arguments_get_one_line_that_names_them(arguments: dict[str, Any],
 
 def test_an_endless_name_of_an_argument_is_not_repeated_whole() -> None:
     with pytest.raises(ToolError) as caught:
-        read_signature("search", search).parse({"text": "a", "x\n" * 10_000: 1})
+        Signature("search", search).parse({"text": "a", "x\n" * 10_000: 1})
     assert len(str(caught.value)) < 600
     assert "\n" not in str(caught.value)
 
@@ -171,7 +171,7 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["text", "limit", "mode", "tags", "other"]), json_values))
 def test_any_json_is_either_parsed_or_refused_in_one_line(arguments: dict[str, Any]) -> None:
-    signature = read_signature("search", search)
+    signature = Signature("search", search)
     try:
         values = signature.parse(arguments)
     except ToolError as error:

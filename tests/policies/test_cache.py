@@ -53,11 +53,16 @@ async def ground() -> AsyncIterator[Ground]:
     await made.tasks.stop()
 
 
+def of_caller(ctx: Context) -> None:
+    """What a tool does that knows who calls."""
+    del ctx
+
+
 def asked(toolset: str = "notes", seconds: float = 60, **options: Any) -> Call:
-    context = options.pop("context", None)
+    function = options.pop("function", lambda: None)
     meta = options.pop("meta", {})
     tool_asked = operation(
-        "t", toolset=toolset, cacheable_for=seconds, context=context, meta=meta, scope="read"
+        "t", toolset=toolset, cacheable_for=seconds, function=function, meta=meta, scope="read"
     )
     return a_call(tool_asked, **options)
 
@@ -103,8 +108,8 @@ async def test_those_who_see_the_same_share_unless_the_tool_knows_who_calls(
     await cache(asked(), rest)
     await cache(asked(principal=OTHER), rest)
     assert rest.runs == 1
-    await cache(asked(context="ctx"), rest)
-    await cache(asked(context="ctx", principal=OTHER), rest)
+    await cache(asked(function=of_caller), rest)
+    await cache(asked(function=of_caller, principal=OTHER), rest)
     assert rest.runs == 3
 
 

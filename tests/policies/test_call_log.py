@@ -6,6 +6,7 @@ import pytest
 
 from jupyter_mcp.calls import Call, Result, SilentChannel, Text
 from jupyter_mcp.calls.events import CallsChanged, Event, Events
+from jupyter_mcp.calls.schema import Signature
 from jupyter_mcp.calls.tool import Tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies import CallLog
@@ -18,8 +19,7 @@ def a_call() -> Call:
         toolset="ts",
         scope="read",
         function=lambda: None,
-        parse=dict,
-        input_schema={"type": "object"},
+        signature=Signature("t", lambda: None),
     )
     return Call(operation, {"password": "hidden"}, OWNER, "test")
 

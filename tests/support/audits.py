@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mcp.calls import Call
+from jupyter_mcp.calls.schema import Signature
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.calls.tool import Tool
 from jupyter_mcp.security.audit.audit import Audit, AuditOptions
@@ -28,8 +29,7 @@ def a_tool(
         toolset="ts",
         scope=scope,
         function=lambda: None,
-        parse=dict,
-        input_schema=schema,
+        signature=Signature(name, lambda: None, schema),
         **marks,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_mcp.calls import Call, Result, Text
+from jupyter_mcp.calls.schema import Signature
 from jupyter_mcp.calls.tool import Tool
 from jupyter_mcp.security.principal import ALL_SCOPES, Principal
 
@@ -16,7 +17,13 @@ OTHER = Principal("token:def", "other", ALL_SCOPES, kind="client", token="def")
 
 def operation(name: str = "t", **options: Any) -> Tool:
     """Return a tool that no toolset offers."""
-    common = {"scope": "execute", "toolset": "bench", "function": lambda: None, "parse": dict}
+    function = options.pop("function", lambda: None)
+    common = {
+        "scope": "execute",
+        "toolset": "bench",
+        "function": function,
+        "signature": Signature(name, function),
+    }
     return Tool(name=name, **{**common, **options})
 
 

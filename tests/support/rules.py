@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from jupyter_mcp.calls.schema import Signature
 from jupyter_mcp.calls.tool import Tool
 
 SCOPES = ("read", "edit", "execute", "admin")
@@ -45,7 +46,7 @@ def calls(draw: st.DrawFn) -> tuple[Tool, dict[str, Any], tuple[str, ...] | None
         toolset=draw(st.sampled_from(TOOLSETS)),
         scope=scope,
         function=print,
-        parse=dict,
+        signature=Signature("drawn", print),
         read_only=scope == "read",
         destructive=draw(st.booleans()),
         places=frozenset({"path"}),

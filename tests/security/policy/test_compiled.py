@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_mcp.calls.schema import Signature
 from jupyter_mcp.calls.tool import Tool
 from jupyter_mcp.security.policy.compiled import CompiledPolicy
 from jupyter_mcp.security.policy.file import Document, read_text
@@ -24,7 +25,7 @@ def tool(name: str, scope: str = "edit", **options: Any) -> Tool:
     common = {
         "toolset": "notebooks",
         "function": print,
-        "parse": dict,
+        "signature": Signature(name, print),
         "read_only": scope == "read",
     }
     return Tool(name=name, scope=scope, **{**common, **options})
