@@ -24,6 +24,7 @@ from jupyter_mcp.toolsets.sandboxes.frames import (
 )
 
 _MAX_EVENTS = 256
+_PIECE = 1 << 16
 _MAX_TEXT = 500
 _CODES = frozenset(
     {
@@ -87,7 +88,8 @@ class Exchange:
         self._answer: Frame | None = None
         self._failure: ToolError | None = None
         self._events: deque[dict[str, Any]] = deque()
-        self._inbox: deque[tuple[int, bytes]] = deque()
+        self._inbox: deque[tuple[int, bytearray]] = deque()
+        self._dropped = 0  # events that came after nobody wanted them any more
         self._allowed = WINDOW  # bytes that the agent may send yet
         self._owed = 0  # bytes that were taken and not yet allowed again
         self._credit = WINDOW  # bytes that we may send yet
@@ -153,7 +155,7 @@ class Exchange:
         lane, data = self._inbox.popleft()
         if data:
             self._took(len(data))
-        return lane, data
+        return lane, bytes(data)
 
     async def collect(self, most: int) -> bytes:
         """Return all that comes until the answer.
@@ -205,9 +207,11 @@ class Exchange:
             if self._credit > WINDOW:
                 raise BrokenFrameError("more credit than there is")
         elif frame.kind is Kind.EVENT:
-            if len(self._events) >= _MAX_EVENTS:
+            if max(len(self._events), self._dropped) >= _MAX_EVENTS:
                 raise BrokenFrameError("too many events")
-            if not self.is_released:
+            if self.is_released:
+                self._dropped += 1
+            else:
                 self._events.append(frame.head)
         elif frame.kind is Kind.ANSWER:
             self._answer = frame
@@ -229,13 +233,18 @@ class Exchange:
         if frame.kind is Kind.END:
             self._ended.add(frame.lane)
             if not self.is_released:
-                self._inbox.append((frame.lane, b""))
+                self._inbox.append((frame.lane, bytearray()))
             return
         self._allowed -= len(frame.payload)
         if self._allowed < 0 or not frame.payload:
             raise BrokenFrameError("more data than allowed")
-        if not self.is_released:
-            self._inbox.append((frame.lane, frame.payload))
+        if self.is_released:
+            return
+        last = self._inbox[-1] if self._inbox else None
+        if last and last[0] == frame.lane and 0 < len(last[1]) < _PIECE:
+            last[1].extend(frame.payload)  # byte by byte they would take a hundred times the memory
+        else:
+            self._inbox.append((frame.lane, bytearray(frame.payload)))
 
     def _took(self, count: int) -> None:
         self._owed += count

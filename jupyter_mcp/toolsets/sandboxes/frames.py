@@ -21,6 +21,9 @@ PROTOCOL = 1
 
 MAX_HEAD = 1 << 20
 MAX_PAYLOAD = 1 << 18
+MAX_WORD = 1 << 14
+"""Bytes of a head that only tells a number or a few words: many of them may wait to be read, and
+JSON takes up to sixty times as much memory as its text."""
 WINDOW = 1 << 18
 """Bytes of a stream that may be on their way before the receiver has taken some."""
 
@@ -43,7 +46,7 @@ class Kind(IntEnum):
 
 
 _FROM_AGENT = frozenset(Kind) - {Kind.CALL, Kind.CANCEL}
-_WITH_HEAD = frozenset({Kind.HELLO, Kind.CALL, Kind.ANSWER, Kind.FAILURE, Kind.EVENT})
+_HEADS = {Kind.ANSWER: MAX_HEAD} | dict.fromkeys((Kind.HELLO, Kind.FAILURE, Kind.EVENT), MAX_WORD)
 
 
 class BrokenFrameError(Exception):
@@ -127,7 +130,7 @@ class Decoder:
         kind, lane, number, head, payload = _HEADER.unpack_from(self._buffer, start)
         if kind not in _FROM_AGENT or lane > _MAX_LANE:
             raise BrokenFrameError("unknown kind of frame")
-        if head > (MAX_HEAD if kind in _WITH_HEAD else 0) or payload > MAX_PAYLOAD:
+        if head > _HEADS.get(kind, 0) or payload > MAX_PAYLOAD:
             raise BrokenFrameError("frame is too long")
         begin = start + _HEADER.size
         end = begin + head + payload

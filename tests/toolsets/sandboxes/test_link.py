@@ -10,6 +10,7 @@ import resource
 import struct
 import sys
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -110,6 +111,8 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "negative credit": lambda n: raw(Kind.CREDIT, n, payload=b"\xff\xff\xff\xff"),
     "short credit": lambda n: raw(Kind.CREDIT, n, payload=b"\1"),
     "a flood of events": lambda n: encode(Kind.EVENT, n, {}) * 1000,
+    "an event that is long": lambda n: encode(Kind.EVENT, n, {"a": [[]] * 8000}),
+    "a failure that is long": lambda n: encode(Kind.FAILURE, n, {"message": "x" * 20_000}),
     "a head that is a list": lambda n: raw(Kind.ANSWER, n, b"[1]"),
     "a head without end": lambda n: raw(Kind.ANSWER, n, b'{"a":' * 50_000),
     "a failure without words": lambda n: raw(Kind.FAILURE, n, b'{"code":1}'),
@@ -127,6 +130,35 @@ async def test_a_hostile_answer_closes_the_link_with_one_line(name: str) -> None
         assert link.is_closed
         with pytest.raises(ToolError):
             await link.ping()
+
+
+async def test_events_that_nobody_wants_are_no_way_to_keep_the_server_busy() -> None:
+    async with against(lambda n: encode(Kind.EVENT, n, {})) as (link, channel):
+        exchange = link.exchange("ping", {})
+        exchange.release()
+        channel.say(encode(Kind.EVENT, exchange.number, {}) * 1000)
+        await asyncio.wait_for(link.closed.wait(), 5)
+
+
+async def test_bytes_that_come_one_by_one_take_no_more_memory_than_others() -> None:
+    def reply(number: int) -> bytes:
+        return encode(Kind.DATA, number, payload=b"x") * WINDOW
+
+    async with against(reply) as (link, _channel):
+        tracemalloc.start()
+        try:
+            async with link.exchange("ping", {}) as exchange:
+                while not (piece := await exchange.receive()):
+                    pass
+                used = tracemalloc.get_traced_memory()[0]
+                received = len(piece[1])
+                while received < WINDOW:
+                    piece = await exchange.receive()
+                    assert piece is not None
+                    received += len(piece[1])
+        finally:
+            tracemalloc.stop()
+    assert used < 40 * WINDOW  # the bytes that the channel holds are 15 for each
 
 
 ENTRY = ["a", "file", 1, 1.0, 420, ""]
