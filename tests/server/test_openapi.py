@@ -10,9 +10,10 @@ from support.server import JupyterServer
 
 LEFT_OUT = (
     r"probe_(wait|began|was_cancelled|fail|count|flood)|kernel_start|kernel_execute|cell_run"
-    r"|kernel_restart|kernel_stop|probe_edit|token_create|agents_pause"
+    r"|kernel_restart|kernel_stop|probe_edit|token_create|agents_pause|sandbox_create"
+    r"|sandbox_destroy|sandbox_kernel|image_build|image_remove|file_delete|git_session_discard"
 )
-"""Tools that wait, fail or start kernels: a thousand kernels prove nothing about the document.
+"""Tools that wait, fail or start kernels, sandboxes or builds: a thousand of them prove nothing.
 
 Nor do calls that wait for a person's approval, nor answers of a server whose agents were paused,
 which other tests share.
