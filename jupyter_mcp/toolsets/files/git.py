@@ -327,13 +327,36 @@ class Git:
         return done.stdout.decode("utf-8", "replace").strip() if done.exit_code == 0 else ""
 
     async def _address(self, repository: Repository, remote: str, *, push: bool = False) -> Remote:
-        words = ["remote", "get-url", *(["--push"] if push else []), "--", remote_name(remote)]
+        """Return the address of a remote.
+
+        Raises:
+            ToolError: ``not_found``, or ``forbidden`` where git would talk to others as well.
+        """
+        kind = ["--push"] if push else []
+        words = ["remote", "get-url", "--all", *kind, "--", remote_name(remote)]
         done = await self.runner.finish(repository, words)
         if done.exit_code:
             raise ToolError(
                 "not_found", f"The repository has no remote '{remote}'.", "Clone it with git_clone."
             )
-        return remote_of(done.stdout.decode("utf-8", "replace").strip())
+        urls = done.stdout.decode("utf-8", "replace").strip().split("\n")
+        if self.runner.is_host and (
+            len(urls) > 1 or await self._gets_from_others(repository, remote)
+        ):
+            raise ToolError(
+                "forbidden",
+                f"With remote '{remote}' git would talk to other addresses too.",
+                "Take its second url, or the other remote's 'promisor', out of .git/config.",
+            )
+        return remote_of(urls[0])
+
+    async def _gets_from_others(self, repository: Repository, remote: str) -> bool:
+        """Return whether git gets objects that are missing from another remote."""
+        words = ["config", "--local", "--no-includes", "--null", "--name-only", "--get-regexp"]
+        words += [r"^remote\..*\.(promisor|partialclonefilter)$"]
+        done = await self.runner.finish(repository, words)
+        keys = {key.rpartition(".")[0] for key in git_output.names(done.stdout)}
+        return bool(keys - {f"remote.{remote}"})
 
     async def _online(
         self, repository: Repository, remote: Remote, arguments: Sequence[str]

@@ -325,6 +325,10 @@ async def test_nothing_that_a_repository_names_is_run(root: Bench, tmp_path: Pat
         ("http.proxy", "http://evil.example"),
         ("credential.helper", "!id"),
         ("remote.origin.uploadpack", "id"),
+        ("extensions.partialClone", "elsewhere"),
+        ("fetch.bundleURI", "http://127.0.0.1/"),
+        ("bundle.a.uri", "http://127.0.0.1/"),
+        ("transfer.bundleURI", "true"),
     ],
 )
 async def test_configuration_that_leads_elsewhere_is_refused(
@@ -334,6 +338,26 @@ async def test_configuration_that_leads_elsewhere_is_refused(
     git(root.root, "config", "--file", str(repo / ".git/config"), key, value)
     error = await root.refused("git_status", path="repo")
     assert error.code == "forbidden"
+
+
+async def test_a_remote_leads_to_one_address_which_is_the_one_that_was_checked(
+    known: Bench, git_server: GitServer, tmp_path: Path
+) -> None:
+    url = git_server.add("one", a__txt="one\n")
+    with GitServer(tmp_path / "elsewhere") as other:
+        await known.do("git_clone", url=url)
+        config = known.root / "one/.git/config"
+        before = config.read_text()
+        more: dict[str, tuple[str, ...]] = {
+            "git_push": ("remote.origin.url", f"{other.origin}/one.git"),
+            "git_pull": ("remote.elsewhere.promisor", "true"),
+        }
+        for tool, (key, value) in more.items():
+            config.write_text(before)
+            git(known.root, "config", "--add", "--file", str(config), key, value)
+            error = await known.refused(tool, path="one")
+            assert error.code == "forbidden", error
+        assert other.seen == []
 
 
 async def test_a_repository_whose_data_lies_elsewhere_is_refused(
