@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import tarfile
 import time
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,9 +23,12 @@ from jupyter_mcp.toolsets.sandboxes.backend import Handle
 from jupyter_mcp.toolsets.sandboxes.backends.docker import DockerBackend
 from jupyter_mcp.toolsets.sandboxes.spec import MIB, Limits, SandboxSpec
 
-SMALL = "jupyter-mcp/small"
+PROGRAMS = (
+    "sh cat chmod cut dd du echo env find grep head id ln ls mkdir mktemp mv readlink rm rmdir "
+    "sha256sum sleep stat sync tail timeout touch true xargs"
+)
+SMALL = f"jupyter-mcp/small:{zlib.crc32(PROGRAMS.encode()):08x}"
 """A shell and some programs of this machine, some megabytes; neither Python nor a workspace."""
-PROGRAMS = "sh cat chmod dd du echo grep head id ls mkdir readlink sleep tail touch timeout true"
 LIMITS = Limits(memory=128 * MIB, pids=64, tmp=32 * MIB)
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.background import Spawner
 from jupyter_mcp.toolsets.sandboxes.agent.source import agent_argv
 from jupyter_mcp.toolsets.sandboxes.backend import Backend, Handle
@@ -36,11 +37,21 @@ class Attaching:
         self._listeners.append(callback)
 
     async def connect(self, backend: Backend, handle: Handle) -> Link:
-        """Start an agent in a sandbox."""
+        """Start an agent in a sandbox, or find what stands for one where there is no python3.
+
+        Raises:
+            ToolError: ``not_found``, ``conflict``, ``unavailable``.
+        """
+        from jupyter_mcp.toolsets.sandboxes.bare import BareLink, has_python
         from jupyter_mcp.toolsets.sandboxes.link import Link
 
         channel = await backend.channel(handle, agent_argv())
-        return await Link.open(channel, self._tasks)
+        try:
+            return await Link.open(channel, self._tasks)
+        except ToolError:
+            if await has_python(backend, handle):
+                raise
+        return BareLink(backend, handle, self._tasks)
 
     async def attach(self, known: Known, link: Link | None = None) -> Link:
         """Connect to a sandbox's agent; its lock is held.

@@ -19,12 +19,14 @@ class Handle:
         ref: The backend's own name for it, such as a container's id.
         is_paused: Whether it is frozen.
         image_digest: The digest of the image that it runs; empty where there is none.
+        is_lost: Whether only its files are left: its engine was started anew. See `revive`.
     """
 
     spec: SandboxSpec
     ref: str
     is_paused: bool = False
     image_digest: str = ""
+    is_lost: bool = False
 
 
 class Backend(Protocol):
@@ -59,6 +61,13 @@ class Backend(Protocol):
 
     async def claim(self, handle: Handle, spec: SandboxSpec) -> Handle:
         """Give a member of the pool its owner, name and end: from now on `list` tells them."""
+        ...
+
+    async def revive(self, handle: Handle, spec: SandboxSpec) -> Handle:
+        """Make one that is lost run again, with its files, its limits and its image.
+
+        Where another server was faster its handle is returned.
+        """
         ...
 
     async def pause(self, handle: Handle) -> Handle:

@@ -216,13 +216,13 @@ def check_variables(env: Mapping[str, str]) -> None:
 async def _shell_of(link: Link) -> str:
     try:
         process = await link.start(["bash", "-c", ":"], stdin=False, seconds=10)
+        async for _ in process.output():
+            pass
+        return "bash" if await process.wait() == 0 else "sh"
     except ToolError as error:
         if error.code != "not_found":
             raise
         return "sh"
-    async for _ in process.output():
-        pass
-    return "bash" if await process.wait() == 0 else "sh"
 
 
 async def _kill(process: Process) -> None:

@@ -58,11 +58,15 @@ class FallbackPlace:
     Args:
         backend: What runs the sandbox.
         handle: The sandbox.
+        env: Variables of all commands; they may change.
     """
 
-    def __init__(self, backend: Backend, handle: Handle) -> None:
+    def __init__(
+        self, backend: Backend, handle: Handle, env: Mapping[str, str] | None = None
+    ) -> None:
         self._backend = backend
         self._handle = handle
+        self._env = {} if env is None else env
 
     @property
     def name(self) -> str:
@@ -170,7 +174,7 @@ class FallbackPlace:
         """Run a command to its end; cancelling closes the channel, which kills its group."""
         if not argv or any("\0" in word for word in argv):
             raise ToolError("invalid_arguments", "argv has to be a list of texts without NUL.")
-        variables = [f"{name}={value}" for name, value in (env or {}).items()]
+        variables = [f"{name}={value}" for name, value in {**self._env, **(env or {})}.items()]
         command = ["env", "--", *variables, *argv] if variables else list(argv)
         folder = cwd if _is_outside(cwd) else "./" + inner_path(cwd)
         asked = [folder, str(len(stdin)), "" if seconds is None else f"{seconds:.3f}", str(limit)]

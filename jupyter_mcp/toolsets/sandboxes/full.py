@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.sandboxes.fallback import FallbackPlace
 from jupyter_mcp.toolsets.sandboxes.place import SandboxPlace
 from jupyter_mcp.workplace import Entry
 
 
-class FullPlace(SandboxPlace):
-    """A sandbox whose files can be read, moved and deleted, but not written."""
+class _Unwritable:
+    """Files that can be read, moved and deleted, but not written."""
+
+    name: str
 
     async def write(
         self,
@@ -31,3 +34,11 @@ class FullPlace(SandboxPlace):
             f"The workspace of {self.name} holds more than it may.",
             "Delete files there first (file_delete, or rm in terminal_run).",
         )
+
+
+class FullPlace(_Unwritable, SandboxPlace):
+    """A sandbox that holds more than it may."""
+
+
+class FullBarePlace(_Unwritable, FallbackPlace):
+    """The same without an agent."""

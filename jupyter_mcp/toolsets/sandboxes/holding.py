@@ -72,7 +72,7 @@ class Holding:
             ToolError: ``not_found`` when it is gone, ``unavailable`` when its engine is.
         """
         self.touch(known)
-        if known.link is not None and not known.link.is_closed:
+        if known.is_attached and known.link is not None:
             return known.link
         try:
             return await self._attach(known)
@@ -80,7 +80,9 @@ class Holding:
             await self._ground.register.refresh([known.engine])
             if self._ground.register.get(known.id) is None:
                 raise await self._unknown(known.id, None) from error
-            raise
+            if not known.handle.is_lost:
+                raise
+        return await self._attach(known)  # its engine was started anew
 
     def touch(self, known: Known) -> None:
         """Note a use; other servers are told when it puts the end off by much."""
@@ -141,12 +143,27 @@ class Holding:
         async with known.lock:
             if known.record.paused is not None:
                 raise _paused(known)
-            if known.link is not None and not known.link.is_closed:
+            if known.is_attached and known.link is not None:
                 return known.link  # somebody else was faster
+            await self.revive(known)
             link = await self._ground.attaching.attach(known)
             known.record = replace(known.record, attached=known.record.attached + 1)
             await self.save(known)
             return link
+
+    async def revive(self, known: Known) -> None:
+        """Make a sandbox run again that its engine has lost; its lock is held.
+
+        Raises:
+            ToolError: ``not_found`` when its image is gone, ``busy``, ``unavailable``.
+        """
+        if not known.handle.is_lost:
+            return
+        await self._ground.attaching.detach(known)
+        record = known.record.going(self._ground.clock())
+        known.handle = await known.backend.revive(
+            known.handle, replace(known.handle.spec, expires=record.ends)
+        )
 
     async def _unknown(self, sandbox: str, owner: str | None) -> ToolError:
         reason = await self._ground.records.reason(sandbox, owner)

@@ -20,6 +20,9 @@ from jupyter_mcp.toolsets.sandboxes.store import Record, Records
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.sandboxes.link import Link
 
+NEW_SECONDS = 10.0
+"""For how long what is lost, and was never known, may be what another server is just making."""
+
 SAVED_SHARE = 0.05
 """A use is told to other servers when it puts the end off by this share of the timeout."""
 
@@ -67,7 +70,7 @@ class Known:
     @property
     def is_attached(self) -> bool:
         """Whether its agent is connected to this server."""
-        return self.link is not None and not self.link.is_closed
+        return self.link is not None and not self.link.is_closed and not self.handle.is_lost
 
     def grace(self) -> float:
         """How many seconds later than it is known here its idleness may end: it may be in use."""
@@ -86,6 +89,7 @@ class Known:
             status="paused" if is_paused else "running" if self.is_attached else "detached",
             reattached=record.attached > 1,
             is_full=record.is_full,
+            is_bare=self.link is not None and not self.link.hello.python,
         )
 
 
@@ -119,6 +123,7 @@ class Register:
         self._timeout = timeout
         self._known: dict[str, Known] = {}
         self._looked: set[str] = set()
+        self._dropped: set[str] = set()
         self._looking = asyncio.Lock()
         self.making: set[str] = set()
         self.on_gone: Callable[[Known], Awaitable[None]] | None = None
@@ -134,6 +139,7 @@ class Register:
     def drop(self, sandbox_id: str) -> None:
         """Forget a sandbox that is no more."""
         self._known.pop(sandbox_id, None)
+        self._dropped.add(sandbox_id)
 
     def get(self, sandbox_id: str) -> Known | None:
         """Return a sandbox by its identifier."""
@@ -190,7 +196,10 @@ class Register:
         backend = await self._engines.backend(engine)
         capabilities = await backend.probe()
         before = {each.id for each in self if each.engine == engine}
-        handles = await backend.list(self._namespace)
+        self._dropped.clear()
+        handles = [
+            each for each in await backend.list(self._namespace) if not self._is_passing(each)
+        ]
         self._looked.add(engine)
         for handle in handles:
             spec = handle.spec
@@ -206,6 +215,13 @@ class Register:
             if lost is not None and not lost.lock.locked() and self.on_gone is not None:
                 await self.on_gone(lost)
         return [handle for handle in handles if handle.spec.is_member]
+
+    def _is_passing(self, handle: Handle) -> bool:
+        """Whether a sandbox was destroyed while the engine listed it, or is just being made."""
+        spec = handle.spec
+        is_new = self._clock() < spec.created + NEW_SECONDS
+        unknown = spec.id not in self._known
+        return spec.id in self._dropped or (handle.is_lost and is_new and unknown)
 
     async def _adopt(
         self, engine: str, backend: Backend, capabilities: Capabilities, handle: Handle
@@ -233,16 +249,22 @@ class Register:
         known.record = _agreeing(record, handle, now)
 
     def _made_again(self, handle: Handle, now: float) -> Record:
-        ends = handle.spec.expires
-        if handle.is_paused:
-            left = max(self._timeout, ends - now)
-            return Record(self._timeout, self._timeout, left, paused=now, attached=1)
-        return Record(self._timeout, min(now + self._timeout, ends), ends, attached=1)
+        spec = handle.spec
+        timeout, ends = spec.timeout or self._timeout, spec.expires
+        record = Record(
+            timeout, min(now + timeout, ends), ends, has_network=spec.has_network, attached=1
+        )
+        if handle.is_paused:  # since when, nobody knows
+            left = max(timeout, ends - now)
+            return replace(record, paused=now, idle_ends=timeout, ends=left)
+        return record
 
 
 def _merged(ours: Record, stored: Record, handle: Handle, *, is_ours: bool) -> Record:
     """Return what holds when two servers used a sandbox: the later end of each."""
     if (ours.paused is None) != (stored.paused is None):
+        if handle.is_lost:
+            return stored
         return stored if (stored.paused is not None) == handle.is_paused else ours
     if ours.paused is not None:
         return stored
@@ -257,5 +279,7 @@ def _merged(ours: Record, stored: Record, handle: Handle, *, is_ours: bool) -> R
 
 
 def _agreeing(record: Record, handle: Handle, now: float) -> Record:
-    """Return a record that says of pausing what the engine says."""
+    """Return a record that says of pausing what the engine says, as long as it knows."""
+    if handle.is_lost:
+        return record
     return record.stopped(now) if handle.is_paused else record.going(now)

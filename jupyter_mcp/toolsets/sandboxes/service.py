@@ -14,7 +14,7 @@ from jupyter_mcp.toolsets.sandboxes.attaching import Attaching
 from jupyter_mcp.toolsets.sandboxes.engines import Engines
 from jupyter_mcp.toolsets.sandboxes.ground import Ground
 from jupyter_mcp.toolsets.sandboxes.holding import Holding
-from jupyter_mcp.toolsets.sandboxes.known import Register
+from jupyter_mcp.toolsets.sandboxes.known import Known, Register
 from jupyter_mcp.toolsets.sandboxes.making import Making
 from jupyter_mcp.toolsets.sandboxes.outfit import Outfit
 from jupyter_mcp.toolsets.sandboxes.quota import Quota
@@ -156,7 +156,7 @@ class Sandboxes:
         Raises:
             ToolError: ``not_found``, ``unsupported`` where a backend cannot freeze.
         """
-        known = await self.holding.find(sandbox, owner)
+        known = await self._as_it_is(sandbox, owner)
         if not known.capabilities.can_pause:
             raise ToolError(
                 "unsupported",
@@ -165,6 +165,7 @@ class Sandboxes:
             )
         async with known.lock:
             if known.record.paused is None:
+                await self.holding.revive(known)
                 known.handle = await known.backend.pause(known.handle)
                 known.record = known.record.stopped(self.ground.clock())
                 await self.holding.save(known)
@@ -176,9 +177,10 @@ class Sandboxes:
         Raises:
             ToolError: ``not_found``.
         """
-        known = await self.holding.find(sandbox, owner)
+        known = await self._as_it_is(sandbox, owner)
         async with known.lock:
             if known.record.paused is not None:
+                await self.holding.revive(known)
                 known.handle = await known.backend.resume(known.handle)
                 known.record = known.record.going(self.ground.clock())
                 await self.holding.save(known)
@@ -203,6 +205,12 @@ class Sandboxes:
         known = await self.holding.find(sandbox, owner)
         await self.holding.end(known, "It was destroyed.")
         return known.session()
+
+    async def _as_it_is(self, sandbox: str, owner: str | None) -> Known:
+        """Return a sandbox as its engine has it now, which may have been started anew."""
+        known = await self.holding.find(sandbox, owner)
+        await self.ground.register.refresh([known.engine])
+        return await self.holding.find(known.id, owner)
 
     async def link(self, sandbox: str, owner: str | None) -> Link:
         """Return the agent of a sandbox, attached again if need be; that is a use of it.
@@ -230,6 +238,7 @@ class Sandboxes:
         Raises:
             ToolError: As `link`.
         """
+        from jupyter_mcp.toolsets.sandboxes.bare import BareLink
         from jupyter_mcp.toolsets.sandboxes.full import FullPlace
         from jupyter_mcp.toolsets.sandboxes.place import SandboxPlace
 
@@ -237,4 +246,6 @@ class Sandboxes:
         if known.record.is_full:
             await self.reaper.look_at_disk(known)
         link = await self.holding.link(known)
+        if isinstance(link, BareLink):
+            return link.full_place if known.record.is_full else link.place
         return FullPlace(link, known.id) if known.record.is_full else SandboxPlace(link, known.id)

@@ -29,6 +29,7 @@ class Session:
         reattached: Whether its agent was started again since it was made: files are kept, what
             ran before has ended.
         is_full: Whether its workspace holds more than it may, so that writing is refused.
+        is_bare: Whether there is no python3 in its image, as its agent, once attached, has told.
     """
 
     handle: Handle
@@ -40,6 +41,7 @@ class Session:
     status: Status
     reattached: bool = False
     is_full: bool = False
+    is_bare: bool = False
 
     @property
     def id(self) -> str:

@@ -116,6 +116,8 @@ class SandboxSpec:
         limits: What it may use.
         mounts: Folders lent by the administrator.
         is_member: Whether it waits in the pool for its first and only owner.
+        timeout: Seconds without use after which it ends; 0 for the default of the server.
+        has_network: Whether the egress proxy lets something out.
     """
 
     id: str
@@ -128,6 +130,8 @@ class SandboxSpec:
     limits: Limits = field(default_factory=Limits)
     mounts: tuple[Mount, ...] = ()
     is_member: bool = False
+    timeout: float = 0.0
+    has_network: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What is remembered of a session beside what its engine knows: until when, and for how long.
 
 It lies in the store that servers share and is a cache: an engine's labels are the truth about which
-sandboxes there are and when they end at the latest. What is lost is made again from them, with the
-default timeout. While the store cannot be reached a server goes on with what it has in memory.
+sandboxes there are, when they end at the latest and after how long without use. What is lost is
+made again from them. While the store cannot be reached a server goes on with what it has in memory.
 """
 
 from __future__ import annotations

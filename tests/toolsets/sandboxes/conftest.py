@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,20 @@ from jupyter_mcp.calls.executor import Executor
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.config import Settings
 from support.benches import Bench, make_backend
+from support.containers import small_image
+from support.engine import Engine, need_docker
+
+
+@pytest.fixture
+def own_engine() -> Iterator[Engine]:
+    """An engine that may be killed, without network, and with one small image."""
+    need_docker()
+    with (
+        tempfile.TemporaryDirectory(prefix="jme-") as folder,  # a socket's path must be short
+        Engine(Path(folder), network="") as running,
+    ):
+        small_image(running.url)
+        yield running
 
 
 @pytest.fixture

@@ -17,12 +17,13 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.background import Spawner, Threads
 from jupyter_mcp.toolsets.sandboxes.backend import Handle
 from jupyter_mcp.toolsets.sandboxes.backends.docker_channel import ExecChannel
-from jupyter_mcp.toolsets.sandboxes.backends.docker_containers import GONE, Containers
+from jupyter_mcp.toolsets.sandboxes.backends.docker_containers import Containers
 from jupyter_mcp.toolsets.sandboxes.backends.docker_engine import DockerEngine, RefusalError
-from jupyter_mcp.toolsets.sandboxes.backends.docker_options import claimed_name, name_of
-from jupyter_mcp.toolsets.sandboxes.backends.docker_probe import Probe
+from jupyter_mcp.toolsets.sandboxes.backends.docker_labels import CLAIMED, claimed_name, name_of
+from jupyter_mcp.toolsets.sandboxes.backends.docker_probe import NAMESPACE, Probe
 from jupyter_mcp.toolsets.sandboxes.backends.docker_programs import Programs
 from jupyter_mcp.toolsets.sandboxes.backends.docker_usage import DISK, SCRIPT, stats_of, usage_of
+from jupyter_mcp.toolsets.sandboxes.backends.docker_volumes import GONE
 from jupyter_mcp.toolsets.sandboxes.spec import Capabilities, SandboxSpec, Usage
 
 R = TypeVar("R")
@@ -96,14 +97,8 @@ class DockerBackend:
         Raises:
             ToolError: ``conflict`` when another was faster, ``not_found`` when it is gone.
         """
-        spec = replace(
-            handle.spec,
-            owner=spec.owner,
-            name=spec.name,
-            created=spec.created,
-            expires=spec.expires,
-            is_member=False,
-        )
+        changed = {key: getattr(spec, key) for key in CLAIMED}
+        spec = replace(handle.spec, **changed | {"is_member": False})
         current = name_of(spec.id) if handle.spec.is_member else handle.ref
         try:
             await self._engine.call(lambda api: api.rename(current, claimed_name(spec)))
@@ -113,7 +108,16 @@ class DockerBackend:
             raise ToolError(
                 "conflict", f"Sandbox {spec.id} is taken or gone.", "Create another one."
             ) from refusal
+        await self._containers.workspaces.note(spec, handle.image_digest)
         return replace(handle, spec=spec)
+
+    async def revive(self, handle: Handle, spec: SandboxSpec) -> Handle:
+        """Start a container of the same kind over the workspace that is left.
+
+        Raises:
+            ToolError: ``not_found`` when its image is gone, ``busy``, ``unavailable``.
+        """
+        return await self._containers.revive(handle, spec)
 
     async def pause(self, handle: Handle) -> Handle:
         """Freeze all processes inside."""
@@ -138,15 +142,15 @@ class DockerBackend:
 
     async def destroy(self, handle: Handle) -> None:
         """Remove the container with all processes and the workspace."""
-        await self._containers.remove(handle.ref)
+        await self._containers.remove(handle.spec.id, handle.ref)
         self._programs.forget(handle.ref)
 
     async def list(self, namespace: str) -> list[Handle]:
-        """Return the containers of a namespace that live; now and then sweep what does not."""
+        """Return the sandboxes of a namespace; now and then sweep what is nobody's."""
         if self._swept.get(namespace, 0) < time.monotonic() - SWEEPS:
             self._swept[namespace] = time.monotonic()
             self._tasks.spawn("sweep containers", self._sweep(namespace))
-        return await self._containers.alive(namespace)
+        return await self._containers.there(namespace)
 
     async def stop(self) -> None:
         """Close connections to the engine."""
@@ -154,7 +158,8 @@ class DockerBackend:
 
     async def _sweep(self, namespace: str) -> None:
         with contextlib.suppress(ToolError):  # the next call tells that the engine is gone
-            await self._containers.sweep(namespace)
+            for each in (namespace, NAMESPACE):
+                await self._containers.sweep(each)
 
     async def _attempt(self, spec: SandboxSpec) -> Handle | ToolError:
         """Create, in a task of its own: a container that nobody waits for must not stay."""

@@ -1,22 +1,14 @@
-"""What a container of ours is made of: hardened options, and labels that tell all of its promises.
-
-Labels cannot be changed later, and a member of the pool gets its owner later; so what a claim
-changes stands in the container's name, which the engine changes in an instant (4 ms).
-"""
+"""What a container of ours is made of: hardened options."""
 
 from __future__ import annotations
 
-import base64
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from jupyter_mcp.toolsets.sandboxes.backend import Handle
-from jupyter_mcp.toolsets.sandboxes.spec import MIB, Limits, Mount, SandboxSpec
+from jupyter_mcp.toolsets.sandboxes.backends.docker_labels import labels_of, name_of
+from jupyter_mcp.toolsets.sandboxes.spec import MIB, Limits, SandboxSpec
 
-LABEL = "jupyter-mcp."
 USER = "1000:1000"
 HOME = "/home/sandbox"
 WORKSPACE = "/workspace"
@@ -95,9 +87,7 @@ def host_options(spec: SandboxSpec, dialect: Dialect) -> dict[str, Any]:
     limits, sizes = spec.limits, tmpfs_sizes(spec.limits)
     own = "mode=1777" if dialect.is_podman else "mode=0755,uid=1000,gid=1000"
     modes = {"/tmp": "mode=1777"}  # noqa: S108
-    labels = {f"{LABEL}id": spec.id, f"{LABEL}namespace": spec.namespace}
-    # A volume without a name goes with the container, even when no server is left to remove it.
-    mounts = [Volume(WORKSPACE, None, type="volume", labels=labels)]
+    mounts = [Volume(WORKSPACE, name_of(spec.id), type="volume")]
     mounts += [
         Volume(mount.target, mount.source, type="bind", read_only=mount.read_only)
         for mount in spec.mounts
@@ -151,80 +141,3 @@ def container_options(spec: SandboxSpec, image: str, seconds: float) -> dict[str
         "healthcheck": {"test": ["NONE"]},
         "use_config_proxy": False,  # a proxy's URL in Docker's settings may hold a password
     }
-
-
-def labels_of(spec: SandboxSpec) -> dict[str, str]:
-    """Return labels from which `handle_of` makes the specification again."""
-    labels = {
-        "id": spec.id,
-        "owner": spec.owner,
-        "name": spec.name,
-        "namespace": spec.namespace,
-        "created": repr(spec.created),
-        "expires": repr(spec.expires),
-        "image": spec.image,
-        "pool": "member" if spec.is_member else "",
-        "limits": json.dumps(asdict(spec.limits)),
-        "mounts": json.dumps([asdict(mount) for mount in spec.mounts]),
-    }
-    return {LABEL + key: value for key, value in labels.items()}
-
-
-def name_of(sandbox: str) -> str:
-    """Return the name of a container that carries nothing but its labels."""
-    return f"jupyter-mcp-{sandbox}"
-
-
-def claimed_name(spec: SandboxSpec) -> str:
-    """Return a name that carries what a claim changes; engines allow ``[a-zA-Z0-9_.-]``."""
-    text = json.dumps([spec.owner, spec.name, spec.created, spec.expires])
-    return f"{name_of(spec.id)}.{base64.urlsafe_b64encode(text.encode()).decode().rstrip('=')}"
-
-
-def handle_of(container: Mapping[str, Any]) -> Handle | None:
-    """Return the sandbox of an entry in the engine's list; None for what is not one of ours."""
-    try:
-        labels = {k.removeprefix(LABEL): v for k, v in container["Labels"].items()}
-        spec = _claimed(_spec_of(labels), container.get("Names") or [])
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-    return Handle(
-        spec,
-        str(container["Id"]),
-        is_paused=container.get("State") == "paused",
-        image_digest=str(container.get("ImageID", "")),
-    )
-
-
-def _spec_of(labels: Mapping[str, str]) -> SandboxSpec:
-    return SandboxSpec(
-        id=labels["id"],
-        owner=labels["owner"],
-        namespace=labels["namespace"],
-        expires=float(labels["expires"]),
-        created=float(labels["created"]),
-        name=labels["name"],
-        image=labels["image"],
-        limits=Limits(**json.loads(labels["limits"])),
-        mounts=tuple(Mount(**mount) for mount in json.loads(labels["mounts"])),
-        is_member=labels["pool"] == "member",
-    )
-
-
-def _claimed(spec: SandboxSpec, names: list[str]) -> SandboxSpec:
-    prefix = f"{name_of(spec.id)}."
-    for name in names:
-        text = name.removeprefix("/").removeprefix(prefix)
-        if text == name.removeprefix("/"):
-            continue
-        padded = text + "=" * (-len(text) % 4)
-        owner, called, created, expires = json.loads(base64.urlsafe_b64decode(padded))
-        return replace(
-            spec,
-            owner=str(owner),
-            name=str(called),
-            created=float(created),
-            expires=float(expires),
-            is_member=False,
-        )
-    return spec

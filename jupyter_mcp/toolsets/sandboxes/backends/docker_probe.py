@@ -116,7 +116,7 @@ class Probe:
         try:
             return await self._programs.run(handle.ref, SCRIPT)
         finally:
-            await self._containers.remove(handle.ref)
+            await self._containers.remove(spec.id, handle.ref)
 
 
 def limits_of(text: str) -> dict[str, Enforcement]:

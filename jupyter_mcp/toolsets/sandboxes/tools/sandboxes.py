@@ -21,6 +21,10 @@ DETACHED = (
 )
 REATTACHED = "Its agent was connected again: files were kept, what ran before has ended."
 FULL = "Its workspace holds more than it may: delete files before writing others."
+BARE = (
+    "Its image has no python3: files and commands work, more slowly; terminals, screens, ports, "
+    "kernels, searching and a network do not. Install python3 in the image to have them."
+)
 
 Level = Literal["container", "bubblewrap", "landlock", "process"]
 
@@ -252,6 +256,8 @@ def _notes(session: Session) -> list[str]:
         notes.append(DETACHED)
     elif session.reattached:
         notes.append(REATTACHED)
+    if session.is_bare:
+        notes.append(BARE)
     return [*notes, FULL] if session.is_full else notes
 
 

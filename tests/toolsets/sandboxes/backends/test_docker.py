@@ -7,9 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +22,8 @@ from jupyter_mcp.toolsets.sandboxes.backend import Handle
 from jupyter_mcp.toolsets.sandboxes.backends import docker_containers
 from jupyter_mcp.toolsets.sandboxes.backends.docker import DockerBackend
 from jupyter_mcp.toolsets.sandboxes.spec import MIB, Isolation, Limits, Mount
-from support.containers import Bench, bench, small_image
-from support.engine import Engine, need_docker
+from support.containers import SMALL, Bench, bench, small_image
+from support.engine import Engine
 from support.server import wait_until
 
 
@@ -223,13 +222,11 @@ async def test_a_create_that_nobody_waits_for_leaves_nothing(table: Bench) -> No
 async def test_the_image_in_use_is_pinned_by_its_digest(table: Bench, engine: Engine) -> None:
     small_image(engine.url)
     tag = f"{table.namespace}:latest"
-    table.docker("tag", "jupyter-mcp/small", tag)
+    table.docker("tag", SMALL, tag)
     try:
         handle = await table.create(image=tag)
         table.docker("tag", engine.image, tag)
-        assert handle.image_digest == table.docker(
-            "image", "inspect", "-f", "{{.Id}}", "jupyter-mcp/small"
-        )
+        assert handle.image_digest == table.docker("image", "inspect", "-f", "{{.Id}}", SMALL)
         assert (await table.backend.list(table.namespace))[0].image_digest == handle.image_digest
         assert table.inspect(handle)["Config"]["Image"] == handle.image_digest
     finally:
@@ -246,12 +243,19 @@ async def test_an_image_without_a_workspace_gets_one_that_its_user_can_write(
         )
 
 
-async def test_it_ends_by_itself_with_its_workspace_when_no_server_comes_back(table: Bench) -> None:
+async def test_it_ends_by_itself_when_no_server_comes_back_and_its_files_stay(
+    table: Bench,
+) -> None:
     handle = await table.create(seconds=2)
     await table.sh(handle, "echo x > kept")
-    assert table.volumes()
-    await _until_gone(table, seconds=20)
-    assert await table.backend.list(table.namespace) == []
+    await asyncio.to_thread(
+        wait_until, lambda: not table.containers(), seconds=20, what="the container is gone"
+    )
+    (lost,) = await table.backend.list(table.namespace)
+    assert lost.is_lost
+    assert lost.spec == handle.spec
+    await table.backend.destroy(lost)
+    assert table.volumes() == []
 
 
 async def test_frozen_time_does_not_count_for_its_end(table: Bench) -> None:
@@ -270,7 +274,9 @@ async def test_its_end_comes_though_a_fork_bomb_leaves_no_room(table: Bench) -> 
     bomb = await table.backend.channel(
         handle, ["python3", "-c", "import os\nwhile 1:\n try: os.fork()\n except OSError: pass"]
     )
-    await _until_gone(table, seconds=60)
+    await asyncio.to_thread(
+        wait_until, lambda: not table.containers(), seconds=60, what="the container is gone"
+    )
     assert time.monotonic() - started > 21  # and not when the next short sleep did not start
     await bomb.close()
 
@@ -365,24 +371,10 @@ async def test_after_kill_9_of_a_server_nothing_runs_in_its_sandboxes(
         table.docker("rm", "-fv", ref)
 
 
-@pytest.fixture
-def own_engine() -> Iterator[Engine]:
-    """An engine that may be killed, without network, and with one small image."""
-    need_docker()
-    with (
-        tempfile.TemporaryDirectory(prefix="jme-") as folder,  # a socket's path must be short
-        Engine(Path(folder), network="") as running,
-    ):
-        small_image(running.url)
-        yield running
-
-
 async def test_after_a_crash_of_the_engine_calls_say_so_and_work_again_when_it_is_back(
-    own_engine: Engine, monkeypatch: pytest.MonkeyPatch
+    own_engine: Engine,
 ) -> None:
-    """Docker 20.10 then removes the containers and forgets their volumes, so these are swept."""
-    monkeypatch.setattr(docker_containers, "ABANDONED", -5)
-    async with bench(own_engine.url, "jupyter-mcp/small") as table:
+    async with bench(own_engine.url, SMALL) as table:
         handle = await table.create()
         channel = await table.backend.channel(handle, ["cat"])
         await channel.write(b"up")
@@ -400,10 +392,49 @@ async def test_after_a_crash_of_the_engine_calls_say_so_and_work_again_when_it_i
         await asyncio.to_thread(own_engine.start)
         with pytest.raises(ToolError, match="gone"):
             await _gone(table, handle)
-        assert await table.backend.list(table.namespace) == []
-        await _until_gone(table)
         again = await table.create()
         assert await table.sh(again, "echo back") == "back"
+
+
+async def test_an_engine_started_anew_has_lost_containers_but_no_file(
+    own_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker 20.10 removes the containers then; their volumes, and what they tell, stay."""
+    monkeypatch.setattr(docker_containers, "ABANDONED", -5)
+    async with bench(own_engine.url, SMALL) as table:
+        made = await table.create(name="mine", timeout=77, has_network=True)
+        member = await table.create(owner="", is_member=True)
+        claimed = await table.backend.claim(member, table.spec(owner="user:ben", timeout=5))
+        waiting = await table.create(owner="", is_member=True)
+        await table.sh(made, "echo one > file; chmod 600 file")
+        await table.sh(claimed, "echo two > file")
+        for end in (own_engine.kill, own_engine.stop):
+            await asyncio.to_thread(end)
+            await asyncio.to_thread(own_engine.start)
+            with pytest.raises(ToolError, match="gone"):
+                await _gone(table, made)
+            found = {each.spec: each for each in await table.backend.list(table.namespace)}
+            assert all(each.is_lost for each in found.values())
+            assert found.keys() - {waiting.spec} == {made.spec, claimed.spec}
+            lost = found[made.spec]
+            both = [table.backend.revive(lost, replace(lost.spec, expires=2e9)) for _ in range(3)]
+            first, *others = await asyncio.gather(*both)
+            assert [each.ref for each in others] == [first.ref] * 2
+            assert await table.sh(first, "cat file") == "one"
+            told = table.inspect(first)
+            assert told["HostConfig"]["Memory"] == made.spec.limits.memory
+            assert told["Image"] == made.image_digest
+            made = await table.backend.revive(lost, lost.spec)
+            assert made.spec.expires == 2e9, "as it was made again, which stands in its labels"
+            second = found[claimed.spec]
+            claimed = await table.backend.revive(second, second.spec)
+            assert await table.sh(claimed, "cat file") == "two"
+            made = replace(made, spec=lost.spec)
+        await table.backend._containers.sweep(table.namespace)
+        assert {each.spec.id for each in await table.backend.list(table.namespace)} == {
+            made.spec.id,
+            claimed.spec.id,
+        }
 
 
 async def _gone(table: Bench, handle: Handle) -> None:
@@ -441,10 +472,10 @@ async def test_without_the_extra_it_says_what_to_install(
         threads.stop()
 
 
-async def _until_gone(table: Bench, seconds: float = 10) -> None:
+async def _until_gone(table: Bench) -> None:
     await asyncio.to_thread(
         wait_until,
         lambda: not table.containers() and not table.volumes(),
-        seconds=seconds,
+        seconds=10,
         what="container and volume are gone",
     )

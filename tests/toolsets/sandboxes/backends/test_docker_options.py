@@ -8,13 +8,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mcp.toolsets.sandboxes.backends.docker_options import (
+from jupyter_mcp.toolsets.sandboxes.backends.docker_labels import (
+    CLAIMED,
     claimed_name,
-    container_options,
     handle_of,
     labels_of,
     name_of,
 )
+from jupyter_mcp.toolsets.sandboxes.backends.docker_options import container_options
 from jupyter_mcp.toolsets.sandboxes.spec import Limits, Mount, SandboxSpec
 
 TEXTS = st.text(max_size=60)
@@ -31,6 +32,8 @@ SPECS = st.builds(
     limits=st.builds(Limits, memory=st.integers(1, 2**50), cpus=st.floats(0.1, 64)),
     mounts=st.lists(st.builds(Mount, TEXTS, TEXTS, st.booleans()), max_size=3).map(tuple),
     is_member=st.booleans(),
+    timeout=TIMES,
+    has_network=st.booleans(),
 )
 
 
@@ -46,13 +49,9 @@ def test_labels_tell_the_whole_specification(spec: SandboxSpec) -> None:
     assert handle.spec == spec
 
 
-@given(SPECS, TEXTS, TEXTS, TIMES, TIMES)
-def test_the_name_tells_what_a_claim_changed(
-    spec: SandboxSpec, owner: str, name: str, created: float, expires: float
-) -> None:
-    claimed = replace(
-        spec, owner=owner, name=name, created=created, expires=expires, is_member=False
-    )
+@given(SPECS, SPECS)
+def test_the_name_tells_what_a_claim_changed(spec: SandboxSpec, asked: SandboxSpec) -> None:
+    claimed = replace(spec, **{key: getattr(asked, key) for key in CLAIMED})
     said = claimed_name(claimed)
     assert re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", said)
     handle = handle_of(_listed(spec, said))

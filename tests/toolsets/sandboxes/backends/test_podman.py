@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.spec import MIB, Limits
-from support.containers import Bench, bench, small_image
+from support.containers import SMALL, Bench, bench, small_image
 from support.podman import Podman, need_podman
 from support.server import wait_until
 
@@ -24,7 +24,7 @@ def podman() -> Iterator[Podman]:
 
 @pytest.fixture
 async def table(podman: Podman) -> AsyncIterator[Bench]:
-    async with bench(podman.url, "jupyter-mcp/small") as found:
+    async with bench(podman.url, SMALL) as found:
         yield found
 
 
@@ -108,7 +108,7 @@ async def test_without_catatonit_it_goes_without_an_init_and_says_so() -> None:
     need_podman()
     with Podman(has_init=False) as podman:
         small_image(podman.url)
-        async with bench(podman.url, "jupyter-mcp/small") as table:
+        async with bench(podman.url, SMALL) as table:
             found = await table.backend.probe()
             assert any("catatonit" in note for note in found.notes), found
             handle = await table.create()
