@@ -28,6 +28,7 @@ CLOSED = "(closed)"
 DESTRUCTIVE = "It can destroy what cannot be brought back."
 TOKENS = "It makes a credential that others can use."
 WAY_OUT = "What runs in the sandbox can send to the domains that the settings allow."
+BUILDS = "What the Dockerfile runs reaches all that the engine's network does."
 HUMAN = "This is for a person to decide, not for an agent."
 
 
@@ -87,7 +88,15 @@ SHIPPED: Mapping[str, Role] = {
                     conditions=(Condition("network", "equals", wanted=True),),
                     reason=WAY_OUT,
                 ),
-                Rule("deny", "operator", line=6, tools=Globs(HUMAN_DECISIONS), reason=HUMAN),
+                Rule(
+                    "ask",
+                    "operator",
+                    line=6,
+                    tools=Globs(("image_build",)),
+                    conditions=(Condition("path", "prefix", wanted=""),),
+                    reason=BUILDS,
+                ),
+                Rule("deny", "operator", line=7, tools=Globs(HUMAN_DECISIONS), reason=HUMAN),
             ),
         ),
         Role("admin", (), (Rule("allow", "admin", line=1),)),

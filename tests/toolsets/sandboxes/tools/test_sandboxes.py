@@ -127,6 +127,23 @@ async def test_an_agent_asks_before_a_sandbox_gets_a_way_out(runtime: Runtime, a
     assert [each["network"] for each in left].count(True) <= (answer == "accept")
 
 
+@pytest.mark.parametrize(("arguments", "asked"), [({"path": ""}, 1), ({"recipe": "base"}, 0)])
+async def test_an_agent_asks_before_a_dockerfile_of_its_own_runs_with_a_network(
+    runtime: Runtime, arguments: dict[str, Any], asked: int
+) -> None:
+    questions: list[str] = []
+
+    def reply(request: Any) -> Mapping[str, Any]:
+        questions.append(request.params["message"])
+        return {"action": "decline"}
+
+    build = runtime.catalog.tool("image_build", runtime.catalog.selection("all"))
+    wanted = arguments | {"tag": "not-allowed:1"}  # so that nothing is built
+    result = await runtime.call(build, wanted, AGENT, "test", channel=Client(reply))
+    assert result.error is not None
+    assert len(questions) == asked
+
+
 async def test_without_domains_nobody_gets_a_network(tmp_path: Path) -> None:
     async with sandbox_runtime(tmp_path) as runtime:
         error = await refused(runtime, "sandbox_create", network=True)
