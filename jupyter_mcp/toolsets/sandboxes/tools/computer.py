@@ -9,20 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from jupyter_mcp.calls import Block, Context, Host, Image, Reply, Text, tool
+from jupyter_mcp.calls import Block, Context, Image, Reply, Text, tool
 from jupyter_mcp.calls.tool import Operation
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.desktop.aliases import canonical
-from jupyter_mcp.toolsets.sandboxes.desktop.desktop import Desktop, Picture
-from jupyter_mcp.toolsets.sandboxes.desktop.desktops import Desktops
-from jupyter_mcp.toolsets.sandboxes.desktop.elements import Element
 from jupyter_mcp.toolsets.sandboxes.desktop.geometry import Screen
 from jupyter_mcp.toolsets.sandboxes.desktop.request import Action, Direction, Request
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.sandboxes.desktop.desktop import Desktop, Picture
+    from jupyter_mcp.toolsets.sandboxes.desktop.desktops import Desktops
+    from jupyter_mcp.toolsets.sandboxes.desktop.elements import Element
 
 MOST_ELEMENTS = 60
 Point = Annotated[list[float], Field(min_length=2, max_length=2)]
@@ -64,9 +67,12 @@ class ComputerState(BaseModel):
 class ComputerTools(SandboxToolset):
     """Screen, mouse and keyboard of a sandbox."""
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(host)
-        self.desktops = Desktops(self.sandboxes, host.tasks)
+    @cached_property
+    def desktops(self) -> Desktops:
+        """The desktops of sandboxes, imported at first use."""
+        from jupyter_mcp.toolsets.sandboxes.desktop.desktops import Desktops
+
+        return Desktops(self.sandboxes, self.host.tasks)
 
     def _placed(self, operation: Operation, function: Callable[..., Any]) -> Operation:
         """Say that the ``path`` of a drag leads over the screen and not to files."""

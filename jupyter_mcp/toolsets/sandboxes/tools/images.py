@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from jupyter_mcp.calls import Context, Host, JobContext, Reply, Text, tool
+from jupyter_mcp.calls import Context, JobContext, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.sandboxes.images.builder import Built
-from jupyter_mcp.toolsets.sandboxes.images.images import Images, Plan
 from jupyter_mcp.toolsets.sandboxes.sizes import bytes_of
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxToolset
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.sandboxes.images.builder import Built
+    from jupyter_mcp.toolsets.sandboxes.images.images import Images, Plan
 
 
 class ImageBuilt(BaseModel):
@@ -56,14 +59,17 @@ class ImageRemoved(BaseModel):
 class ImageTools(SandboxToolset):
     """Images of sandboxes."""
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(host)
-        settings = host.settings
-        self.images = Images(
+    @cached_property
+    def images(self) -> Images:
+        """The images of this server, imported at first use."""
+        from jupyter_mcp.toolsets.sandboxes.images.images import Images
+
+        settings = self.host.settings
+        return Images(
             settings.docker_url,
             settings.sandbox_images,
             bytes_of(settings.sandbox_memory),
-            host.executor,
+            self.host.executor,
         )
 
     @tool(

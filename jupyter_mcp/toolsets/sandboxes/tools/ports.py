@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, Field
 
-from jupyter_mcp.calls import Context, Host, Reply, Text, tool
-from jupyter_mcp.toolsets.sandboxes.ports import Ports
+from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
 from jupyter_mcp.workplace import Connection
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.sandboxes.ports import Ports
 
 Port = Annotated[int, Field(ge=1, le=65_535, description="TCP port on 127.0.0.1 inside")]
 
@@ -34,9 +37,12 @@ class ClosedPort(BaseModel):
 class PortTools(SandboxToolset):
     """Web servers in sandboxes, reached by URL."""
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(host)
-        self.ports = Ports(self.sandboxes, host.tasks)
+    @cached_property
+    def ports(self) -> Ports:
+        """The exposed ports, imported at first use."""
+        from jupyter_mcp.toolsets.sandboxes.ports import Ports
+
+        return Ports(self.sandboxes, self.host.tasks)
 
     @tool(scope="execute", title="Expose a port", idempotent=True, within="sandbox_id")
     async def port_expose(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, Field
 
-from jupyter_mcp.calls import Context, Host, JobContext, Reply, Text, tool
+from jupyter_mcp.calls import Context, JobContext, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.sandboxes.commands import Command, Commands, Ran
 from jupyter_mcp.toolsets.sandboxes.keys import KEYS_LIMIT, sequences
 from jupyter_mcp.toolsets.sandboxes.telling import CommandTeller
-from jupyter_mcp.toolsets.sandboxes.terminals import Opening, Terminal, Terminals
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.sandboxes.commands import Command, Commands, Ran
+    from jupyter_mcp.toolsets.sandboxes.terminals import Terminal, Terminals
 
 TerminalId = Annotated[str, Field(description="As terminal_open returned it")]
 Folder = Annotated[str, Field(description="Working folder; default: /workspace")]
@@ -80,12 +83,22 @@ class TerminalInput(BaseModel):
 class TerminalTools(SandboxToolset):
     """Commands and terminals in sandboxes."""
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(host)
-        self.commands = Commands(
+    @cached_property
+    def commands(self) -> Commands:
+        """What runs commands, imported at first use."""
+        from jupyter_mcp.toolsets.sandboxes.commands import Commands
+
+        host = self.host
+        return Commands(
             self.sandboxes, host.tasks, host.executor.run, int(host.settings.output_bytes)
         )
-        self.terminals = Terminals(self.sandboxes, host.tasks, self.commands.shells)
+
+    @cached_property
+    def terminals(self) -> Terminals:
+        """The open terminals, imported at first use."""
+        from jupyter_mcp.toolsets.sandboxes.terminals import Terminals
+
+        return Terminals(self.sandboxes, self.host.tasks, self.commands.shells)
 
     @tool(
         scope="execute",
@@ -110,6 +123,8 @@ class TerminalTools(SandboxToolset):
 
         What it starts with & goes on when it ends. For programs that ask use terminal_open.
         """
+        from jupyter_mcp.toolsets.sandboxes.commands import Command
+
         owner = self.seen_by(ctx)
         wanted = Command(command, cwd, env or {}, timeout)
         if not background:
@@ -137,6 +152,8 @@ class TerminalTools(SandboxToolset):
         env: Environment = None,
     ) -> OpenTerminal:
         """Open a terminal (PTY) for interactive programs; it stays until closed or they end."""
+        from jupyter_mcp.toolsets.sandboxes.terminals import Opening
+
         opening = Opening(rows, columns, command, cwd, env or {})
         return _told(await self.terminals.open(sandbox_id, self.seen_by(ctx), opening))
 
