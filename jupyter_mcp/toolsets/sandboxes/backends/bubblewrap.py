@@ -111,7 +111,8 @@ class BubblewrapBackend(LocalBackend):
             line += ["--ro-bind-try", path, path]
         for at, path in enumerate(MADE):
             line += ["--perms", "0444", "--ro-bind-data", f"@file{at}", path]
-        line += ["--proc", "/proc", "--dev", "/dev"]
+        line += ["--proc", "/proc", "--remount-ro", "/proc"]  # what root owns there is the kernel's
+        line += ["--dev", "/dev"]
         line += ["--perms", "1777", "--size", str(SHARED_MEMORY), "--tmpfs", "/dev/shm"]  # noqa: S108
         line += ["--remount-ro", "/dev"]
         line += ["--perms", "1777", "--size", half, "--tmpfs", "/tmp"]  # noqa: S108 - inside

@@ -489,3 +489,23 @@ async def test_no_thread_is_started(bench: Bench) -> None:
     after = {each.name for each in threading.enumerate()} - before
     await channel.close()
     assert not [name for name in after if "jupyter-mcp" not in name and "waitpid" not in name]
+
+
+@on("landlock", "bubblewrap")
+async def test_the_kernels_settings_cannot_be_written(bench: Bench) -> None:
+    """Where root runs the server, its sandboxes by bubblewrap are the owner of ``/proc/sys``."""
+    handle = await bench.create()
+    code = (
+        "import os\n"
+        "count = 0\n"
+        "for top, folders, names in os.walk('/proc'):\n"
+        "    if top == '/proc': folders[:] = [f for f in folders if not f.isdigit()]\n"
+        "    for name in names:\n"
+        "        path = os.path.join(top, name)\n"
+        "        if path.startswith(('/proc/self', '/proc/thread-self')): continue\n"
+        "        count += 1\n"
+        "        try: os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK)); print(path)\n"
+        "        except OSError: pass\n"
+        "print(count > 100)\n"
+    )
+    assert await bench.run(handle, code) == "True"
