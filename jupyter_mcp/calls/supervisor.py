@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 
 R = TypeVar("R")
 
+AGAIN_SECONDS = 5.0
+"""After how long a task that was cancelled and goes on is cancelled again."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -35,13 +38,16 @@ class Supervisor:
         return sorted(task.get_name() for task in self._tasks)
 
     async def stop(self) -> None:
-        """Cancel every task and wait until the last one is gone."""
+        """Cancel every task and wait until the last one is gone.
+
+        What still runs after a moment is cancelled again: a library may have swallowed it.
+        """
         while self._tasks:
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self._tasks.difference_update(tasks)
+            gone, _ = await asyncio.wait(tasks, timeout=AGAIN_SECONDS)
+            self._tasks.difference_update(gone)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -116,7 +116,7 @@ class RedisLink:
         if not self.is_up:
             raise unreachable("Redis cannot be reached.")
         try:
-            return await work()
+            return await _cancellable(work)
         except self._errors as error:
             if self.is_up:
                 self.is_up = False
@@ -144,6 +144,20 @@ class RedisLink:
     async def _probe(self) -> None:
         """Write, because a Redis that is full or a replica can still be read."""
         await self.redis.set(f"{self.prefix}:probe", b"1", ex=5)
+
+
+async def _cancellable(work: Callable[[], Awaitable[R]]) -> R:
+    """Do `work`, and end as cancelled when that was asked for meanwhile.
+
+    redis-py sends with `asyncio.wait_for`, which before Python 3.12 returns the result of what it
+    waits for and forgets that its task was cancelled when both come at once.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    done = await work()
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return done
 
 
 class RedisStore:

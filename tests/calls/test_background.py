@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from jupyter_mcp.calls import supervisor
 from jupyter_mcp.calls.events import Event, Events, ResourceUpdated
 from jupyter_mcp.calls.executor import Executor
 from jupyter_mcp.calls.supervisor import Supervisor
@@ -44,6 +45,25 @@ async def test_context_variables_reach_the_thread() -> None:
     name.set("ann")
     assert await executor.run(name.get) == "ann"
     executor.stop()
+
+
+async def test_a_task_that_swallows_its_end_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "AGAIN_SECONDS", 0.01)
+    tasks, told = Supervisor(), []
+
+    async def stubborn() -> None:
+        for _ in range(2):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:  # as a library may do
+                told.append(True)
+        await asyncio.Event().wait()
+
+    tasks.spawn("stubborn", stubborn())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(tasks.stop(), 10)
+    assert len(told) == 2
+    assert tasks.names == []
 
 
 async def test_the_supervisor_cancels_and_awaits_everything() -> None:

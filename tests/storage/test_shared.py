@@ -200,3 +200,24 @@ def test_servers_of_two_people_have_two_namespaces(monkeypatch: pytest.MonkeyPat
     assert namespace_of(Path("/state/def")) != ann
     monkeypatch.setenv("JUPYTERHUB_USER", "ben")
     assert namespace_of(state) != ann
+
+
+async def test_no_cancellation_gets_lost_in_a_command(redis_server: RedisServer) -> None:
+    async with linked(redis_server.url) as link:
+        store, ended = RedisStore(link), []
+
+        async def work() -> None:
+            for _ in range(3):
+                await store.set("space", "key", b"1", 5)
+            ended.append(True)
+
+        for turns in range(300):
+            task = asyncio.ensure_future(work())
+            for _ in range(turns % 30):
+                await asyncio.sleep(0)
+            was_done = task.done()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert task.cancelled() or was_done
+        assert len(ended) < 300
+        assert await store.get("space", "key") == b"1"

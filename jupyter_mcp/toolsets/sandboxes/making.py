@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
+from typing import Any
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.process_marks import new_mark
@@ -42,6 +43,7 @@ class Making:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self._undoing: set[str] = set()
         self.pool = Pool(self._member, ground.tasks, ground.settings.sandbox_pool)
 
     async def create(self, owner: str, wish: Wish, say: Say | None = None) -> Known:
@@ -91,7 +93,8 @@ class Making:
                 ground.register.add(known)
                 return known
         finally:
-            ground.register.making.discard(spec.id)
+            if spec.id not in self._undoing:
+                ground.register.making.discard(spec.id)
             if member is not None and not is_begun:
                 self.pool.put_back(member)
 
@@ -113,16 +116,14 @@ class Making:
             has_network=terms.wish.network,
             attached=1,
         )
+        work = self._claimed(member, spec) if member else engine.backend.create(spec)
+        creating = ground.tasks.spawn(f"create {spec.id}", _outcome(work))
+        known: Known | None = None
         try:
             handle, _ = await asyncio.gather(
-                self._claimed(member, spec) if member else engine.backend.create(spec),
-                ground.records.put(spec.id, record, spec.created),
+                asyncio.shield(creating), ground.records.put(spec.id, record, spec.created)
             )
-        except BaseException:
-            await ground.records.forget(spec.id)
-            raise
-        known = Known(engine.name, engine.backend, engine.capabilities, handle, record)
-        try:
+            known = Known(engine.name, engine.backend, engine.capabilities, _made(handle), record)
             await ground.attaching.attach(known, member.link if member else None)
             if terms.wish.snapshot:
                 if say is not None:
@@ -130,7 +131,8 @@ class Making:
                 assert known.link is not None  # noqa: S101 - it was attached above
                 await ground.snapshots.restore(terms.wish.snapshot, spec.owner, known.link)
         except BaseException:
-            ground.tasks.spawn(f"undo {known.id}", self._undo(known))
+            self._undoing.add(spec.id)
+            ground.tasks.spawn(f"undo {spec.id}", self._undo(spec, engine, creating, known))
             raise
         return known
 
@@ -140,8 +142,8 @@ class Making:
         try:
             if not member.handle.is_paused:
                 return await backend.claim(member.handle, spec)
-            _, claimed = await asyncio.gather(
-                backend.resume(member.handle), backend.claim(member.handle, spec)
+            claimed, _ = await asyncio.gather(  # an engine does one after the other
+                backend.claim(member.handle, spec), self._wake(member)
             )
             return replace(claimed, is_paused=False)
         except ToolError as error:
@@ -151,6 +153,19 @@ class Making:
             self._ground.tasks.spawn(f"discard {spec.id}", self._discard(member))
             raise
 
+    async def _wake(self, member: Member) -> None:
+        """Return when a member's agent answers, which an engine takes 3 ms longer to tell."""
+        tasks, sandbox = self._ground.tasks, member.handle.spec.id
+        resumed = tasks.spawn(f"resume {sandbox}", member.backend.resume(member.handle))
+        answered = tasks.spawn(f"ping {sandbox}", member.link.ping())
+        try:
+            await asyncio.wait({resumed, answered}, return_when=asyncio.FIRST_COMPLETED)
+            if not answered.done() or answered.exception() is not None:
+                await resumed
+                await answered
+        finally:
+            answered.cancel()
+
     def _live(self, owner: str) -> Live:
         register, engines = self._ground.register, self._ground.engines
 
@@ -159,10 +174,24 @@ class Making:
 
         return Live(lambda: register.of(owner), refresh)
 
-    async def _undo(self, known: Known) -> None:
-        await self._ground.attaching.detach(known)
-        await self._ground.records.forget(known.id)
-        await known.backend.destroy(known.handle)
+    async def _undo(
+        self,
+        spec: SandboxSpec,
+        engine: _Engine,
+        creating: asyncio.Task[Handle | Exception],
+        known: Known | None,
+    ) -> None:
+        """Remove what nobody waits for; until it is gone, nobody takes it for a sandbox."""
+        try:
+            made = await creating
+            if known is not None:
+                await self._ground.attaching.detach(known)
+            await self._ground.records.forget(spec.id)
+            if isinstance(made, Handle):
+                await engine.backend.destroy(made)
+        finally:
+            self._undoing.discard(spec.id)
+            self._ground.register.making.discard(spec.id)
 
     async def _discard(self, member: Member) -> None:
         await member.discard()
@@ -231,6 +260,20 @@ class Making:
 
 class _LostMemberError(Exception):
     """A member of the pool was gone, or broken, when somebody came for it."""
+
+
+async def _outcome(work: Coroutine[Any, Any, Handle]) -> Handle | Exception:
+    """Return what was made, or what was refused: whoever waits raises it."""
+    try:
+        return await work
+    except (ToolError, _LostMemberError) as error:
+        return error
+
+
+def _made(found: Handle | Exception) -> Handle:
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def new_id() -> str:

@@ -68,7 +68,7 @@ async def test_files_and_commands_work_and_the_rest_names_a_remedy(room: Room) -
         "terminal_open": {},
         "port_expose": {"port": 80},
         "computer": {"action": "screenshot"},
-        "file_search": {"query": "x"},
+        "file_search": {"pattern": "x"},
     }.items():
         refused = await room.do(name, sandbox_id="bare", **arguments)
         assert refused["is_error"], name
