@@ -22,8 +22,6 @@ pytestmark = [pytest.mark.package, pytest.mark.timeout(600)]
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PANEL = "share/jupyter/labextensions/jupyter-mcp-workbench"
 VIEWS = [f"jupyter_mcp/widgets/static/{name}" for name in ("terminal.js", "screen.js")]
-    f"jupyter_mcp/widgets/static/{name}" for name in ("terminal.js", "screen.js", "screen.css")
-]
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 MAGIC = """\
 from IPython.core.interactiveshell import InteractiveShell
