@@ -7,7 +7,6 @@ rest with what to do about it, so nobody else has to know.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -173,9 +172,12 @@ async def has_python(backend: Backend, handle: Handle) -> bool:
     except ToolError:
         return True  # not even that works: what went wrong before says more
     said = b""
-    with contextlib.suppress(TimeoutError):
+    try:
         async with asyncio.timeout(LOOK_SECONDS):
             while len(said) < len(NONE) and (data := await channel.read(len(NONE))):
                 said += data
-    await channel.close()
+    except TimeoutError:
+        return True
+    finally:
+        await channel.close()
     return said != NONE

@@ -83,6 +83,7 @@ class ExecChannel:
     async def close(self) -> None:
         """Close both directions and return when the program is gone."""
         if self._closing is None:
+            self._writer.close()  # now: the task may be cancelled before it has begun
             self._closing = self._tasks.spawn("close a sandbox channel", self._close())
         await asyncio.shield(self._closing)
 
@@ -91,7 +92,6 @@ class ExecChannel:
         return self._complaint.decode(errors="replace").strip()
 
     async def _close(self) -> None:
-        self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
         await self._reap()

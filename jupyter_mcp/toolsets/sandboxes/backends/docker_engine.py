@@ -60,6 +60,7 @@ class DockerEngine:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._lock = threading.Lock()
         self._client: Any = None
+        self._is_stopped = False
 
     async def call(self, work: Callable[[Any], R]) -> R:
         """Run `work` with the SDK's low-level client in a thread.
@@ -83,7 +84,8 @@ class DockerEngine:
             raise self.gone(error) from error
 
     async def stop(self) -> None:
-        """Close the connections."""
+        """Close the connections; what still goes on afterwards has its own for a moment."""
+        self._is_stopped = True
         await self._threads.run(self._drop)
 
     def gone(self, error: Exception | str) -> ToolError:
@@ -117,6 +119,9 @@ class DockerEngine:
         except (RequestException, DockerException, OSError) as error:
             self._drop()
             raise self.gone(error) from error
+        finally:
+            if self._is_stopped:
+                self._drop()
 
     def _connected(self) -> Any:
         with self._lock:

@@ -444,6 +444,17 @@ async def _gone(table: Bench, handle: Handle) -> None:
             await table.backend.usage(handle)
 
 
+async def test_what_goes_on_after_the_stop_leaves_no_connection(table: Bench) -> None:
+    handle = await table.create()
+    await table.backend.stop()
+    listing = asyncio.ensure_future(table.backend.list(table.namespace))  # sweeps as well
+    assert [each.ref for each in await listing] == [handle.ref]
+    await asyncio.to_thread(
+        wait_until, lambda: not table.tasks.names, seconds=10, what="the sweep is over"
+    )
+    assert table.backend._engine._client is None
+
+
 async def test_no_engine_is_told_with_what_to_do(tmp_path: Path) -> None:
     threads, tasks = Executor(2), Supervisor()
     backend = DockerBackend(Settings(docker_url=f"unix://{tmp_path}/none"), threads, tasks)
