@@ -27,6 +27,7 @@ from jupyter_mcp.toolsets.files.paths import (
     no_folder,
     not_found,
     shown,
+    there,
     there_already,
 )
 from jupyter_mcp.workplace import Entry, Finished, Found, Search
@@ -100,12 +101,12 @@ class ContentsRoot:
         """Have the manager save a file; how much of it is there when that fails is up to it."""
         place = await self._shown(path)
         whole = data if isinstance(data, bytes) else await self._gathered(path, data)
-        there = await self._there(place)
-        if there is not None and there.kind == "directory":
+        old = await there(self, place)
+        if old is not None and old.kind == "directory":
             raise a_folder(path)
-        if there is not None and not overwrite:
+        if old is not None and not overwrite:
             raise there_already(path)
-        if revision and (there is None or _digest(await self._bytes(place)) != revision):
+        if revision and (old is None or _digest(await self._bytes(place)) != revision):
             raise changed(path)
         await self.make_folder(place.rpartition("/")[0])
         await self._call("save", place, {"type": "file", **_encoded(whole)}, place)
@@ -128,7 +129,7 @@ class ContentsRoot:
         """Rename; a manager of this kind can replace nothing at once."""
         one, other = await self._shown(source), await self._shown(target)
         await self.stat(one)
-        if await self._there(other) is not None:
+        if await there(self, other) is not None:
             if overwrite:
                 raise ToolError(
                     "unsupported",
@@ -145,7 +146,7 @@ class ContentsRoot:
         place, above = await self._shown(path), ""
         for part in place.split("/") if place else ():
             above = f"{above}/{part}".lstrip("/")
-            if await self._there(above) is None:
+            if await there(self, above) is None:
                 await self._call("save", above, {"type": "directory"}, above)
         return await self.stat(place)
 
@@ -200,14 +201,6 @@ class ContentsRoot:
         with contextlib.suppress(NotImplementedError, HTTPError, OSError):
             return bool(await answered(self._manager.is_hidden(path)))
         return False
-
-    async def _there(self, path: str) -> Entry | None:
-        try:
-            return await self.stat(path)
-        except ToolError as error:
-            if error.code != "not_found":
-                raise
-            return None
 
     async def _get(self, path: str, *, content: bool, kind: str | None = None) -> dict[str, Any]:
         extra = {} if kind is None else {"type": kind}

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import posixpath
-import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.files import git_output
-from jupyter_mcp.toolsets.files.git_credentials import Credentials
-from jupyter_mcp.toolsets.files.git_names import (
-    Remote,
-    branch_of,
-    remote_name,
-    remote_of,
-    revision_of,
-)
+from jupyter_mcp.toolsets.files.git_names import branch_of, revision_of
 from jupyter_mcp.toolsets.files.git_output import Changed, Commit, Status
 from jupyter_mcp.toolsets.files.git_runner import GitRunner, Repository
-from jupyter_mcp.toolsets.files.paths import inside, inside_of, shown, there_already
+from jupyter_mcp.toolsets.files.paths import inside, shown
 from jupyter_mcp.workplace import Place
 
 SESSION_BASE = "refs/jupyter-mcp/base"
@@ -29,10 +20,7 @@ SESSION_BASE = "refs/jupyter-mcp/base"
 UNTRACKED = 100
 """The most files that a diff tells of which git does not know."""
 
-Pinned = tuple[tuple[str, str], ...]
-Check = Callable[[Remote, bool], Awaitable[Pinned]]
-"""Settings that bind git to the address that was checked; raises `ToolError` for one that is
-refused. The flag says whether an administrator named the host."""
+NO_PROGRAMS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty")
 
 Allowed = Callable[[str], bool]
 
@@ -83,8 +71,6 @@ class Git:
 
     Args:
         place: The Jupyter root or a sandbox.
-        credentials: What it logs in with.
-        check: Checks addresses that the host talks to.
         identity: Who commits if nobody is configured.
         allowed: Whether the caller may see and change a path of the place.
     """
@@ -92,48 +78,13 @@ class Git:
     def __init__(
         self,
         place: Place,
-        credentials: Credentials,
-        check: Check,
         identity: Identity,
         allowed: Allowed = lambda _path: True,
     ) -> None:
         self.place = place
         self.runner = GitRunner(place)
-        self._credentials = credentials
-        self._check = check
         self._identity = identity
         self.allowed = allowed
-
-    async def clone(self, url: str, path: str = "", branch: str = "", depth: int = 0) -> Status:
-        """Clone a repository into a new folder, whole or not at all.
-
-        Args:
-            url: An https or http address without a login.
-            path: The folder; by default the repository's name.
-            branch: The branch to check out; the remote's by default.
-            depth: How many commits to get; 0 for all.
-
-        Raises:
-            ToolError: ``conflict`` for a folder that is there, else as `GitRunner.run`.
-        """
-        remote = remote_of(url)
-        target = inside_of(self.place, path or remote.name)
-        if await there(self.place, target):
-            raise there_already(target)
-        above, name = posixpath.split(target)
-        if above:
-            await self.place.make_folder(above)
-        options = ["--branch", branch_of(branch)] if branch else []
-        options += ["--depth", str(depth)] if depth else []
-        unfinished = f"{name}.cloning-{secrets.token_hex(4)}"
-        words = ["clone", "--quiet", "--template=", "--no-recurse-submodules", *options]
-        try:
-            await self._online(Repository(above), remote, [*words, "--", url, unfinished])
-            await self.place.move(f"{above}/{unfinished}".lstrip("/"), target)
-        except BaseException:
-            await asyncio.shield(self._remove(above, unfinished))
-            raise
-        return await self.status(target)
 
     async def status(self, path: str) -> Status:
         """Return how the working tree is."""
@@ -161,7 +112,7 @@ class Git:
         if asked == "HEAD" and not await self._has_commits(repository):
             asked = "--cached"
         below = ["--", *[inside(each) for each in paths]] if paths else ["--"]
-        common = ["diff", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", asked]
+        common = ["diff", *NO_PROGRAMS, asked]
         files = git_output.numstat(
             await self.runner.run(repository, [*common, "--numstat", "-z", *below])
         )
@@ -237,47 +188,6 @@ class Git:
         await self.runner.run(repository, [*words, *only], env=env, stdin=message.encode())
         return (await self.log(path, limit=1))[0]
 
-    async def push(self, path: str, remote: str = "origin", branch: str = "") -> tuple[str, str]:
-        """Send a branch to a remote, without force, and return its name and commit."""
-        repository = await self.repository(path)
-        current = await self.status_of(repository)
-        name = branch_of(branch or current.branch or "HEAD")
-        address = await self._address(repository, remote, push=True)
-        words = ["push", "--quiet", "--porcelain", "--no-verify", "--no-recurse-submodules"]
-        refs = f"refs/heads/{name}:refs/heads/{name}"
-        arguments = [*words, "--set-upstream", remote_name(remote), refs]
-        try:
-            await self._online(repository, address, arguments)
-        except ToolError as error:
-            raise _rejected(error) from None
-        commit = await self.runner.run(repository, ["rev-parse", f"refs/heads/{name}"])
-        return name, commit.decode().strip()
-
-    async def pull(self, path: str, remote: str = "origin", *, merge: bool = False) -> Status:
-        """Get what a remote has of the current branch, and go forward to it.
-
-        Args:
-            path: The repository.
-            remote: The remote.
-            merge: Whether to merge where both have commits of their own.
-
-        Raises:
-            ToolError: ``conflict`` where that needs a merge, or the merge has conflicts; then
-                nothing was changed.
-        """
-        repository = await self.repository(path)
-        before = await self.status_of(repository)
-        name = branch_of(before.branch or "HEAD")
-        address = await self._address(repository, remote)
-        tracking = f"refs/remotes/{remote_name(remote)}/{name}"
-        words = ["fetch", "--quiet", "--no-recurse-submodules", "--no-auto-maintenance"]
-        await self._online(repository, address, [*words, remote, f"+refs/heads/{name}:{tracking}"])
-        if merge:
-            await self.merge(repository, tracking, f"Merge {remote}/{name}")
-        else:
-            await self._forward(repository, tracking)
-        return await self.status_of(repository)
-
     async def merge(
         self, repository: Repository, commit: str, message: str, *, squash: bool = False
     ) -> None:
@@ -307,8 +217,26 @@ class Git:
                 await asyncio.shield(self.runner.finish(repository, ["merge", "--abort"]))
             raise _dirty(self.runner.failure(repository.path, "merge", done))
 
+    async def forward(self, repository: Repository, commit: str) -> None:
+        """Go forward to a commit.
+
+        Raises:
+            ToolError: ``conflict`` where that needs a merge, or changes would be lost.
+        """
+        words = ["merge", "--quiet", "--ff-only", "--no-verify-signatures", commit]
+        done = await self.runner.finish(repository, words)
+        if done.exit_code == 0:
+            return
+        if b"fast-forward" in done.stderr:
+            raise ToolError(
+                "conflict",
+                "The branch and the remote's both have commits that the other has not.",
+                "Say merge=true to merge them.",
+            )
+        raise _dirty(self.runner.failure(repository.path, "pull", done))
+
     async def repository(self, path: str) -> Repository:
-        """Return a repository, if the caller may see all of it, or what they may see of it."""
+        """Return the repository whose top is a folder (`GitRunner.repository`)."""
         return await self.runner.repository(path)
 
     async def identity(self, repository: Repository) -> dict[str, str]:
@@ -326,66 +254,6 @@ class Git:
         done = await self.place.run(words, cwd=repository.path, seconds=10, limit=1000)
         return done.stdout.decode("utf-8", "replace").strip() if done.exit_code == 0 else ""
 
-    async def _address(self, repository: Repository, remote: str, *, push: bool = False) -> Remote:
-        """Return the address of a remote.
-
-        Raises:
-            ToolError: ``not_found``, or ``forbidden`` where git would talk to others as well.
-        """
-        kind = ["--push"] if push else []
-        words = ["remote", "get-url", "--all", *kind, "--", remote_name(remote)]
-        done = await self.runner.finish(repository, words)
-        if done.exit_code:
-            raise ToolError(
-                "not_found", f"The repository has no remote '{remote}'.", "Clone it with git_clone."
-            )
-        urls = done.stdout.decode("utf-8", "replace").strip().split("\n")
-        if self.runner.is_host and (
-            len(urls) > 1 or await self._gets_from_others(repository, remote)
-        ):
-            raise ToolError(
-                "forbidden",
-                f"With remote '{remote}' git would talk to other addresses too.",
-                "Take its second url, or the other remote's 'promisor', out of .git/config.",
-            )
-        return remote_of(urls[0])
-
-    async def _gets_from_others(self, repository: Repository, remote: str) -> bool:
-        """Return whether git gets objects that are missing from another remote."""
-        words = ["config", "--local", "--no-includes", "--null", "--name-only", "--get-regexp"]
-        words += [r"^remote\..*\.(promisor|partialclonefilter)$"]
-        done = await self.runner.finish(repository, words)
-        keys = {key.rpartition(".")[0] for key in git_output.names(done.stdout)}
-        return bool(keys - {f"remote.{remote}"})
-
-    async def _online(
-        self, repository: Repository, remote: Remote, arguments: Sequence[str]
-    ) -> bytes:
-        """Run what talks to a remote, bound to it."""
-        is_known = self._credentials.knows(remote)
-        pinned = await self._check(remote, is_known) if self.runner.is_host else ()
-        login = await self._credentials.login(remote)
-        return await self.runner.run(
-            repository,
-            arguments,
-            settings=(("http.followRedirects", "false"), *pinned),
-            login=login,
-            protocols=remote.scheme,
-        )
-
-    async def _forward(self, repository: Repository, commit: str) -> None:
-        words = ["merge", "--quiet", "--ff-only", "--no-verify-signatures", commit]
-        done = await self.runner.finish(repository, words)
-        if done.exit_code == 0:
-            return
-        if b"fast-forward" in done.stderr:
-            raise ToolError(
-                "conflict",
-                "The branch and the remote's both have commits that the other has not.",
-                "Say merge=true to merge them.",
-            )
-        raise _dirty(self.runner.failure(repository.path, "pull", done))
-
     async def _untracked(self, repository: Repository, paths: Sequence[str]) -> list[str]:
         below = ["--", *[inside(each) for each in paths]] if paths else []
         words = ["ls-files", "--others", "--exclude-standard", "-z", *below]
@@ -399,23 +267,6 @@ class Git:
     def _may(self, repository: Repository, *names: str) -> bool:
         return all(self.allowed(f"{repository.path}/{name}".lstrip("/")) for name in names if name)
 
-    async def _remove(self, above: str, name: str) -> None:
-        await self.place.run(["rm", "-rf", "--", name], cwd=above, seconds=60)
-
-
-NO_PROGRAMS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty")
-
-
-async def there(place: Place, path: str) -> bool:
-    """Return whether something is at a path."""
-    try:
-        await place.stat(path)
-    except ToolError as error:
-        if error.code != "not_found":
-            raise
-        return False
-    return True
-
 
 def _dirty(error: ToolError) -> ToolError:
     if "would be overwritten" in error.message or "local changes" in error.message:
@@ -423,15 +274,5 @@ def _dirty(error: ToolError) -> ToolError:
             "conflict",
             "Files have changes that are not committed and would be lost.",
             "Commit them with git_commit first.",
-        )
-    return error
-
-
-def _rejected(error: ToolError) -> ToolError:
-    if any(word in error.message for word in ("failed to push", "rejected", "non-fast-forward")):
-        return ToolError(
-            "conflict",
-            "The remote's branch has commits that this one has not.",
-            "Call git_pull first; nothing is pushed by force.",
         )
     return error

@@ -157,7 +157,6 @@ class GitRunner:
         login: Login | None = None,
         stdin: bytes = b"",
         protocols: str = "",
-        accept: Sequence[int] = (0,),
     ) -> bytes:
         """Run one command of git and return what it printed.
 
@@ -169,7 +168,6 @@ class GitRunner:
             login: What it logs in with.
             stdin: What it reads.
             protocols: Which transports it may use, parted by colons; none by default.
-            accept: Exit codes that are no failure.
 
         Raises:
             ToolError: What went wrong, with a remedy.
@@ -183,7 +181,7 @@ class GitRunner:
             stdin=stdin,
             protocols=protocols,
         )
-        if done.timed_out or done.exit_code not in accept:
+        if done.timed_out or done.exit_code:
             raise self.failure(repository.path, arguments[0], done)
         return done.stdout
 

@@ -21,11 +21,11 @@ from typing import Literal
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.background import Threads
 from jupyter_mcp.toolsets.files import git_output
-from jupyter_mcp.toolsets.files.git import NO_PROGRAMS, SESSION_BASE, Git, there
+from jupyter_mcp.toolsets.files.git import NO_PROGRAMS, SESSION_BASE, Git
 from jupyter_mcp.toolsets.files.git_names import remote_of
 from jupyter_mcp.toolsets.files.git_output import Changed
 from jupyter_mcp.toolsets.files.git_runner import Repository
-from jupyter_mcp.toolsets.files.paths import inside_of, shown, there_already
+from jupyter_mcp.toolsets.files.paths import inside_of, shown, there, there_already
 
 MOST_BYTES = 256 * 1024**2
 """The largest bundle that comes back."""

@@ -30,6 +30,7 @@ from jupyter_mcp.toolsets.files.paths import (
     inside,
     no_folder,
     shown,
+    there,
     there_already,
 )
 from jupyter_mcp.workplace import Entry, Finished, Found, Place, Search
@@ -132,10 +133,8 @@ class JupyterRoot:
         if not one or not other:
             raise ToolError("forbidden", "The root folder itself stays.", "Name what is in it.")
         entry = await self._threads.run(self._below.stat, one)
-        there = await self._threads.run(self._there, other)
-        if there is not None and (not overwrite or there.kind == "directory"):
-            raise there_already(target)
-        if there is not None and entry.kind == "directory":
+        old = await there(self, other)
+        if old is not None and (not overwrite or "directory" in (old.kind, entry.kind)):
             raise there_already(target)
         if f"{other}/".startswith(f"{one}/") and one != other:
             raise ToolError(
@@ -143,7 +142,7 @@ class JupyterRoot:
                 "A folder can't be moved into itself.",
                 "Choose another target.",
             )
-        if there is not None:
+        if old is not None:
             await self._threads.run(self._below.move, one, other)
         else:
             await self._threads.run(self._below.make_folder, other.rpartition("/")[0])
@@ -213,14 +212,6 @@ class JupyterRoot:
             return bool(is_hidden(str(Path(self.top) / path), self.top))
         except OSError:
             return True
-
-    def _there(self, real: str) -> Entry | None:
-        try:
-            return self._below.stat(real)
-        except ToolError as error:
-            if error.code != "not_found":
-                raise
-            return None
 
     def _read(self, path: str, offset: int, limit: int | None) -> tuple[bytes, int]:
         real = self._seen(path)

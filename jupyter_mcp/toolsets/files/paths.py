@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.policy.paths import PATH_LIMIT
-from jupyter_mcp.workplace import Place
+from jupyter_mcp.workplace import Entry, Place
 
 SHOWN = 200
 """Characters of a path that an error tells."""
@@ -64,6 +64,16 @@ def inside_of(place: Place, path: str) -> str:
 def top_of(place: Place) -> str:
     """Return the full path by which the top of a place is called."""
     return "/workspace" if place.sandbox_id else str(getattr(place, "top", ""))
+
+
+async def there(place: Place, path: str) -> Entry | None:
+    """Return what is at a path; None for nothing."""
+    try:
+        return await place.stat(path)
+    except ToolError as error:
+        if error.code != "not_found":
+            raise
+        return None
 
 
 def shown(path: str) -> str:

@@ -45,11 +45,6 @@ class Page:
         end = self.offset + len(self.data)
         return end if end < self.size and self.data else None
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is the whole file."""
-        return len(self.data) == self.size
-
 
 async def page(place: Place, path: str, offset: int, limit: int | None, largest: int) -> Page:
     """Return a piece of a file.

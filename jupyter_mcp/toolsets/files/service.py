@@ -12,6 +12,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.files.edits import Replacement, replaced, unified
 from jupyter_mcp.toolsets.files.git_credentials import Credentials
 from jupyter_mcp.toolsets.files.git_names import Remote
+from jupyter_mcp.toolsets.files.git_remotes import GitRemotes
 from jupyter_mcp.toolsets.files.git_sessions import GitSessions
 from jupyter_mcp.toolsets.files.open_notebooks import (
     SUFFIX,
@@ -19,7 +20,7 @@ from jupyter_mcp.toolsets.files.open_notebooks import (
     check_notebook,
     refuse_change,
 )
-from jupyter_mcp.toolsets.files.paths import shown
+from jupyter_mcp.toolsets.files.paths import shown, there
 from jupyter_mcp.toolsets.files.reading import Page, text_of
 from jupyter_mcp.workplace import Place
 
@@ -54,7 +55,8 @@ class FileService:
         self.largest: int = host.settings.file_bytes
         services = host.jupyter
         self.open = OpenNotebooks(getattr(services, "panel", None), getattr(services, "ydoc", None))
-        self.credentials = Credentials(host.settings.git_credentials, self._secret)
+        credentials = Credentials(host.settings.git_credentials, self._secret)
+        self.remotes = GitRemotes(credentials, self._check_remote)
         self.sessions = GitSessions(host.state / "bundles", host.executor)
 
     @property
@@ -97,7 +99,9 @@ class FileService:
             )
         if not place.sandbox_id and path.endswith(SUFFIX):
             await self._host.executor.run(check_notebook, path, data)
-            overwrite = await self._only_new(place, path)
+            if await there(place, path):
+                raise refuse_change(path)
+            overwrite = False
         entry = await place.write(path, data, overwrite=overwrite, revision=revision)
         return Written(entry.path, entry.size, await self.revision(data))
 
@@ -137,7 +141,7 @@ class FileService:
         digest: str = await self._host.executor.run(lambda: hashlib.sha256(data).hexdigest())
         return digest
 
-    async def check_remote(self, remote: Remote, is_known: bool) -> tuple[tuple[str, str], ...]:
+    async def _check_remote(self, remote: Remote, is_known: bool) -> tuple[tuple[str, str], ...]:
         """Bind git to the address that a remote's name stands for now, if it may be used.
 
         Args:
@@ -152,16 +156,6 @@ class FileService:
         address = await self._host.executor.run(check_url, remote.url, allow_private=is_known)
         ip = f"[{address.ip}]" if ":" in address.ip else address.ip
         return (("http.curloptResolve", f"{address.host}:{address.port}:{ip}"),)
-
-    async def _only_new(self, place: Place, path: str) -> bool:
-        """Return False, so that a notebook is only made, or raise where one is there."""
-        try:
-            await place.stat(path)
-        except ToolError as error:
-            if error.code != "not_found":
-                raise
-            return False
-        raise refuse_change(path)
 
     async def _secret(self, reference: str) -> str:
         value: str = await self._host.trust.secrets.resolve(reference)

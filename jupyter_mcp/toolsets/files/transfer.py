@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.files.paths import shown, there_already
+from jupyter_mcp.toolsets.files.paths import inside, shown, there_already
 from jupyter_mcp.workplace import Entry, Place
 
 MOST_FILES = 10_000
@@ -162,8 +162,26 @@ async def _refuse_what_is_there(place: Place, paths: list[str], target: str) -> 
 
 
 def _renamed(path: str, source: str, target: str) -> str:
-    below = path[len(source) :].lstrip("/") if source else path
-    return f"{target}/{below}".lstrip("/")
+    """Return what becomes of a path below `source`; a sandbox may name any path it likes.
+
+    Raises:
+        ToolError: ``unavailable`` for a path that would lead out of the target.
+    """
+    top = f"{source}/" if source else ""
+    if not path.startswith(top) or _in_one_spelling(path) != path:
+        raise ToolError(
+            "unavailable",
+            f"The sandbox told of '{shown(path)}' in '{shown(source)}', where it cannot be.",
+            "Nothing was copied: destroy that sandbox.",
+        )
+    return f"{target}/{path[len(top) :]}".lstrip("/")
+
+
+def _in_one_spelling(path: str) -> str:
+    try:
+        return inside(path)
+    except ToolError:
+        return ""
 
 
 def _is_gits(path: str, place: Place) -> bool:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from jupyter_mcp.calls import Context, Host, Toolset
+from jupyter_mcp.calls import Context, Host, Reply, Text, Toolset
 from jupyter_mcp.calls.tool import Operation
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.files.paths import inside_of
@@ -25,6 +25,9 @@ UNTRUSTED = {"jupyter-mcp/untrusted": True}
 SandboxId = Annotated[
     str | None, Field(description="A sandbox; without it the Jupyter root is meant")
 ]
+
+Allows = Callable[[str], bool]
+"""Says whether a caller could use a tool on a path."""
 
 REPOSITORY_TOOLS = "git_"
 
@@ -45,9 +48,7 @@ class FilesToolset(Toolset):
         """Return the place that a call means."""
         return await self.files.place(sandbox_id, self.seen_by(ctx))
 
-    def allowed(
-        self, ctx: Context, place: Place, tool: str, *, asks: bool = False
-    ) -> Callable[[str], bool]:
+    def allowed(self, ctx: Context, place: Place, tool: str, *, asks: bool = False) -> Allows:
         """Return what says whether a caller could use `tool` on a path of a place.
 
         Args:
@@ -56,11 +57,9 @@ class FilesToolset(Toolset):
             tool: The tool.
             asks: Whether what a person would have to approve counts as well.
         """
-        operation = next(each for each in self.operations if each.name == tool)
-        policy: Any = self.host.trust.policy
-        verdict = policy.verdict(ctx.principal, operation)
-        if place.sandbox_id or verdict.settled is not None:
+        if self.allows_all(ctx, place, tool):
             return lambda _path: True
+        operation, policy = self._operation(tool), self.host.trust.policy
         effects = {"allow", "ask"} if asks else {"allow"}
         values = {"sandbox_id": None}
 
@@ -69,6 +68,13 @@ class FilesToolset(Toolset):
             return decision.effect in effects
 
         return allows
+
+    def allows_all(self, ctx: Context, place: Place, tool: str) -> bool:
+        """Return whether the policy says the same of `tool` on every path of a place."""
+        if place.sandbox_id:
+            return True
+        verdict = self.host.trust.policy.verdict(ctx.principal, self._operation(tool))
+        return verdict.settled is not None
 
     async def paths_of(self, values: Mapping[str, Any]) -> Sequence[str] | None:
         """Return the paths of the Jupyter root that a call touches, links resolved as well.
@@ -91,6 +97,9 @@ class FilesToolset(Toolset):
         paths = await self.paths_of(_with_default(values))
         return None if paths is None else [f"{path.rstrip('/')}/.git".lstrip("/") for path in paths]
 
+    def _operation(self, tool: str) -> Operation:
+        return next(each for each in self.operations if each.name == tool)
+
     def _placed(self, operation: Operation, function: Callable[..., Any]) -> Operation:
         from dataclasses import replace
 
@@ -106,6 +115,16 @@ class FilesToolset(Toolset):
             return [await root.real(inside_of(root, path))]
         except ToolError:
             return []
+
+
+def meta_of(place: Place) -> dict[str, bool]:
+    """Return the ``_meta`` of a result that tells what is in a place."""
+    return dict(UNTRUSTED) if place.sandbox_id else {}
+
+
+def told(value: BaseModel, place: Place) -> Reply[Any]:
+    """Return a result whose text is its JSON."""
+    return Reply(value, [Text(value.model_dump_json(exclude_none=True))], meta=meta_of(place))
 
 
 def _with_default(values: Mapping[str, Any]) -> Mapping[str, Any]:

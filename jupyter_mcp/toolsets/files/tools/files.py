@@ -15,7 +15,7 @@ from jupyter_mcp.toolsets.files.edits import Replacement
 from jupyter_mcp.toolsets.files.paths import inside_of
 from jupyter_mcp.toolsets.files.reading import Encoding
 from jupyter_mcp.toolsets.files.service import Written
-from jupyter_mcp.toolsets.files.tools.base import UNTRUSTED, FilesToolset, SandboxId
+from jupyter_mcp.toolsets.files.tools.base import Allows, FilesToolset, SandboxId, meta_of
 from jupyter_mcp.workplace import Entry, Place, Search
 
 LISTED = 200
@@ -134,7 +134,7 @@ class FileTools(FilesToolset):
         page = seen[start : start + LISTED]
         more = str(start + LISTED) if len(seen) > start + LISTED else None
         listing = Listing(entries=[_listed(each) for each in page], next_cursor=more)
-        return Reply(listing, [Text(_told(page, more))], meta=_meta(place))
+        return Reply(listing, [Text(_told(page, more))], meta=meta_of(place))
 
     @tool(scope="read", title="Read a file")
     async def file_read(
@@ -168,7 +168,7 @@ class FileTools(FilesToolset):
             content=content,
         )
         rest = [] if found.next_offset is None else [Text(f"[next_offset={found.next_offset}]")]
-        return Reply(value, [Text(content), *rest], meta=_meta(place))
+        return Reply(value, [Text(content), *rest], meta=meta_of(place))
 
     @tool(scope="edit", title="Write a file", idempotent=True, within="sandbox_id")
     async def file_write(
@@ -258,7 +258,7 @@ class FileTools(FilesToolset):
             raise ToolError("invalid_arguments", "Nothing to find.", "Give a pattern or glob.")
         place = await self.place(ctx, sandbox_id)
         allows = self.allowed(ctx, place, "file_read")
-        most = limit if self._sees_all(ctx, place) else MOST_LISTED
+        most = limit if self.allows_all(ctx, place, "file_read") else MOST_LISTED
         wanted = Search(pattern, glob, regex, ignore_case, most)
         found = await place.search(path, wanted)
         seen = [each for each in found.matches if allows(each.path)]
@@ -267,7 +267,7 @@ class FileTools(FilesToolset):
         value = Lines(matches=matches, more=is_cut, skipped=found.skipped)
         lines = [_line(each) for each in matches]
         more = ["[more]"] if is_cut else []
-        return Reply(value, [Text("\n".join([*lines, *more]) or "[nothing]")], meta=_meta(place))
+        return Reply(value, [Text("\n".join([*lines, *more]) or "[nothing]")], meta=meta_of(place))
 
     async def _picture(self, place: Place, path: str, size: int) -> Reply[FileRead] | None:
         """Return a picture as one; None where it is broken or too large."""
@@ -286,11 +286,11 @@ class FileTools(FilesToolset):
             revision=await self.files.revision(data),
         )
         said = Text(f"{value.path}, {size} bytes")
-        return Reply(value, [said, Image(*made)], meta=_meta(place))
+        return Reply(value, [said, Image(*made)], meta=meta_of(place))
 
     async def _check_below(self, ctx: Context, place: Place, path: str, operation: str) -> None:
         """Refuse to take away a folder in which something is that the caller may not touch."""
-        if self._sees_all(ctx, place, operation):
+        if self.allows_all(ctx, place, operation):
             return
         if (await place.stat(path)).kind != "directory":
             return
@@ -303,15 +303,10 @@ class FileTools(FilesToolset):
                 "Name the files one by one.",
             )
 
-    def _sees_all(self, ctx: Context, place: Place, operation: str = "file_read") -> bool:
-        found = next(each for each in self.operations if each.name == operation)
-        policy = self.host.trust.policy
-        return bool(place.sandbox_id) or policy.verdict(ctx.principal, found).settled is not None
-
-    def _shows(self, ctx: Context, place: Place, entry: Entry, allows: object) -> bool:
+    def _shows(self, ctx: Context, place: Place, entry: Entry, allows: Allows) -> bool:
         if entry.kind == "directory" and not place.sandbox_id:
             return bool(self.host.trust.policy.shows_folder(ctx.principal, entry.path))
-        return bool(allows(entry.path)) if callable(allows) else False
+        return allows(entry.path)
 
 
 def _listed(entry: Entry) -> Listed:
@@ -335,10 +330,6 @@ def _told(entries: list[Entry], more: str | None) -> str:
 
 def _line(found: Line) -> str:
     return f"{found.path}:{found.line}: {found.text}" if found.line else found.path
-
-
-def _meta(place: Place) -> dict[str, bool]:
-    return dict(UNTRUSTED) if place.sandbox_id else {}
 
 
 def _number(cursor: str | None) -> int:

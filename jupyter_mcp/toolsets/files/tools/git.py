@@ -11,7 +11,7 @@ from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.toolsets.files.git import Git, Identity
 from jupyter_mcp.toolsets.files.git_output import Status
 from jupyter_mcp.toolsets.files.paths import inside_of
-from jupyter_mcp.toolsets.files.tools.base import UNTRUSTED, FilesToolset, SandboxId
+from jupyter_mcp.toolsets.files.tools.base import FilesToolset, SandboxId, meta_of, told
 from jupyter_mcp.workplace import Place
 
 CHANGES = 200
@@ -107,8 +107,7 @@ class GitTools(FilesToolset):
         who = ctx.principal
         identity = Identity(who.name or "jupyter_mcp", "jupyter-mcp@localhost")
         allows = self.allowed(ctx, place, "file_read")
-        files = self.files
-        return Git(place, files.credentials, files.check_remote, identity, allows)
+        return Git(place, identity, allows)
 
     @tool(
         scope="edit",
@@ -131,9 +130,8 @@ class GitTools(FilesToolset):
         """Clone a repository; in a sandbox that needs one with a network."""
         place = await self.place(ctx, sandbox_id)
         git = self.git_in(ctx, place)
-        status = await git.clone(url, path or "", branch or "", depth or 0)
-        target = path or _name(url)
-        return _status(inside_of(place, target), status)
+        target = await self.files.remotes.clone(git, url, path or "", branch or "", depth or 0)
+        return _status(target, await git.status(target))
 
     @tool(scope="read", title="Git status")
     async def git_status(
@@ -142,7 +140,7 @@ class GitTools(FilesToolset):
         """Branch, upstream and changed files."""
         place = await self.place(ctx, sandbox_id)
         status = await self.git_in(ctx, place).status(path)
-        return _reply(_status(inside_of(place, path), status), place)
+        return told(_status(inside_of(place, path), status), place)
 
     @tool(scope="read", title="Git diff")
     async def git_diff(
@@ -167,7 +165,7 @@ class GitTools(FilesToolset):
             untracked=found.untracked,
         )
         cut = [Text("[cut: give paths to see less at once]")] if value.is_cut else []
-        return Reply(value, [Text(text or "[no difference]"), *cut], meta=_meta(place))
+        return Reply(value, [Text(text or "[no difference]"), *cut], meta=meta_of(place))
 
     @tool(scope="read", title="Git log")
     async def git_log(
@@ -188,7 +186,7 @@ class GitTools(FilesToolset):
             commits=[_commit(each) for each in found[:limit]],
             next_skip=skip + limit if len(found) > limit else None,
         )
-        return _reply(value, place)
+        return told(value, place)
 
     @tool(scope="edit", title="Git branches", within="sandbox_id")
     async def git_branch(
@@ -207,7 +205,7 @@ class GitTools(FilesToolset):
         if name:
             await git.switch(path, name, create=create, start=start or "")
         found = await git.branches(path)
-        return _reply(GitBranches(current=found.current, branches=dict(found.all)), place)
+        return told(GitBranches(current=found.current, branches=dict(found.all)), place)
 
     @tool(scope="edit", title="Git commit", within="sandbox_id")
     async def git_commit(
@@ -235,7 +233,8 @@ class GitTools(FilesToolset):
     ) -> GitPushed:
         """Send a branch to its remote; never by force."""
         place = await self.place(ctx, sandbox_id)
-        name, commit = await self.git_in(ctx, place).push(path, remote, branch or "")
+        git = self.git_in(ctx, place)
+        name, commit = await self.files.remotes.push(git, path, remote, branch or "")
         return GitPushed(remote=remote, branch=name, commit=commit)
 
     @tool(
@@ -257,14 +256,9 @@ class GitTools(FilesToolset):
     ) -> GitStatus:
         """Get the remote's commits of the current branch; conflicts change nothing."""
         place = await self.place(ctx, sandbox_id)
-        status = await self.git_in(ctx, place).pull(path, remote, merge=merge)
+        git = self.git_in(ctx, place)
+        status = await self.files.remotes.pull(git, path, remote, merge=merge)
         return _status(inside_of(place, path), status)
-
-
-def _name(url: str) -> str:
-    from jupyter_mcp.toolsets.files.git_names import remote_of
-
-    return remote_of(url).name
 
 
 def _status(path: str, status: Status) -> GitStatus:
@@ -275,11 +269,3 @@ def _status(path: str, status: Status) -> GitStatus:
 
 def _commit(commit: Any) -> GitCommit:
     return GitCommit(**{**asdict(commit), "parents": list(commit.parents)})
-
-
-def _meta(place: Place) -> dict[str, bool]:
-    return dict(UNTRUSTED) if place.sandbox_id else {}
-
-
-def _reply(value: Any, place: Place) -> Reply[Any]:
-    return Reply(value, [Text(value.model_dump_json(exclude_none=True))], meta=_meta(place))

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from jupyter_mcp.calls import Context, Reply, Text, tool
+from jupyter_mcp.calls import Context, Reply, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.files.git_sessions import Mode
-from jupyter_mcp.toolsets.files.tools.base import UNTRUSTED
+from jupyter_mcp.toolsets.files.tools.base import told
 from jupyter_mcp.toolsets.files.tools.copies import Sandbox, SandboxPath
 from jupyter_mcp.toolsets.files.tools.git import GitFile, GitTools
 
@@ -97,8 +97,7 @@ class GitSessionTools(GitTools):
             commits=done.commits,
             files=[GitFile(**asdict(each)) for each in done.files[:FILES]],
         )
-        said = Text(value.model_dump_json(exclude_none=True))
-        return Reply(value, [said], meta=dict(UNTRUSTED))
+        return told(value, box.place)
 
     @tool(scope="edit", title="Discard a git session", destructive=True)
     async def git_session_discard(
