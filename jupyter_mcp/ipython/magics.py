@@ -18,9 +18,11 @@ Loading it imports nothing heavy; the first call connects.
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -60,7 +62,7 @@ class McpMagics(Magics):
     progress_after = Float(2.0, help="Seconds before the progress of a call is shown.").tag(
         config=True
     )
-    toolsets = Unicode("", help="Toolsets to use, joined by commas, or 'all'.").tag(config=True)
+    toolsets = Unicode("all", help="Toolsets to use, joined by commas.").tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
@@ -257,7 +259,10 @@ class McpMagics(Magics):
     def _make_client(self, url: str, token: str) -> Any:
         from jupyter_mcp.ipython.client import Client
 
-        return Client(url, token, toolsets=self.toolsets, find=discovery.of_kernel, say=print)
+        # A person has no context window to fill, so `%mcp` sees all, unless the URL says which.
+        named = parse_qs(urlsplit(url or os.environ.get("JUPYTER_MCP_URL", "")).query)
+        toolsets = "" if "toolsets" in named else self.toolsets
+        return Client(url, token, toolsets=toolsets, find=discovery.of_kernel, say=print)
 
 
 def load(shell: InteractiveShell) -> None:
