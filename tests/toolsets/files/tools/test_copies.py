@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.files.transfer import Way, copy
+from jupyter_mcp.workplace import Entry
 from support.file_benches import Bench
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -85,3 +90,45 @@ async def test_an_unknown_sandbox_is_told(root: Bench) -> None:
     assert error.code == "not_found"
     error = await root.refused("file_read", path="a.txt", sandbox_id="sb-000000000000")
     assert error.code == "not_found"
+
+
+class Liar:
+    """A sandbox whose agent says what it likes of what a folder holds."""
+
+    sandbox_id = "sb-liar"
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    async def stat(self, path: str) -> Entry:
+        return Entry(path, "directory", 0, 0.0)
+
+    async def list(self, path: str, **_: Any) -> list[Entry]:
+        del path
+        return [Entry(self.path, "file", 1, 0.0)]
+
+    async def chunks(self, path: str) -> AsyncIterator[bytes]:
+        del path
+        yield b"x"
+
+
+async def yes(_path: str) -> bool:
+    return True
+
+
+async def unheard(_done: float, _total: float, _path: str) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    "path", ["d/../../numpy.py", "d/x/../../../numpy.py", "numpy.py", "/numpy.py", "d//numpy.py"]
+)
+async def test_a_lying_sandbox_writes_nothing_beside_the_target(root: Bench, path: str) -> None:
+    """A module at the top of the root would be what the next kernel imports."""
+    liar: Any = Liar(path)
+    files: Any = next(each for each in root.shop.runtime.catalog.toolsets if each.name == "files")
+    way = Way(liar, files.files.root, lambda _path: True, yes, unheard)
+    with pytest.raises(ToolError) as error:
+        await copy(way, "d", "scratch/out")
+    assert error.value.code == "unavailable"
+    assert [each for each in root.root.rglob("*") if each.is_file()] == []
