@@ -88,7 +88,7 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 def _prompt(prompt: Prompt) -> str:
-    arguments = ", ".join(f"`{name}`" for name in prompt.arguments.get("properties", {}))
+    arguments = ", ".join(f"`{name}`" for name in prompt.input_schema.get("properties", {}))
     return f"| `{prompt.name}` | {arguments} | {_cell(prompt.description)} |"
 
 
