@@ -31,6 +31,9 @@ MOST = 10
 DAYS = 30.0
 """For how long one is kept."""
 
+PART_SECONDS = 3600.0
+"""After how long without a byte a part is one that a server left which was killed."""
+
 _ID = re.compile(r"snap-[0-9a-f]{12}")
 _PIECE = 256 * 1024
 _CHANGED = 1
@@ -200,6 +203,10 @@ class Snapshots:
                 path = self._path(each.id)
                 path.unlink(missing_ok=True)
                 path.with_suffix(".json").unlink(missing_ok=True)
+        for part in self._folder.glob("snap-*.part"):
+            with contextlib.suppress(FileNotFoundError):
+                if part.stat().st_mtime < self._clock() - PART_SECONDS:
+                    part.unlink()
 
 
 def _private(path: Path) -> IO[bytes]:

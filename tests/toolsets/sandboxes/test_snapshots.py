@@ -13,7 +13,7 @@ import pytest_asyncio
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.runtime import Runtime
 from jupyter_mcp.toolsets.sandboxes.service import Sandboxes
-from jupyter_mcp.toolsets.sandboxes.snapshots import DAYS, MOST
+from jupyter_mcp.toolsets.sandboxes.snapshots import DAYS, MOST, PART_SECONDS
 from jupyter_mcp.toolsets.sandboxes.wish import Wish
 from support.clock import Clock
 from support.engine import Engine
@@ -85,6 +85,21 @@ async def test_a_broken_archive_leaves_no_sandbox(runtime: Runtime, service: San
         await service.create(ANN, Wish(name="b", snapshot=taken.id))
     await service.create(ANN, Wish(name="b"))
     assert {each.name for each in await service.list(ANN)} == {"a", "b"}
+
+
+async def test_what_a_killed_server_packed_goes(
+    runtime: Runtime, service: Sandboxes, clock: Clock
+) -> None:
+    await service.create(ANN, Wish(name="a"))
+    kept = await service.snapshot("a", ANN)
+    folder = runtime.host.state / "sandboxes" / "snapshots"
+    part = folder / "snap-0123456789ab.part"
+    part.write_bytes(b"half of it")
+    await service.reaper.look()
+    assert part.exists(), "another server may be at it"
+    clock.now += PART_SECONDS + 60
+    await service.ground.snapshots.prune()
+    assert {path.stem.partition(".")[0] for path in folder.iterdir()} == {kept.id}
 
 
 async def test_the_oldest_go(service: Sandboxes, clock: Clock) -> None:
