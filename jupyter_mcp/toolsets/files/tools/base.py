@@ -57,9 +57,12 @@ class FilesToolset(Toolset):
             tool: The tool.
             asks: Whether what a person would have to approve counts as well.
         """
-        if self.allows_all(ctx, place, tool):
+        if place.sandbox_id:
             return lambda _path: True
         operation, policy = self._operation(tool), self.host.trust.policy
+        settled = policy.verdict(ctx.principal, operation).settled
+        if settled is not None:
+            return lambda _path: bool(settled.effect != "deny")
         effects = {"allow", "ask"} if asks else {"allow"}
         values = {"sandbox_id": None}
 
@@ -69,12 +72,13 @@ class FilesToolset(Toolset):
 
         return allows
 
-    def allows_all(self, ctx: Context, place: Place, tool: str) -> bool:
+    def is_uniform(self, ctx: Context, place: Place, tool: str) -> bool:
         """Return whether the policy says the same of `tool` on every path of a place."""
         if place.sandbox_id:
             return True
-        verdict = self.host.trust.policy.verdict(ctx.principal, self._operation(tool))
-        return verdict.settled is not None
+        return (
+            self.host.trust.policy.verdict(ctx.principal, self._operation(tool)).settled is not None
+        )
 
     async def paths_of(self, values: Mapping[str, Any]) -> Sequence[str] | None:
         """Return the paths of the Jupyter root that a call touches, links resolved as well.

@@ -258,7 +258,7 @@ class FileTools(FilesToolset):
             raise ToolError("invalid_arguments", "Nothing to find.", "Give a pattern or glob.")
         place = await self.place(ctx, sandbox_id)
         allows = self.allowed(ctx, place, "file_read")
-        most = limit if self.allows_all(ctx, place, "file_read") else MOST_LISTED
+        most = limit if self.is_uniform(ctx, place, "file_read") else MOST_LISTED
         wanted = Search(pattern, glob, regex, ignore_case, most)
         found = await place.search(path, wanted)
         seen = [each for each in found.matches if allows(each.path)]
@@ -290,7 +290,7 @@ class FileTools(FilesToolset):
 
     async def _check_below(self, ctx: Context, place: Place, path: str, operation: str) -> None:
         """Refuse to take away a folder in which something is that the caller may not touch."""
-        if self.allows_all(ctx, place, operation):
+        if self.is_uniform(ctx, place, operation):
             return
         if (await place.stat(path)).kind != "directory":
             return

@@ -142,3 +142,19 @@ async def test_rules_for_some_paths_hold_below_folders_too(tmp_path: Path) -> No
         assert [each["path"] for each in status["changes"]] == ["a.txt"]
         error = await root.refused("file_move", agent, path="repo", new_path="mine")
         assert error.code == "forbidden"
+
+
+async def test_who_may_read_no_file_finds_none_by_other_tools(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    roles = {"agent": {"extends": ["operator"], "rules": [{"deny": {"tool": ["file_read"]}}]}}
+    who = [{"who": "token:narrow", "roles": ["agent"]}]
+    policy.write_text(
+        json.dumps({"version": 1, "roles": roles, "default": ["agent"], "subjects": who})
+    )
+    async with workshop(tmp_path, **settings(policy_file=str(policy))) as shop:
+        root, agent = Bench(shop), narrow()
+        repository(root.root / "repo", a__txt="a")
+        (root.root / "repo/a.txt").write_text("changed a")
+        assert (await root.refused("file_read", agent, path="repo/a.txt")).code == "forbidden"
+        assert (await root.do("file_search", agent, pattern="changed"))["matches"] == []
+        assert (await root.do("git_diff", agent, path="repo"))["diff"] == ""
