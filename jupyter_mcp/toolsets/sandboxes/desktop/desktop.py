@@ -23,7 +23,7 @@ from jupyter_mcp.toolsets.sandboxes.desktop.actions import (
     steps_of,
 )
 from jupyter_mcp.toolsets.sandboxes.desktop.elements import Element, Found, found_in, the_one
-from jupyter_mcp.toolsets.sandboxes.desktop.frames import Answer, BrokenFrameError
+from jupyter_mcp.toolsets.sandboxes.desktop.frames import Answer
 from jupyter_mcp.toolsets.sandboxes.desktop.geometry import Screen
 from jupyter_mcp.toolsets.sandboxes.desktop.request import Request
 from jupyter_mcp.toolsets.sandboxes.desktop.wire import Process, Tasks, Wire
@@ -286,9 +286,7 @@ def _track(pressed: list[Key | Press], step: Key | Press) -> None:
 
 
 def _released(step: Key | Press) -> list[Any]:
-    if isinstance(step, Key):
-        return ["key", step.keysym, False]
-    return ["button", step.number, False]
+    return _on_wire(replace(step, is_down=False))
 
 
 def _on_wire(step: Step) -> list[Any]:
@@ -342,7 +340,8 @@ def _environment(told: Any) -> dict[str, str]:
 
 
 def _nonsense() -> ToolError:
-    error = BrokenFrameError("the desktop of the sandbox answered nonsense")
     return ToolError(
-        "unavailable", f"Something is wrong: {error}.", "Destroy the sandbox and create a new one."
+        "unavailable",
+        "The desktop of the sandbox answered nonsense.",
+        "Destroy the sandbox and create a new one.",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ANTHROPIC = (
+Anthropic = Literal[
     "key",
     "hold_key",
     "type",
@@ -23,32 +23,9 @@ ANTHROPIC = (
     "wait",
     "screenshot",
     "zoom",
-)
-"""Actions of ``computer_20250124`` and ``computer_20251124``."""
-Action = Literal[
-    "key",
-    "hold_key",
-    "type",
-    "cursor_position",
-    "mouse_move",
-    "left_mouse_down",
-    "left_mouse_up",
-    "left_click",
-    "left_click_drag",
-    "right_click",
-    "middle_click",
-    "double_click",
-    "triple_click",
-    "scroll",
-    "wait",
-    "screenshot",
-    "zoom",
-    "find",
-    "click",
-    "move",
-    "drag",
-    "keypress",
 ]
+"""Actions of ``computer_20250124`` and ``computer_20251124``."""
+Action = Literal[Anthropic, "find", "click", "move", "drag", "keypress"]
 """Those, ours to list elements by name, and OpenAI's where they have another name."""
 Direction = Literal["up", "down", "left", "right"]
 BUTTONS = {"left": 1, "middle": 2, "wheel": 2, "right": 3, "back": 8, "forward": 9}

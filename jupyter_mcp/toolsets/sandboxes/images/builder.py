@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +18,13 @@ from jupyter_mcp.toolsets.sandboxes.images.bootstrap import Bootstrap
 from jupyter_mcp.toolsets.sandboxes.images.building import (
     OWNER,
     Order,
+    ask_engine,
     build_folder,
     build_recipe,
     labels_of,
     load_base,
-    told,
 )
-from jupyter_mcp.toolsets.sandboxes.images.engine import CONTROL_SECONDS, LongRequest, in_own_thread
+from jupyter_mcp.toolsets.sandboxes.images.engine import CONTROL_SECONDS, LongRequest
 from jupyter_mcp.toolsets.sandboxes.images.feed import Feed, Say
 from jupyter_mcp.toolsets.sandboxes.images.recipes import LABEL, Recipe, packages
 
@@ -90,9 +90,8 @@ class Builder:
         started = time.monotonic()
         async with self._watched(say) as feed:
             await self._refuse_others(order)
-            await self._in_thread(
-                lambda request, client: build_folder(request, client, order, feed)
-            )
+            request = LongRequest(self._url)
+            await ask_engine(request, lambda client: build_folder(request, client, order, feed))
             return await self._built(order.name, is_new=True, started=started)
 
     @asynccontextmanager
@@ -115,37 +114,24 @@ class Builder:
         if recipe.parent is None:
             await self._base(recipe, labels, feed)
             return
+        request = LongRequest(self._url)
 
-        await self._in_thread(
-            lambda request, client: build_recipe(request, client, recipe, labels, feed, fresh=fresh)
-        )
+        def build(client: Any) -> None:
+            build_recipe(request, client, recipe, labels, feed, fresh=fresh)
+
+        await ask_engine(request, build)
 
     async def _base(self, recipe: Recipe, labels: Mapping[str, str], feed: Feed) -> None:
         bootstrap = Bootstrap(packages(recipe.text), feed.put)
 
-        def load(request: LongRequest, client: Any) -> None:
+        request = LongRequest(self._url)
+
+        def load(client: Any) -> None:
             with bootstrap:
                 request.check()
                 load_base(client, bootstrap, recipe.image, labels)
 
-        await self._in_thread(load, bootstrap.end)
-
-    async def _in_thread(
-        self,
-        work: Callable[[LongRequest, Any], None],
-        end: Callable[[], None] = lambda: None,
-    ) -> None:
-        request = LongRequest(self._url)
-
-        def run() -> None:
-            with request as client:
-                told(lambda: work(request, client), request)
-
-        def break_off() -> None:
-            request.break_off()
-            end()
-
-        await in_own_thread(run, break_off)
+        await ask_engine(request, load, bootstrap.end)
 
     async def _is_there(self, recipe: Recipe) -> bool:
         found = await self.inspect(recipe.image)
@@ -170,12 +156,7 @@ class Builder:
     async def inspect(self, name: str) -> dict[str, Any] | None:
         """Return what the engine says of an image; None when it is not there."""
         request = LongRequest(self._url, CONTROL_SECONDS)
-
-        def ask() -> dict[str, Any] | None:
-            with request as client:
-                return told(lambda: _inspected(client, name), request)
-
-        return await in_own_thread(ask, request.break_off)
+        return await ask_engine(request, lambda client: _inspected(client, name))
 
 
 def _inspected(client: Any, name: str) -> dict[str, Any] | None:

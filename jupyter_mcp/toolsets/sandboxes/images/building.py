@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.images.bootstrap import Bootstrap
 from jupyter_mcp.toolsets.sandboxes.images.context import Context
-from jupyter_mcp.toolsets.sandboxes.images.engine import BrokenOff, LongRequest
+from jupyter_mcp.toolsets.sandboxes.images.engine import BrokenOff, LongRequest, in_own_thread
 from jupyter_mcp.toolsets.sandboxes.images.feed import Feed
 from jupyter_mcp.toolsets.sandboxes.images.names import split
 from jupyter_mcp.toolsets.sandboxes.images.recipes import Recipe
@@ -208,7 +208,34 @@ def _failed(complaint: str, feed: Feed) -> ToolError:
     )
 
 
-def told(work: Callable[[], R], request: LongRequest) -> R:
+async def ask_engine(
+    request: LongRequest,
+    question: Callable[[Any], R],
+    end: Callable[[], None] = lambda: None,
+) -> R:
+    """Ask the engine in a thread of its own and tell errors of the SDK as ours.
+
+    Args:
+        request: Connects to the engine.
+        question: Asks by the SDK's client, blocking.
+        end: Called with `LongRequest.break_off` when the caller is cancelled.
+
+    Raises:
+        ToolError: ``unavailable``, ``failed``, and what the question raises.
+    """
+
+    def ask() -> R:
+        with request as client:
+            return _told(lambda: question(client), request)
+
+    def break_off() -> None:
+        request.break_off()
+        end()
+
+    return await in_own_thread(ask, break_off)
+
+
+def _told(work: Callable[[], R], request: LongRequest) -> R:
     """Do what may meet errors of the SDK, and tell them as ours.
 
     What the work itself raised while the engine read from it counts, not that the upload failed.

@@ -137,10 +137,8 @@ class _Reader:
         for name in build:
             if name not in {"dockerfile", "context", "args", "target"}:
                 self._warn(f"'build.{name[:60]}' is ignored: it is not supported here.")
-        if self._data.get("remoteUser") not in (None, "", "sandbox", "root"):
+        if self._data.get("remoteUser") not in (None, "", "sandbox"):
             self._warn("'remoteUser' is noted only: sandboxes always run as uid 1000.")
-        if self._data.get("remoteUser") == "root":
-            self._warn("'remoteUser' root is ignored: sandboxes always run as uid 1000.")
 
     def _text(self, name: str, mapping: Mapping[str, Any]) -> str:
         value = mapping.get(name, "")

@@ -11,9 +11,15 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.images import names
 from jupyter_mcp.toolsets.sandboxes.images.bootstrap import certificates
 from jupyter_mcp.toolsets.sandboxes.images.builder import Builder, Built
-from jupyter_mcp.toolsets.sandboxes.images.building import DOCKERFILE, OWNER, Order, told
+from jupyter_mcp.toolsets.sandboxes.images.building import (
+    DOCKERFILE,
+    OWNER,
+    Order,
+    ask_engine,
+    labels_of,
+)
 from jupyter_mcp.toolsets.sandboxes.images.context import Context
-from jupyter_mcp.toolsets.sandboxes.images.engine import CONTROL_SECONDS, LongRequest, in_own_thread
+from jupyter_mcp.toolsets.sandboxes.images.engine import CONTROL_SECONDS, LongRequest
 from jupyter_mcp.toolsets.sandboxes.images.feed import Say
 from jupyter_mcp.toolsets.sandboxes.images.project import Project, folder_below, project_in
 from jupyter_mcp.toolsets.sandboxes.images.recipes import LABEL, Recipe, recipe, recipe_names
@@ -169,7 +175,7 @@ class Images:
             raise ToolError(
                 "not_found", f"There is no image '{name}'.", "image_list shows what there is."
             )
-        maker = ((found.get("Config") or {}).get("Labels") or {}).get(OWNER)
+        maker = labels_of(found).get(OWNER)
         if maker is None or (owner is not None and maker != owner):
             raise ToolError(
                 "forbidden",
@@ -198,13 +204,7 @@ class Images:
         )
 
     async def _ask(self, question: Callable[[Any], R]) -> R:
-        request = LongRequest(self._url, CONTROL_SECONDS)
-
-        def ask() -> R:
-            with request as client:
-                return told(lambda: question(client), request)
-
-        return await in_own_thread(ask, request.break_off)
+        return await ask_engine(LongRequest(self._url, CONTROL_SECONDS), question)
 
 
 def _remove(client: Any, name: str) -> None:

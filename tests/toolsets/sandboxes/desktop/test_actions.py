@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ from jupyter_mcp.toolsets.sandboxes.desktop.actions import (
 )
 from jupyter_mcp.toolsets.sandboxes.desktop.aliases import canonical
 from jupyter_mcp.toolsets.sandboxes.desktop.geometry import Screen
-from jupyter_mcp.toolsets.sandboxes.desktop.request import ANTHROPIC, Request
+from jupyter_mcp.toolsets.sandboxes.desktop.request import Anthropic, Request
 
 SCREEN = Screen()
 CONTROL = 0xFFE3
@@ -144,7 +144,7 @@ def test_bad_input_says_what_to_do(action: str, values: dict[str, Any], told: st
 
 def test_every_action_of_anthropic_has_a_meaning() -> None:
     served_elsewhere = {"screenshot", "zoom", "cursor_position"}
-    assert set(ANTHROPIC) - served_elsewhere <= set(PLANS)
+    assert set(get_args(Anthropic)) - served_elsewhere <= set(PLANS)
 
 
 @given(
