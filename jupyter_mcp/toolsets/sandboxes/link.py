@@ -101,7 +101,13 @@ class Link:
 
     async def close(self) -> None:
         """End the agent and with it all that it started."""
-        self._fail(ToolError("unavailable", "The connection to the sandbox is closed."))
+        self._fail(
+            ToolError(
+                "unavailable",
+                "The connection to the sandbox is closed, and what ran through it has ended.",
+                "sandbox_list tells whether it is still there; its next use connects anew.",
+            )
+        )
         mine = asyncio.current_task()
         others = [task for task in self._workers if task is not mine]
         for task in others:
