@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 from jupyter_mcp.commands.checks import Check, fail, ok, warn
 from jupyter_mcp.commands.socket import open_socket
@@ -62,6 +63,7 @@ async def _levels(found: Server) -> Check | None:
     try:
         async with AsyncClient(url, found.token, toolsets=tools, embedded=False) as client:
             levels = (await client.call("sandbox_levels"))["levels"]
+            image = await _missing_image(client, levels)
     except ToolError:
         return None  # the toolset is not loaded, or the checks above have told
     usable = [each for each in levels if each["available"]]
@@ -74,8 +76,23 @@ async def _levels(found: Server) -> Check | None:
             f"no sandbox can be made: {why or 'no backend is allowed'}",
             remedy or "Look at c.JupyterMCP.sandbox_backends and sandbox_min_isolation.",
         )
+    if image:
+        return warn(
+            "sandboxes",
+            f"the engine answers, but has no image '{image}' for containers yet",
+            f"Build it: jupyter mcp image build {image.removeprefix('jupyter-mcp/')}",
+        )
     told = ", ".join(f"{each['isolation']} ({each['version']})" for each in usable)
     return ok("sandboxes", f"{told}{f'; not {why}' if why else ''}")
+
+
+async def _missing_image(client: AsyncClient, levels: list[dict[str, Any]]) -> str:
+    """Return the image of containers that nobody has built yet; empty when there is one."""
+    if not any(each["available"] and each["isolation"] == "container" for each in levels):
+        return ""
+    found = await client.call("image_list")
+    names = {each["name"].removesuffix(":latest") for each in found["images"]}
+    return "" if found["default"].removesuffix(":latest") in names else str(found["default"])
 
 
 async def _door(found: Server) -> Check:

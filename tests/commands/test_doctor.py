@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_mcp.commands import checks_packages
 from support.commands import run
+from support.engine import Engine
 from support.plugins import plugin_environment
 from support.server import JupyterServer
 
@@ -82,6 +83,14 @@ def test_a_server_that_can_make_no_sandbox_warns(tmp_path: Path) -> None:
     assert code == 0
     assert found["sandboxes"]["status"] == "warn"
     assert "container: " in found["sandboxes"]["message"]
+
+
+def test_a_missing_image_is_told_with_the_command(engine: Engine, tmp_path: Path) -> None:
+    options = {"docker_url": engine.url, "sandbox_image": "jupyter-mcp/none"}
+    with JupyterServer(tmp_path, collaboration=False, config={"JupyterMCP": options}) as running:
+        _code, found = examined(running)
+    assert found["sandboxes"]["status"] == "warn"
+    assert found["sandboxes"]["remedy"] == "Build it: jupyter mcp image build none"
 
 
 def test_for_people_each_finding_is_a_line_with_its_remedy(nobody: JupyterServer) -> None:

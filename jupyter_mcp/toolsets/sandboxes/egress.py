@@ -98,7 +98,7 @@ class EgressProxy:
         except ToolError as error:
             if error.code == "unavailable":  # the connection is gone: trying again helps
                 raise
-            what = f"No way out of this sandbox can be opened: {error.message}"
+            what = "Nothing can listen in this sandbox, so no way out of it can be opened."
             remedy = "Use isolation='container' or 'bubblewrap', or network=false."
             raise ToolError("unsupported", what, remedy) from None
         url = f"http://127.0.0.1:{port}"
