@@ -106,7 +106,7 @@ class SandboxWords:
     def _attach(self, name: str) -> Table:
         found = self._client().call("sandbox_get", sandbox_id=name).structured
         if found["status"] == "paused":
-            found = self.call("sandbox_resume", sandbox_id=name).structured
+            found |= self.call("sandbox_resume", sandbox_id=name).structured
         self.attached = found["name"] or found["sandbox_id"]
         return _described(found)
 

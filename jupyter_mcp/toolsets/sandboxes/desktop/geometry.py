@@ -65,7 +65,7 @@ class Screen:
         """
         width, height = self.shown
         if len(point) != 2 or not (0 <= point[0] < width and 0 <= point[1] < height):  # noqa: PLR2004
-            raise self._outside(point)
+            raise self._outside("coordinate", point)
         x = int((point[0] + 0.5) * self.width / width)
         y = int((point[1] + 0.5) * self.height / height)
         return min(x, self.width - 1), min(y, self.height - 1)
@@ -86,10 +86,10 @@ class Screen:
         """
         width, height = self.shown
         if len(corners) != CORNERS:
-            raise self._outside(corners)
+            raise self._outside("region", corners)
         left, top, right, bottom = corners
         if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-            raise self._outside(corners)
+            raise self._outside("region", corners)
         x, y = self.width / width, self.height / height
         part = [int(left * x), int(top * y), round(right * x), round(bottom * y)]
         across, down = max(1, part[2] - part[0]), max(1, part[3] - part[1])
@@ -97,10 +97,9 @@ class Screen:
         scale = min(ENLARGED, WIDEST / across, HIGHEST / down)
         return part, [max(1, round(across * scale)), max(1, round(down * scale))]
 
-    def _outside(self, point: Sequence[float]) -> ToolError:
+    def _outside(self, kind: str, point: Sequence[float]) -> ToolError:
         told = ", ".join(f"{value:g}" for value in list(point)[:CORNERS])
         width, height = self.shown
-        kind = "region" if len(point) > 2 else "coordinate"  # noqa: PLR2004
         form = "[left, top, right, bottom] with left < right" if kind == "region" else "[x, y]"
         return ToolError(
             "invalid_arguments",

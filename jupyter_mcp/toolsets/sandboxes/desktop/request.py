@@ -28,6 +28,8 @@ Anthropic = Literal[
 Action = Literal[Anthropic, "find", "click", "move", "drag", "keypress"]
 """Those, ours to list elements by name, and OpenAI's where they have another name."""
 Direction = Literal["up", "down", "left", "right"]
+Point = tuple[float, ...]
+"""Two numbers, once the screen has checked them."""
 BUTTONS = {"left": 1, "middle": 2, "wheel": 2, "right": 3, "back": 8, "forward": 9}
 
 
@@ -54,8 +56,8 @@ class Request:
     """
 
     action: str
-    coordinate: tuple[float, float] | None = None
-    start_coordinate: tuple[float, float] | None = None
+    coordinate: Point | None = None
+    start_coordinate: Point | None = None
     text: str | None = None
     keys: tuple[str, ...] | None = None
     duration: float | None = None
@@ -63,8 +65,8 @@ class Request:
     scroll_amount: int | None = None
     scroll_x: float | None = None
     scroll_y: float | None = None
-    region: tuple[float, float, float, float] | None = None
+    region: tuple[float, ...] | None = None
     button: str | None = None
-    path: tuple[tuple[float, float], ...] | None = None
+    path: tuple[Point, ...] | None = None
     name: str | None = None
     role: str | None = None

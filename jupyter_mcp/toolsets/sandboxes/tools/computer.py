@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from jupyter_mcp.toolsets.sandboxes.desktop.desktops import Desktops
     from jupyter_mcp.toolsets.sandboxes.desktop.elements import Element
 
+T = TypeVar("T")
 MOST_ELEMENTS = 60
-Point = Annotated[list[float], Field(min_length=2, max_length=2)]
-Box = Annotated[list[float], Field(min_length=4, max_length=4)]
-Keys = Annotated[list[str], Field(min_length=1, max_length=8)]
+Numbers = list[float]
+"""A point or a region: how many there have to be, and where, is checked by the screen."""
 
 
 class Spot(BaseModel):
@@ -91,31 +91,27 @@ class ComputerTools(SandboxToolset):
     async def computer(
         self,
         ctx: Context,
-        action: Annotated[Action, Field(description="What to do")],
+        action: Action,
         sandbox_id: SandboxId,
         *,
         coordinate: Annotated[
-            Point | None, Field(description="[x, y] in the picture; default: where the pointer is")
+            Numbers | None, Field(description="[x, y] in the picture; default: at the pointer")
         ] = None,
         start_coordinate: Annotated[
-            Point | None, Field(description="Where left_click_drag begins")
+            Numbers | None, Field(description="Where left_click_drag begins")
         ] = None,
         text: Annotated[
             str | None,
             Field(
-                description="type: the text, any Unicode. key, hold_key: keys by xdotool's names, "
-                'such as "ctrl+s" or "Tab Tab Return". Clicks, scroll: keys held meanwhile'
+                description="What to type; for key and hold_key xdotool's names, such as ctrl+s or "
+                "Tab Tab Return; for clicks and scroll keys to hold"
             ),
         ] = None,
-        duration: Annotated[
-            float | None, Field(ge=0, le=100, description="Seconds of wait and hold_key")
-        ] = None,
-        scroll_direction: Annotated[Direction | None, Field(description="For scroll")] = None,
-        scroll_amount: Annotated[
-            int | None, Field(ge=0, le=100, description="Notches of the wheel; default 3")
-        ] = None,
+        duration: Annotated[float | None, Field(description="Seconds of wait, hold_key")] = None,
+        scroll_direction: Direction | None = None,
+        scroll_amount: Annotated[int | None, Field(description="Notches; default 3")] = None,
         region: Annotated[
-            Box | None, Field(description="[left, top, right, bottom] that zoom shows large")
+            Numbers | None, Field(description="[left, top, right, bottom] that zoom shows large")
         ] = None,
         name: Annotated[
             str | None,
@@ -134,41 +130,40 @@ class ComputerTools(SandboxToolset):
             str | None, Field(description="hash of the picture you have: none if nothing changed")
         ] = None,
         screen: Annotated[
-            str | None, Field(description="Size at first use, such as 1920x1080; default 1280x800")
+            str | None, Field(description="Size at first use; default 1280x800")
         ] = None,
-        button: Annotated[str | None, Field(description="OpenAI: button of click")] = None,
-        keys: Annotated[Keys | None, Field(description="OpenAI: keys pressed together")] = None,
-        path: Annotated[
-            list[Spot | Point] | None, Field(description="OpenAI: points of drag")
-        ] = None,
-        x: Annotated[float | None, Field(description="OpenAI: coordinate")] = None,
-        y: Annotated[float | None, Field(description="OpenAI: coordinate")] = None,
-        scroll_x: Annotated[float | None, Field(description="OpenAI: pixels to the right")] = None,
-        scroll_y: Annotated[float | None, Field(description="OpenAI: pixels down")] = None,
+        button: str | None = None,
+        keys: list[str] | None = None,
+        path: list[Spot | Numbers] | None = None,
+        x: float | None = None,
+        y: float | None = None,
+        scroll_x: float | None = None,
+        scroll_y: float | None = None,
     ) -> Reply[ComputerState]:
         """Use screen, mouse and keyboard of a sandbox (image jupyter-mcp/desktop).
 
         Begin with screenshot. To open a browser call terminal_run("browser URL"). find lists what
         has an accessible name, with coordinates. Pictures are at most 1280x800; coordinates are
-        those of the picture, also after zoom.
+        those of the picture, also after zoom. button, keys, path, x, y, scroll_x and scroll_y are
+        OpenAI's, for click, keypress, drag, move and scroll (pixels).
         """
-        if x is not None and y is not None:
-            coordinate = [x, y]
+        if x is not None or y is not None:
+            coordinate = [each for each in (x, y) if each is not None]
         request = canonical(
             Request(
                 action,
-                coordinate=_point(coordinate),
-                start_coordinate=_point(start_coordinate),
+                coordinate=_tuple(coordinate),
+                start_coordinate=_tuple(start_coordinate),
                 text=text,
-                keys=None if keys is None else tuple(keys),
+                keys=_tuple(keys),
                 duration=duration,
                 scroll_direction=scroll_direction,
                 scroll_amount=scroll_amount,
                 scroll_x=scroll_x,
                 scroll_y=scroll_y,
-                region=None if region is None else (region[0], region[1], region[2], region[3]),
+                region=_tuple(region),
                 button=button,
-                path=None if path is None else tuple(_spot(spot) for spot in path),
+                path=_tuple(None if path is None else [_spot(spot) for spot in path]),
                 name=name,
                 role=role,
             )
@@ -283,12 +278,12 @@ def _done(request: Request, element: Element | None) -> str:
             return f"Done: {action}{at}."
 
 
-def _point(values: Sequence[float] | None) -> tuple[float, float] | None:
-    return None if values is None else (values[0], values[1])
+def _tuple(values: Sequence[T] | None) -> tuple[T, ...] | None:
+    return None if values is None else tuple(values)
 
 
-def _spot(spot: Spot | Sequence[float]) -> tuple[float, float]:
-    return (spot.x, spot.y) if isinstance(spot, Spot) else (spot[0], spot[1])
+def _spot(spot: Spot | Sequence[float]) -> tuple[float, ...]:
+    return (spot.x, spot.y) if isinstance(spot, Spot) else tuple(spot)
 
 
 def _whole(values: Sequence[float]) -> list[int]:

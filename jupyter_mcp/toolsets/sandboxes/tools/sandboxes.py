@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -27,25 +27,31 @@ BARE = (
 )
 
 Level = Literal["container", "bubblewrap", "landlock", "process"]
+Limits = dict[str, Literal["enforced", "per_process", "polled", "none"]]
 
 
-class SandboxInfo(BaseModel):
-    """A sandbox and what it really keeps."""
+class SandboxState(BaseModel):
+    """What a sandbox does, and until when."""
 
     sandbox_id: str
     name: str
     status: Literal["running", "paused", "detached"]
     isolation: Level
+    expires_at: str | None = None
+    ends_at: str | None = None
+    notes: list[str] = []
+
+
+class SandboxInfo(SandboxState):
+    """A sandbox and what it really keeps."""
+
     backend: str
     image: str
     network: bool
     memory: str
-    limits: dict[str, Literal["enforced", "per_process", "polled", "none"]]
+    limits: Limits
     timeout: float
-    expires_at: str | None = None
-    ends_at: str | None = None
     reattached: bool = False
-    notes: list[str] = []
 
 
 class SnapshotInfo(BaseModel):
@@ -81,7 +87,7 @@ class LevelInfo(BaseModel):
     backend: str
     available: bool
     version: str = ""
-    limits: dict[str, Literal["enforced", "per_process", "polled", "none"]] = {}
+    limits: Limits = {}
     notes: list[str] = []
     reason: str | None = None
     remedy: str | None = None
@@ -91,6 +97,9 @@ class Levels(BaseModel):
     """The levels that the settings allow, strongest first; the first available is the default."""
 
     levels: list[LevelInfo]
+
+
+State = TypeVar("State", bound=SandboxState)
 
 
 class SandboxTools(SandboxToolset):
@@ -151,7 +160,7 @@ class SandboxTools(SandboxToolset):
             steps += 1
             await ctx.progress(steps, None, text)
 
-        return _reply(await self.sandboxes.create(ctx.principal.id, wish, say))
+        return _told(info_of(await self.sandboxes.create(ctx.principal.id, wish, say)))
 
     @tool(scope="read", title="List sandboxes")
     async def sandbox_list(self, ctx: Context) -> SandboxList:
@@ -171,7 +180,7 @@ class SandboxTools(SandboxToolset):
     @tool(scope="read", title="Look at a sandbox")
     async def sandbox_get(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxInfo]:
         """Tell what a sandbox is, what it does and until when it lasts; that is no use of it."""
-        return _reply(await self.sandboxes.get(sandbox_id, self.seen_by(ctx)))
+        return _told(info_of(await self.sandboxes.get(sandbox_id, self.seen_by(ctx))))
 
     @tool(scope="execute", title="Extend a sandbox", idempotent=True, within="sandbox_id")
     async def sandbox_extend(
@@ -179,19 +188,19 @@ class SandboxTools(SandboxToolset):
         ctx: Context,
         sandbox_id: SandboxId,
         seconds: Annotated[float, Field(gt=0, le=31_536_000, description="How long from now")],
-    ) -> Reply[SandboxInfo]:
+    ) -> Reply[SandboxState]:
         """Put off a sandbox's end, up to its absolute limit (`ends_at`)."""
-        return _reply(await self.sandboxes.extend(sandbox_id, self.seen_by(ctx), seconds))
+        return _told(state_of(await self.sandboxes.extend(sandbox_id, self.seen_by(ctx), seconds)))
 
     @tool(scope="execute", title="Pause a sandbox", idempotent=True, within="sandbox_id")
-    async def sandbox_pause(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxInfo]:
+    async def sandbox_pause(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxState]:
         """Freeze all that runs in a sandbox and stop its clocks."""
-        return _reply(await self.sandboxes.pause(sandbox_id, self.seen_by(ctx)))
+        return _told(state_of(await self.sandboxes.pause(sandbox_id, self.seen_by(ctx))))
 
     @tool(scope="execute", title="Resume a sandbox", idempotent=True, within="sandbox_id")
-    async def sandbox_resume(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxInfo]:
+    async def sandbox_resume(self, ctx: Context, sandbox_id: SandboxId) -> Reply[SandboxState]:
         """Let a paused sandbox go on, with the time that was left when it was paused."""
-        return _reply(await self.sandboxes.resume(sandbox_id, self.seen_by(ctx)))
+        return _told(state_of(await self.sandboxes.resume(sandbox_id, self.seen_by(ctx))))
 
     @tool(
         scope="execute", title="Keep the files of a sandbox", long_running=True, within="sandbox_id"
@@ -219,19 +228,26 @@ def info_of(session: Session) -> SandboxInfo:
     """Return a sandbox as callers see it."""
     able, spec = session.capabilities, session.handle.spec
     return SandboxInfo(
-        sandbox_id=session.id,
-        name=session.name,
-        status=session.status,
-        isolation=able.isolation.value,
+        **state_of(session).model_dump(),
         backend=able.backend,
         image=spec.image,
         network=session.has_network,
         memory=size_of(spec.limits.memory),
         limits=dict(able.limits),
         timeout=session.timeout,
+        reattached=session.reattached,
+    )
+
+
+def state_of(session: Session) -> SandboxState:
+    """Return what a sandbox does now, as callers see it."""
+    return SandboxState(
+        sandbox_id=session.id,
+        name=session.name,
+        status=session.status,
+        isolation=session.capabilities.isolation.value,
         expires_at=in_utc(session.expires) if session.expires else None,
         ends_at=in_utc(session.ends) if session.ends else None,
-        reattached=session.reattached,
         notes=_notes(session),
     )
 
@@ -261,12 +277,11 @@ def _notes(session: Session) -> list[str]:
     return [*notes, FULL] if session.is_full else notes
 
 
-def _reply(session: Session) -> Reply[SandboxInfo]:
-    info = info_of(session)
-    until = f"until {info.expires_at} if nobody uses it" if info.expires_at else "clocks stopped"
-    called = f" ({info.name})" if info.name else ""
-    line = f"{info.sandbox_id}{called}: {info.status}, isolation {info.isolation}, {until}."
-    return Reply(info, [Text("\n".join([line, *info.notes]))])
+def _told(state: State) -> Reply[State]:
+    until = f"until {state.expires_at} if nobody uses it" if state.expires_at else "clocks stopped"
+    called = f" ({state.name})" if state.name else ""
+    line = f"{state.sandbox_id}{called}: {state.status}, isolation {state.isolation}, {until}."
+    return Reply(state, [Text("\n".join([line, *state.notes]))])
 
 
 def _snapshot(snapshot: Snapshot) -> SnapshotInfo:

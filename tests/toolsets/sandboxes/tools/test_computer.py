@@ -140,6 +140,9 @@ async def test_zoom_needs_a_region(agent: Agent) -> None:
     ("action", "arguments", "told"),
     [
         ("left_click", {"coordinate": [1280, 5]}, "not within the screen, which is 1280x800"),
+        ("left_click", {"coordinate": [1, 2, 3]}, "The coordinate [1, 2, 3] is not within"),
+        ("click", {"x": 5}, "The coordinate [5] is not within"),
+        ("zoom", {"region": [1, 2]}, "The region [1, 2] is not within"),
         ("key", {"text": "Retrun"}, "no key 'Retrun'"),
         ("left_click", {"name": "Twin"}, "2 elements fit 'Twin'"),
         ("left_click", {"name": "Nowhere"}, "Nothing on the screen is called 'Nowhere'"),
