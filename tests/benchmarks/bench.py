@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -17,8 +18,8 @@ TESTS = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
-def measured_server(home: Path) -> Iterator[JupyterServer]:
-    """Start a server with the product and the extension of the benchmarks."""
+def measured_server(home: Path, settings: dict[str, Any] | None = None) -> Iterator[JupyterServer]:
+    """Start a server with the product, its settings and the extension of the benchmarks."""
     plugin = home / "site" / "bench_fillers-1.0.dist-info"
     plugin.mkdir(parents=True)
     (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-fillers\nVersion: 1.0\n")
@@ -26,6 +27,7 @@ def measured_server(home: Path) -> Iterator[JupyterServer]:
     (plugin / "entry_points.txt").write_text(points)
     server = JupyterServer(
         home,
+        config={"JupyterMCP": settings or {}},
         env={"PYTHONPATH": f"{plugin.parent}:{TESTS}"},
         args=("--ServerApp.jpserver_extensions=benchmarks.extension=True", "--log-level=WARN"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable
@@ -11,15 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import sandbox_server
+from benchmarks.sandbox_server import container, wait_for_member
 from benchmarks.table import Row
 from jupyter_mcp.runtime import Runtime
+from jupyter_mcp.storage.sql_store import namespace_of
 from support.engine import Engine, cache_folder, need_docker
-from support.people import Person
 from support.runtimes import PERSON, call, running
-from support.server import JupyterServer, wait_until
-from support.wire import Wire
 
 COMMAND = "true"
+PEER = f"jupyter-mcp-bench={os.getpid()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,20 @@ async def measure(home: Path, smoke: bool) -> list[Row]:
         engine = stack.enter_context(Engine(cache_folder()))
         for image in (engine.image, engine.desktop):
             engine.ensure(image)
-        before = _left(engine)
         settings = {"docker_url": engine.url, "sandbox_limit": 50, "sandbox_backends": ("docker",)}
-        async with running(home / "cold", **settings, sandbox_pool=0) as runtime:
+        async with running(home / f"cold-{os.getpid()}", **settings, sandbox_pool=0) as runtime:
             bench = Bench(engine, runtime, 2 if smoke else 15)
             rows = [await _cold(bench), *await _at_once(bench), *await _work(bench)]
             rows += await _screen(bench)
-        async with running(home / "warm", **settings, sandbox_pool=1) as runtime:
+            spaces = {namespace_of(runtime.host.state)}
+        async with running(home / f"warm-{os.getpid()}", **settings, sandbox_pool=1) as runtime:
             rows.append(await _warm(Bench(engine, runtime, 2 if smoke else 10)))
-        rows.append(await _warm_by_client(home / "server", engine, 2 if smoke else 10))
-        left = _left(engine) - before
-        note = ", ".join(sorted(left)) or "containers, volumes, networks"
+            spaces.add(namespace_of(runtime.host.state))
+        rows += await sandbox_server.measure(home / "server", engine, 2 if smoke else 10, spaces)
+        for level in ("bubblewrap", "landlock", "process"):
+            rows.append(await _local(home / level, level, 2 if smoke else 10))
+        left = set().union(*(_left(engine, space) for space in spaces))
+        note = ", ".join(sorted(left)) or "containers and volumes of these servers"
         rows.append(Row("left on the engine after all that", len(left), "", 0, note=note))
     return rows
 
@@ -81,7 +86,7 @@ async def _cold(bench: Bench) -> Row:
     for _ in range(bench.runs):
         begin = time.perf_counter()
         done = await asyncio.to_thread(
-            engine.docker, "run", "--network=none", engine.image, COMMAND
+            engine.docker, "run", f"--label={PEER}", "--network=none", engine.image, COMMAND
         )
         theirs.append(time.perf_counter() - begin)
         assert done.returncode == 0
@@ -90,7 +95,8 @@ async def _cold(bench: Bench) -> Row:
         await bench.do("terminal_run", command=COMMAND, sandbox_id=made["sandbox_id"])
         ours.append(time.perf_counter() - begin)
         await bench.do("sandbox_destroy", sandbox_id=made["sandbox_id"])
-    await asyncio.to_thread(engine.docker, "container", "prune", "--force")
+    prune = ("container", "prune", "--force", "--filter", f"label={PEER}")
+    await asyncio.to_thread(engine.docker, *prune)
     mine, floor = statistics.median(ours), statistics.median(theirs)
     note = f"p50 {mine * 1000:.0f} ms hardened with agent, {floor * 1000:.0f} ms docker run"
     return Row("create to first command / docker run", mine / floor, "", 2, note=note)
@@ -128,10 +134,10 @@ async def _work(bench: Bench) -> list[Row]:
     made = await bench.do("sandbox_create")
     sandbox = made["sandbox_id"]
     place = await bench.runtime.host.neighbours.place(sandbox, None)
-    container = _container(bench.engine, sandbox)
+    peer = container(bench.engine, sandbox)
 
     async def by_exec() -> None:
-        await asyncio.to_thread(bench.engine.docker, "exec", container, COMMAND)
+        await asyncio.to_thread(bench.engine.docker, "exec", peer, COMMAND)
 
     async def by_agent() -> None:
         assert (await place.run([COMMAND])).exit_code == 0
@@ -168,9 +174,9 @@ async def _screen(bench: Bench) -> list[Row]:
 async def _warm(bench: Bench) -> Row:
     """Measure a create that is served from the pool, inside the server."""
     await _destroy(bench, [await bench.do("sandbox_create")])
-    seconds = []
+    seconds, mine = [], namespace_of(bench.runtime.host.state)
     for _ in range(bench.runs):
-        await asyncio.to_thread(_wait_for_member, bench.engine)
+        await asyncio.to_thread(wait_for_member, bench.engine, mine)
         begin = time.perf_counter()
         made = await bench.do("sandbox_create")
         seconds.append(time.perf_counter() - begin)
@@ -179,53 +185,30 @@ async def _warm(bench: Bench) -> Row:
     return Row("create from a warm pool", value, "ms", 15, note=f"{bench.runs} creates")
 
 
-async def _warm_by_client(home: Path, engine: Engine, runs: int) -> Row:
-    """Measure the same through a client's connection."""
-    config = {"JupyterMCP": {"docker_url": engine.url, "sandbox_pool": 1}}
+async def _local(home: Path, level: str, runs: int) -> Row:
+    """Measure what a sandbox without an engine takes until its first command is done."""
+    settings = {"sandbox_backends": (level,), "sandbox_min_isolation": level}
     seconds = []
-    with JupyterServer(home, collaboration=False, config=config) as server:
-        token = Person(server).headers["Authorization"].removeprefix("Bearer ")
-        async with Wire(f"{server.mcp_url}?toolsets=all", token) as wire:
-            await wire.call("sandbox_destroy", sandbox_id=await _made(wire))
-            for _ in range(runs):
-                await asyncio.to_thread(_wait_for_member, engine)
-                begin = time.perf_counter()
-                sandbox = await _made(wire)
-                seconds.append(time.perf_counter() - begin)
-                await wire.call("sandbox_destroy", sandbox_id=sandbox)
+    async with running(home, **settings, sandbox_pool=0) as runtime:
+        for _ in range(runs):
+            begin = time.perf_counter()
+            result = await call(runtime, "sandbox_create", PERSON)
+            if result.is_error:
+                return Row(f"create to first command, {level}", 0, "ms", note="not here")
+            sandbox = result.structured["sandbox_id"]
+            await call(runtime, "terminal_run", PERSON, command=COMMAND, sandbox_id=sandbox)
+            seconds.append(time.perf_counter() - begin)
+            await call(runtime, "sandbox_destroy", PERSON, sandbox_id=sandbox)
     value = statistics.median(seconds) * 1000
-    return Row("the same through a client", value, "ms", 30, note=f"{runs} creates")
+    return Row(f"create to first command, {level}", value, "ms", note=f"{runs} creates")
 
 
-async def _made(wire: Wire) -> str:
-    answer = await wire.call("sandbox_create")
-    sandbox: str = answer["structuredContent"]["sandbox_id"]
-    return sandbox
-
-
-def _wait_for_member(engine: Engine) -> None:
-    """Wait until a sandbox waits in the pool: it is the one that is paused."""
-
-    def paused() -> str:
-        return engine.docker("ps", "--quiet", "--filter", "status=paused").stdout
-
-    wait_until(paused, seconds=60, what="a sandbox waits in the pool")
-
-
-def _container(engine: Engine, sandbox: str) -> str:
-    wanted = f"label=jupyter-mcp.id={sandbox}"
-    return engine.docker("ps", "--quiet", "--filter", wanted).stdout.strip()
-
-
-def _left(engine: Engine) -> set[str]:
-    """Return what stands on the engine."""
-    lists = {
-        "container": ("ps", "--all", "--quiet"),
-        "volume": ("volume", "ls", "--quiet"),
-        "network": ("network", "ls", "--quiet"),
-    }
+def _left(engine: Engine, space: str) -> set[str]:
+    """Return what a server left on the engine; others may use it at the same time."""
+    wanted = ("--quiet", "--filter", f"label=jupyter-mcp.namespace={space}")
+    lists = {"container": ("ps", "--all"), "volume": ("volume", "ls")}
     return {
         f"{kind} {name}"
         for kind, words in lists.items()
-        for name in engine.docker(*words).stdout.split()
+        for name in engine.docker(*words, *wanted).stdout.split()
     }

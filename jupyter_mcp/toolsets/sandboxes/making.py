@@ -142,9 +142,8 @@ class Making:
         try:
             if not member.handle.is_paused:
                 return await backend.claim(member.handle, spec)
-            claimed, _ = await asyncio.gather(  # an engine does one after the other
-                backend.claim(member.handle, spec), self._wake(member)
-            )
+            claimed = await backend.claim(member.handle, spec)
+            await self._wake(member)
             return replace(claimed, is_paused=False)
         except ToolError as error:
             self._ground.tasks.spawn(f"discard {spec.id}", self._discard(member))

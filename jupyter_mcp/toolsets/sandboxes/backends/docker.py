@@ -49,6 +49,7 @@ class DockerBackend:
         self._containers = Containers(self._engine, self._programs)
         self._probe = Probe(self._containers, self._programs, self._image)
         self._swept: dict[str, float] = {}
+        self._notes: dict[str, asyncio.Task[None]] = {}
 
     @property
     def name(self) -> str:
@@ -91,6 +92,8 @@ class DockerBackend:
     async def claim(self, handle: Handle, spec: SandboxSpec) -> Handle:
         """Write a new owner, name and end into the container's name.
 
+        What is left for an engine that is started anew is written down meanwhile.
+
         A member is addressed by the name that it has until somebody claims it, so a second claim
         finds nothing.
 
@@ -108,7 +111,9 @@ class DockerBackend:
             raise ToolError(
                 "conflict", f"Sandbox {spec.id} is taken or gone.", "Create another one."
             ) from refusal
-        await self._containers.workspaces.note(spec, handle.image_digest)
+        noting = self._containers.workspaces.note(spec, handle.image_digest)
+        note = self._notes[spec.id] = self._tasks.spawn(f"note {spec.id}", noting)
+        note.add_done_callback(lambda _: self._notes.pop(spec.id, None))
         return replace(handle, spec=spec)
 
     async def revive(self, handle: Handle, spec: SandboxSpec) -> Handle:
@@ -142,6 +147,8 @@ class DockerBackend:
 
     async def destroy(self, handle: Handle) -> None:
         """Remove the container with all processes and the workspace."""
+        if note := self._notes.get(handle.spec.id):
+            await asyncio.wait({note})
         await self._containers.remove(handle.spec.id, handle.ref)
         self._programs.forget(handle.ref)
 
@@ -154,6 +161,8 @@ class DockerBackend:
 
     async def stop(self) -> None:
         """Close connections to the engine."""
+        if self._notes:
+            await asyncio.wait(self._notes.values())
         await self._engine.stop()
 
     async def _sweep(self, namespace: str) -> None:
