@@ -156,13 +156,15 @@ async def test_a_hostile_tree_does_not_get_into_gits_own_folder(box: Bench) -> N
     assert [name for name in after if name not in before] == []
 
 
-async def test_a_session_that_is_cut_short_leaves_nothing(box: Bench) -> None:
+@pytest.mark.parametrize("moment", ["*.bundle", "*.cloning-*"])
+async def test_a_session_that_is_cut_short_leaves_nothing(box: Bench, moment: str) -> None:
+    state = box.root.parent / "state"
     repository(box.root / "lib", **{f"f{n}__txt": "x" * 50_000 for n in range(40)})
     task = asyncio.create_task(box.ask("git_session_start", root_path="lib"))
-    await asyncio.sleep(0.15)
-    task.cancel()
+    while not (task.done() or list(state.rglob(moment))):
+        await asyncio.sleep(0)
+    assert task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     names = await box.names()
     assert [name for name in names if "bundle" in name or "cloning" in name] == []
-    state = box.root.parent / "state"
     assert list(state.rglob("*.bundle")) == []
