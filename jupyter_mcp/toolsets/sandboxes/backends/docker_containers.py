@@ -155,17 +155,15 @@ class Containers:
                 raise
 
     async def there(self, namespace: str) -> list[Handle]:
-        """Return those of a namespace that live, and those whose workspace is all that is left."""
+        """Return those of a namespace that live, and those whose workspace is all that is left.
+
+        One whose container somebody is just about to start counts as left: it is not gone.
+        """
         kept = await self.workspaces.kept(namespace)
         containers = await self._all(namespace)
-        alive = [handle_of(container) for container in containers if _lives(container)]
-        found = [handle for handle in alive if handle]
-        has_container = {handle.spec.id for handle in found} | {
-            str(container["Labels"].get(f"{LABEL}id"))
-            for container in containers
-            if container.get("State") == BEGINNING
-        }
-        return found + [handle for handle in kept if handle.spec.id not in has_container]
+        found = [handle_of(container) for container in containers if _lives(container)]
+        alive = {handle.spec.id: handle for handle in found if handle}
+        return [*alive.values(), *(each for each in kept if each.spec.id not in alive)]
 
     async def sweep(self, namespace: str) -> None:
         """Remove what a crash left: containers that never started, volumes without a container."""

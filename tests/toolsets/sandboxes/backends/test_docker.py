@@ -444,6 +444,19 @@ async def _gone(table: Bench, handle: Handle) -> None:
             await table.backend.usage(handle)
 
 
+async def test_a_sandbox_whose_container_is_just_made_again_is_not_gone(table: Bench) -> None:
+    made = await table.create()
+    table.docker("rm", "-f", made.ref)
+    told = {"namespace": table.namespace, "id": made.spec.id}
+    labels = [word for key in told for word in ("--label", f"jupyter-mcp.{key}={told[key]}")]
+    begun = table.docker("create", *labels, table.image, "true")
+    (lost,) = await table.backend.list(table.namespace)
+    assert (lost.is_lost, lost.spec) == (True, made.spec)
+    table.docker("rm", begun)
+    again = await table.backend.revive(lost, lost.spec)
+    assert await table.backend.list(table.namespace) == [again]
+
+
 async def test_what_goes_on_after_the_stop_leaves_no_connection(table: Bench) -> None:
     handle = await table.create()
     await table.backend.stop()
