@@ -69,9 +69,17 @@ class Session:
             if message["parent_header"].get("msg_id") != request:
                 continue
             if _note(found, message):
-                found.status = self.client.get_shell_msg(timeout=SECONDS)["content"]["status"]
+                found.status = self._replied(request)["status"]
                 return found
         raise TimeoutError(f"the cell did not end: {found}")
+
+    def _replied(self, request: str) -> dict[str, Any]:
+        """Return the reply to a request, past those to requests that nobody waited for."""
+        while True:
+            reply = self.client.get_shell_msg(timeout=SECONDS)
+            if reply["parent_header"].get("msg_id") == request:
+                content: dict[str, Any] = reply["content"]
+                return content
 
     def wait_for(self, request: str, text: str) -> None:
         """Wait until a running request has printed or displayed `text`."""
