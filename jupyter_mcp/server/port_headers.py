@@ -93,7 +93,7 @@ _ATTRIBUTES = frozenset({"expires", "max-age", "httponly", "secure", "samesite"}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Entrance:
     """Where a request came in, and which port it is for.
 
     Args:
@@ -147,31 +147,31 @@ def without_token(query: str, drops: Callable[[str], bool] | None = None) -> str
     return query if len(kept) == len(pairs) else urlencode(kept)
 
 
-def inward(headers: Iterable[tuple[str, str]], place: Place) -> Headers:
+def inward(headers: Iterable[tuple[str, str]], entrance: Entrance) -> Headers:
     """Return the headers of the request for the program inside, without framing."""
     given = list(headers)
     left_out = _NOT_IN | _HOP_BY_HOP | _named_by_connection(given)
-    if _is_the_pages_own(given, place):
+    if _is_the_pages_own(given, entrance):
         left_out -= {"authorization"}
-    told: Headers = [("Host", place.inner)]
+    told: Headers = [("Host", entrance.inner)]
     for name, value in given:
         lowered = name.lower()
         if lowered == "origin":
-            told.append((name, f"http://{place.inner}"))
+            told.append((name, f"http://{entrance.inner}"))
         elif lowered == "cookie":
-            told.extend(("Cookie", kept) for kept in [_own_cookies(value, place.tag)] if kept)
+            told.extend(("Cookie", kept) for kept in [_own_cookies(value, entrance.tag)] if kept)
         elif lowered not in left_out and not lowered.startswith(("sec-fetch-", "x-jupyter")):
             told.append((name, value))
     return [
         *told,
-        ("X-Forwarded-For", place.remote),
-        ("X-Forwarded-Host", place.host),
-        ("X-Forwarded-Proto", place.scheme),
-        ("X-Forwarded-Prefix", place.prefix),
+        ("X-Forwarded-For", entrance.remote),
+        ("X-Forwarded-Host", entrance.host),
+        ("X-Forwarded-Proto", entrance.scheme),
+        ("X-Forwarded-Prefix", entrance.prefix),
     ]
 
 
-def outward(headers: Iterable[tuple[str, str]], place: Place) -> Headers:
+def outward(headers: Iterable[tuple[str, str]], entrance: Entrance) -> Headers:
     """Return the headers of the answer for the client, without framing."""
     given = list(headers)
     left_out = _NOT_OUT | _HOP_BY_HOP | _named_by_connection(given)
@@ -181,11 +181,11 @@ def outward(headers: Iterable[tuple[str, str]], place: Place) -> Headers:
         if _CONTROL.search(value) or lowered in left_out or lowered.startswith("access-control-"):
             continue
         if lowered in ("location", "content-location"):
-            told.append((name, relocated(value, place)))
+            told.append((name, relocated(value, entrance)))
         else:
             told.append((name, value))
     cookies = (value for name, value in given if name.lower() == "set-cookie")
-    told.extend(("Set-Cookie", cookie) for cookie in _scoped(cookies, place))
+    told.extend(("Set-Cookie", cookie) for cookie in _scoped(cookies, entrance))
     return [*told, *GUARDS]
 
 
@@ -217,26 +217,26 @@ def preflight(asked: Callable[[str], str | None]) -> Headers:
     ]
 
 
-def relocated(location: str, place: Place) -> str:
+def relocated(location: str, entrance: Entrance) -> str:
     """Return where a redirect leads as seen from outside: below the prefix if it stays inside."""
     try:
         parts = urlsplit(location)
         port = parts.port
     except ValueError:
-        return f"{place.prefix}/"
+        return f"{entrance.prefix}/"
     if parts.netloc:
         is_inside = parts.hostname in ("localhost", "127.0.0.1", "0.0.0.0") and (  # noqa: S104 - compared, not bound
-            port == place.port
+            port == entrance.port
         )
-        if not is_inside and parts.netloc != place.host:
+        if not is_inside and parts.netloc != entrance.host:
             return location
     elif parts.scheme or not location.startswith("/"):
         return location
     path = parts.path or "/"
-    if path == place.prefix or path.startswith(f"{place.prefix}/"):
+    if path == entrance.prefix or path.startswith(f"{entrance.prefix}/"):
         inner = path
     else:
-        inner = f"{place.prefix}/{path.lstrip('/')}"
+        inner = f"{entrance.prefix}/{path.lstrip('/')}"
     query = f"?{parts.query}" if parts.query else ""
     return inner + query + (f"#{parts.fragment}" if parts.fragment else "")
 
@@ -246,12 +246,12 @@ def _named_by_connection(headers: Iterable[tuple[str, str]]) -> frozenset[str]:
     return frozenset(part.strip().lower() for value in named for part in value.split(","))
 
 
-def _is_the_pages_own(headers: Iterable[tuple[str, str]], place: Place) -> bool:
+def _is_the_pages_own(headers: Iterable[tuple[str, str]], entrance: Entrance) -> bool:
     """Return whether a page's script put an `Authorization` there: no browser does so by itself.
 
     Other clients show the server's token in it, also where they need none.
     """
-    return place.is_keyed and any(
+    return entrance.is_keyed and any(
         name.lower() == "origin" and value == "null" for name, value in headers
     )
 
@@ -262,7 +262,7 @@ def _own_cookies(cookies: str, tag: str) -> str:
     return "; ".join(pair.removeprefix(tag) for pair in pairs if pair.startswith(tag))
 
 
-def _scoped(cookies: Iterable[str], place: Place) -> Iterator[str]:
+def _scoped(cookies: Iterable[str], entrance: Entrance) -> Iterator[str]:
     """Yield the program's cookies for its own path, under names that nothing else listens to.
 
     The server's own cookies, and those of other servers on the host, have no such name: they can
@@ -274,4 +274,4 @@ def _scoped(cookies: Iterable[str], place: Place) -> Iterator[str]:
         if not is_pair or not _NAMED.match(name) or _CONTROL.search(cookie) or "," in value:
             continue
         kept = [each for each in attributes if each.partition("=")[0].lower() in _ATTRIBUTES]
-        yield "; ".join([f"{place.tag}{name}={value}", *kept, f"Path={place.home}/"])
+        yield "; ".join([f"{entrance.tag}{name}={value}", *kept, f"Path={entrance.home}/"])

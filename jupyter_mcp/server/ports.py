@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -26,8 +28,8 @@ from jupyter_mcp.server.api import status_of
 from jupyter_mcp.server.handler import OurHandler
 from jupyter_mcp.server.port_headers import (
     GUARDS,
+    Entrance,
     Headers,
-    Place,
     inward,
     outward,
     preflight,
@@ -58,7 +60,7 @@ class PortHandler(OurHandler):
     def initialize(self, extension: Any, route: Any) -> None:
         """Take what the table of routes says of this route."""
         super().initialize(extension, route)
-        self._refused: Refused | None = None
+        self._answer: Callable[[], None] | None = None
         self._exchange: PortExchange | None = None
         self._work: asyncio.Task[None] | None = None
         self._is_complete = asyncio.Event()
@@ -74,9 +76,9 @@ class PortHandler(OurHandler):
         try:
             await self._begin()
         except Refused as refused:  # told once the body was read: who still sends hears nothing
-            self._refused = refused
+            self._answer = partial(self.refuse, refused)
         except ToolError as error:
-            self._refused = Refused(_status_of(error), error)
+            self._answer = partial(self.refuse, Refused(_status_of(error), error))
 
     async def data_received(self, chunk: bytes) -> None:
         """Carry a piece of the body on; the next is read when there is room for it."""
@@ -87,8 +89,8 @@ class PortHandler(OurHandler):
         """Answer, now that the request is complete."""
         self._is_complete.set()
         if self._work is None:
-            if self._refused is not None:
-                self.refuse(self._refused)
+            if self._answer is not None:
+                self._answer()
         else:
             if self._exchange is not None and self._has_body:
                 await self._exchange.finish()
@@ -195,7 +197,7 @@ class PortHandler(OurHandler):
             if self._headers_written:
                 self._cut()  # what broke off must not look complete
             else:
-                self._refused = Refused(HTTPStatus.BAD_GATEWAY, error)
+                self._answer = partial(self.refuse, Refused(HTTPStatus.BAD_GATEWAY, error))
         finally:
             await exchange.close()
 
@@ -211,8 +213,8 @@ class PortHandler(OurHandler):
 
     def _end(self) -> None:
         """Finish the answer, unless it was handed over or broke off."""
-        if self._refused is not None:
-            self.refuse(self._refused)
+        if self._answer is not None:
+            self._answer()
         elif not self._headers_written:  # it was cancelled before anything came
             self._cut()
         elif not self._finished:
@@ -229,11 +231,11 @@ class PortHandler(OurHandler):
     def _write_head(self, head: Head) -> None:
         self.set_status(head.status)
         self._headers = HTTPHeaders()
-        for name, value in [*outward(head.headers, self._place), *self.shared_headers()]:
+        for name, value in [*outward(head.headers, self._entrance), *self.shared_headers()]:
             self._headers.add(name, value)
 
     def _inward(self) -> Headers:
-        return inward(self.request.headers.get_all(), self._place)
+        return inward(self.request.headers.get_all(), self._entrance)
 
     def _target(self) -> str:
         return target_of(self.rest or "/", self.request.query, self.drops_token)
@@ -245,7 +247,7 @@ class PortHandler(OurHandler):
         headers = {"Location": location, "Cache-Control": "no-store"}
         status = HTTPStatus.FOUND if is_look else HTTPStatus.TEMPORARY_REDIRECT
         error = ToolError("moved", "Follow the redirect.")
-        self._refused = Refused(status, error, headers)
+        self._answer = partial(self.refuse, Refused(status, error, headers))
 
     async def _check(self, principal: Principal) -> str:
         access = await self._access()
@@ -263,10 +265,10 @@ class PortHandler(OurHandler):
         return f"{self.base_url}jupyter_mcp/sandboxes/{quote(self.sandbox_id)}/ports/{self.port}"
 
     @property
-    def _place(self) -> Place:
+    def _entrance(self) -> Entrance:
         request = self.request
         home = self._home
-        return Place(
+        return Entrance(
             port=self.port,
             prefix=f"{home}/~{self.key}" if self.is_keyed else home,
             home=home,
@@ -319,8 +321,7 @@ class KeyedPortHandler(PortHandler):
             self._send_for_another()
             return None
         if self._is_preflight:
-            answer = preflight(self.request.headers.get)
-            self._refused = Refused(HTTPStatus.NO_CONTENT, _NOTHING, dict(answer))
+            self._answer = self._allow
             return None
         return grant.principal, exposure
 
@@ -335,19 +336,16 @@ class KeyedPortHandler(PortHandler):
         """Return what lets the page read its own answers."""
         return shared(self.request.headers.get("Origin"))
 
-    def refuse(self, refused: Refused) -> None:
-        """Answer with what the door said."""
-        if refused.status == HTTPStatus.NO_CONTENT:
-            self.set_status(refused.status)
-            self._headers = HTTPHeaders(refused.headers)
-            self.finish()
-            return
-        super().refuse(refused)
-
     def _log(self) -> None:
         """Log the request without the key in its address."""
         self.request.uri = (self.request.uri or "").replace(f"/~{self.key}", "/~[secret]")
         super()._log()
+
+    def _allow(self) -> None:
+        """Answer a page that asks whether it may send more than a form could."""
+        self.set_status(HTTPStatus.NO_CONTENT)
+        self._headers = HTTPHeaders(dict(preflight(self.request.headers.get)))
+        self.finish()
 
     def _send_for_another(self) -> None:
         """Send a person's browser for another key; others are told."""
@@ -372,9 +370,6 @@ class KeyedPortHandler(PortHandler):
             and headers.get("Origin") == "null"
             and "Access-Control-Request-Method" in headers
         )
-
-
-_NOTHING = ToolError("nothing", "")
 
 
 def _status_of(error: ToolError) -> int:
