@@ -98,23 +98,23 @@ class Terminal(anywidget.AnyWidget):
 
     def _carry(self) -> None:
         while (batch := self._inputs.batch()) is not None:
-            for tool, arguments in _calls(batch):
+            for tool, arguments in calls(batch):
                 try:
                     self._client.call(tool, terminal_id=self.terminal_id, **arguments)
                 except ToolError as error:
                     self.status = str(error)
 
 
-def _calls(batch: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+def calls(batch: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     """Return the calls behind messages; what was typed in one go is sent in one."""
-    calls: list[tuple[str, dict[str, Any]]] = []
+    found: list[tuple[str, dict[str, Any]]] = []
     for message in batch:
         match message:
             case {"kind": "input", "text": str(text)}:
-                if calls and calls[-1][0] == "terminal_send":
-                    calls[-1][1]["text"] += text
+                if found and found[-1][0] == "terminal_send":
+                    found[-1][1]["text"] += text
                 else:
-                    calls.append(("terminal_send", {"text": text}))
+                    found.append(("terminal_send", {"text": text}))
             case {"kind": "resize", "rows": int(rows), "columns": int(columns)}:
-                calls.append(("terminal_resize", {"rows": rows, "columns": columns}))
-    return calls
+                found.append(("terminal_resize", {"rows": rows, "columns": columns}))
+    return found

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
+from jupyter_mcp.calls.toolset import JupyterServices
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.sql_store import namespace_of
 from jupyter_mcp.toolsets.sandboxes.kernels import check_level
@@ -37,10 +38,8 @@ class KernelTools(SandboxToolset):
         Raises:
             ToolError: ``unavailable`` where there are no kernels.
         """
-        if self.host.jupyter is None:
-            raise ToolError("unavailable", "There is no Jupyter server here.", "Use terminal_run.")
         return SandboxKernels(
-            self.host.jupyter,
+            self._jupyter(),
             self.host.executor,
             self.host.tasks,
             namespace_of(self.host.state),
@@ -70,7 +69,7 @@ class KernelTools(SandboxToolset):
         """
         session = await self.sandboxes.get(sandbox_id, self.seen_by(ctx))
         check_level(session)
-        setattr(self._managers(), _attribute(), self)
+        setattr(self._jupyter().kernel_manager, _attribute(), self)
         title = " ".join(name.split()) or f"Python in sandbox {session.name or session.id}"
         kernel_id, kernel_name = await self.kernels.start(session.id, title)
         value = SandboxKernelStarted(
@@ -83,11 +82,10 @@ class KernelTools(SandboxToolset):
         line = f"Kernel {kernel_id} runs in {session.id} ({value.isolation}) as '{kernel_name}'."
         return Reply(value, [Text(line)])
 
-    def _managers(self) -> object:
+    def _jupyter(self) -> JupyterServices:
         if self.host.jupyter is None:
             raise ToolError("unavailable", "There is no Jupyter server here.", "Use terminal_run.")
-        managers: object = self.host.jupyter.kernel_manager
-        return managers
+        return self.host.jupyter
 
     async def _is_there(self, sandbox_id: str) -> bool:
         try:
