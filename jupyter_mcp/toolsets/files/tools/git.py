@@ -62,7 +62,7 @@ class GitDiff(BaseModel):
 
     files: list[GitFile]
     diff: str
-    is_cut: bool
+    more: bool
     untracked: list[str]
 
 
@@ -161,10 +161,10 @@ class GitTools(FilesToolset):
         value = GitDiff(
             files=[GitFile(**asdict(each)) for each in found.files[:CHANGES]],
             diff=text,
-            is_cut=len(text) < len(found.text) or len(found.files) > CHANGES,
+            more=len(text) < len(found.text) or len(found.files) > CHANGES,
             untracked=found.untracked,
         )
-        cut = [Text("[cut: give paths to see less at once]")] if value.is_cut else []
+        cut = [Text("[cut: give paths to see less at once]")] if value.more else []
         return Reply(value, [Text(text or "[no difference]"), *cut], meta=meta_of(place))
 
     @tool(scope="read", title="Git log")
