@@ -26,7 +26,7 @@ from jupyter_mcp.toolsets.sandboxes.desktop.elements import Element, Found, foun
 from jupyter_mcp.toolsets.sandboxes.desktop.frames import Answer
 from jupyter_mcp.toolsets.sandboxes.desktop.geometry import Screen
 from jupyter_mcp.toolsets.sandboxes.desktop.request import Request
-from jupyter_mcp.toolsets.sandboxes.desktop.wire import Process, Tasks, Wire
+from jupyter_mcp.toolsets.sandboxes.desktop.wire import NO_DESKTOP, Process, Tasks, Wire
 
 MOST_STEPS = 400
 """Steps in one request; a line inside is at most 64 KiB."""
@@ -108,7 +108,7 @@ class Desktop:
             raise ToolError(
                 "unsupported",
                 "This sandbox has no desktop: no python3.",
-                'Create a sandbox with image="jupyter-mcp/desktop".',
+                NO_DESKTOP,
             ) from error
         wire = Wire(process, tasks, name)
         try:

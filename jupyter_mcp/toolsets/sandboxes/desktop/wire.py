@@ -16,6 +16,8 @@ SECONDS = 30.0
 END_SECONDS = 3.0
 KEPT_COMPLAINT = 4000
 CODES = {"unsupported", "unavailable", "invalid_arguments", "not_found"}
+NO_DESKTOP = 'Create a sandbox with image="jupyter-mcp/desktop".'
+ANEW = "Call again; if that does not help, create the sandbox anew."
 
 
 class Process(Protocol):
@@ -94,7 +96,7 @@ class Wire:
         finally:
             self._waiting.pop(number, None)
         if "error" in answer.told:
-            raise _refusal(answer.told["error"])
+            raise refusal(answer.told["error"])
         return answer
 
     async def close(self) -> None:
@@ -142,10 +144,9 @@ class Wire:
         )
 
 
-def _refusal(error: Any) -> ToolError:
+def refusal(error: Any) -> ToolError:
     """Turn a refusal from inside into an error; it may say anything."""
     error = error if isinstance(error, dict) else {}
     code, message, remedy = (str(error.get(key, ""))[:500] for key in ("code", "message", "remedy"))
-    if code == "unsupported" and not remedy:
-        remedy = 'Create a sandbox with image="jupyter-mcp/desktop".'
+    remedy = remedy or (NO_DESKTOP if code == "unsupported" else ANEW)
     return ToolError(code if code in CODES else "unavailable", message or "Refused.", remedy)

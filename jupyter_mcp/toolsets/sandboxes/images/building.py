@@ -171,7 +171,8 @@ def load_base(client: Any, tar: Bootstrap, image: str, labels: Mapping[str, str]
     changes = [f"LABEL {json.dumps(name)}={_quoted(value)}" for name, value in labels.items()]
     answer = client.import_image_from_stream(iter(tar), repository, tag, changes)
     if '"error"' in answer:
-        raise ToolError("failed", f"The engine refused the base image: {answer[-300:]}")
+        what = f"The engine refused the base image: {answer[-300:]}"
+        raise ToolError("failed", what, "See the engine's log; its disk may be full.")
 
 
 def _empty_context(tar: Any, dockerfile: str) -> None:
