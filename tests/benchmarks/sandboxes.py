@@ -18,7 +18,8 @@ from benchmarks.table import Row
 from jupyter_mcp.runtime import Runtime
 from jupyter_mcp.storage.sql_store import namespace_of
 from support.engine import Engine, cache_folder, need_docker
-from support.runtimes import PERSON, call, running
+from support.runtimes import PERSON, call
+from support.sandboxes import LOCAL, kept_runtime
 
 COMMAND = "true"
 PEER = f"jupyter-mcp-bench={os.getpid()}"
@@ -62,17 +63,17 @@ async def measure(home: Path, smoke: bool) -> list[Row]:
         engine = stack.enter_context(Engine(cache_folder()))
         for image in (engine.image, engine.desktop):
             engine.ensure(image)
-        settings = {"docker_url": engine.url, "sandbox_limit": 50, "sandbox_backends": ("docker",)}
-        async with running(home / f"cold-{os.getpid()}", **settings, sandbox_pool=0) as runtime:
+        settings = {"docker_url": engine.url, "sandbox_limit": 50}
+        async with kept_runtime(home / "cold", "docker", **settings) as runtime:
             bench = Bench(engine, runtime, 2 if smoke else 15)
             rows = [await _cold(bench), *await _at_once(bench), *await _work(bench)]
             rows += await _screen(bench)
             spaces = {namespace_of(runtime.host.state)}
-        async with running(home / f"warm-{os.getpid()}", **settings, sandbox_pool=1) as runtime:
+        async with kept_runtime(home / "warm", "docker", **settings, sandbox_pool=1) as runtime:
             rows.append(await _warm(Bench(engine, runtime, 2 if smoke else 10)))
             spaces.add(namespace_of(runtime.host.state))
         rows += await sandbox_server.measure(home / "server", engine, 2 if smoke else 10, spaces)
-        for level in ("bubblewrap", "landlock", "process"):
+        for level in LOCAL:
             rows.append(await _local(home / level, level, 2 if smoke else 10))
         left = set().union(*(_left(engine, space) for space in spaces))
         note = ", ".join(sorted(left)) or "containers and volumes of these servers"
@@ -187,9 +188,8 @@ async def _warm(bench: Bench) -> Row:
 
 async def _local(home: Path, level: str, runs: int) -> Row:
     """Measure what a sandbox without an engine takes until its first command is done."""
-    settings = {"sandbox_backends": (level,), "sandbox_min_isolation": level}
     seconds = []
-    async with running(home, **settings, sandbox_pool=0) as runtime:
+    async with kept_runtime(home, level) as runtime:
         for _ in range(runs):
             begin = time.perf_counter()
             result = await call(runtime, "sandbox_create", PERSON)
