@@ -161,7 +161,7 @@ async def test_a_session_that_is_cut_short_leaves_nothing(box: Bench, moment: st
     state = box.root.parent / "state"
     repository(box.root / "lib", **{f"f{n}__txt": "x" * 50_000 for n in range(40)})
     task = asyncio.create_task(box.ask("git_session_start", root_path="lib"))
-    while not (task.done() or list(state.rglob(moment))):
+    while not (task.done() or list(state.rglob(moment))):  # noqa: ASYNC110 - files tell nobody
         await asyncio.sleep(0)
     assert task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -158,3 +158,27 @@ async def test_who_may_read_no_file_finds_none_by_other_tools(tmp_path: Path) ->
         assert (await root.refused("file_read", agent, path="repo/a.txt")).code == "forbidden"
         assert (await root.do("file_search", agent, pattern="changed"))["matches"] == []
         assert (await root.do("git_diff", agent, path="repo"))["diff"] == ""
+
+
+async def test_a_session_brings_no_file_back_that_its_caller_may_not_write(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    rule = {"deny": {"tool": ["file_write"], "resource": ["repo/keys*"]}}
+    roles = {"agent": {"extends": ["operator"], "rules": [rule]}}
+    who = [{"who": "token:narrow", "roles": ["agent"]}]
+    policy.write_text(
+        json.dumps({"version": 1, "roles": roles, "default": ["agent"], "subjects": who})
+    )
+    async with workshop(tmp_path, **settings(policy_file=str(policy))) as shop:
+        root, agent = Bench(shop), narrow()
+        repository(root.root / "repo", keys__txt="k\n", a__txt="a\n")
+        made = await root.do("sandbox_create", agent)
+        box = Bench(shop, made["sandbox_id"])
+        await box.do("git_session_start", agent, root_path="repo")
+        await box.do("file_write", agent, path="repo/keys.txt", content="mine\n")
+        await box.do("git_commit", agent, path="repo", message="take over")
+        ends = {"root_path": "repo", "sandbox_path": "repo"}
+        error = await box.refused("git_session_apply", agent, **ends)
+        assert error.code == "forbidden"
+        assert (root.root / "repo/keys.txt").read_text() == "k\n"
+        await box.do("git_session_apply", agent, **ends, mode="branch")
+        assert (root.root / "repo/keys.txt").read_text() == "k\n"
