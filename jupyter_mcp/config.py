@@ -266,9 +266,13 @@ class SettingsTraits(HasTraits):
         1800.0, min=1.0, help="Seconds after which a sandbox ends that nobody uses."
     ).tag(config=True)
     sandbox_max_seconds = Float(
-        86_400.0, min=1.0, help="Seconds after which a sandbox ends in any case; pauses don't count."
+        86_400.0,
+        min=1.0,
+        help="Seconds after which a sandbox ends in any case; pauses don't count.",
     ).tag(config=True)
-    sandbox_limit = Integer(8, min=0, help="Sandboxes that one principal may have.").tag(config=True)
+    sandbox_limit = Integer(8, min=0, help="Sandboxes that one principal may have.").tag(
+        config=True
+    )
     sandbox_pool = Integer(
         1, min=0, help="Sandboxes that wait ready once the first was asked for."
     ).tag(config=True)

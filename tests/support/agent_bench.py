@@ -6,8 +6,8 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 
-from jupyter_mcp.toolsets.sandboxes.link import Link
-from jupyter_mcp.toolsets.sandboxes.place import SandboxPlace
+from jupyter_mcp.toolsets.sandboxes.link.link import Link
+from jupyter_mcp.toolsets.sandboxes.places.place import SandboxPlace
 
 MEGABYTES = 10
 

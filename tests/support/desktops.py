@@ -18,7 +18,7 @@ from jupyter_mcp.toolsets.sandboxes.agent.source import agent_argv
 from jupyter_mcp.toolsets.sandboxes.backends.docker import DockerBackend
 from jupyter_mcp.toolsets.sandboxes.desktop.desktop import Desktop
 from jupyter_mcp.toolsets.sandboxes.desktop.geometry import Screen
-from jupyter_mcp.toolsets.sandboxes.link import Link
+from jupyter_mcp.toolsets.sandboxes.link.link import Link
 from jupyter_mcp.toolsets.sandboxes.spec import MIB, Limits, SandboxSpec
 from support.engine import Engine
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from jupyter_mcp.calls import Toolset
 from jupyter_mcp.runtime import Runtime
-from jupyter_mcp.toolsets.sandboxes.service import Sandboxes
+from jupyter_mcp.toolsets.sandboxes.sessions.service import Sandboxes
 from support.runtimes import running
 
 LOCAL = ("bubblewrap", "landlock", "process")

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.background import Spawner
-from jupyter_mcp.toolsets.sandboxes.session import Session
-from jupyter_mcp.toolsets.sandboxes.streams import Stream
+from jupyter_mcp.toolsets.sandboxes.link.streams import Stream
+from jupyter_mcp.toolsets.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
-    from jupyter_mcp.toolsets.sandboxes.service import Sandboxes
+    from jupyter_mcp.toolsets.sandboxes.sessions.service import Sandboxes
 
 PORTS_LIMIT = 32
 """Exposed ports of one sandbox."""
@@ -102,7 +102,7 @@ class Ports:
     """All exposed ports.
 
     Args:
-        sandboxes: The service (`jupyter_mcp.toolsets.sandboxes.service.Sandboxes`).
+        sandboxes: The service (`jupyter_mcp.toolsets.sandboxes.sessions.service.Sandboxes`).
         tasks: The owner of background tasks.
     """
 

@@ -3,8 +3,8 @@
 It is a single file of the standard library, sent as text to whatever ``python3`` an image has
 (3.8 or newer), so that images need nothing of ours. It runs as the session's user with no more
 rights than a shell there, does many requests at once by number, and leaves with everything it
-started as soon as its channel ends. `jupyter_mcp.toolsets.sandboxes.frames` tells the frames; the
-host believes nothing that comes from here.
+started as soon as its channel ends. `jupyter_mcp.toolsets.sandboxes.link.frames` tells the
+frames; the host believes nothing that comes from here.
 
 One thread runs a selector: the channel, processes, connections. Work on files runs in a few
 threads, so that a slow disk holds up nobody; a search runs in a child, so that a hostile regular

@@ -48,7 +48,7 @@ STARTS = {"png": b"\x89PNG", "jpeg": b"\xff\xd8"}
 
 
 class Link(Protocol):
-    """The channel to a sandbox (`jupyter_mcp.toolsets.sandboxes.link.Link`)."""
+    """The channel to a sandbox (`jupyter_mcp.toolsets.sandboxes.link.link.Link`)."""
 
     async def start(self, argv: Sequence[str]) -> Process:
         """Start a program inside."""

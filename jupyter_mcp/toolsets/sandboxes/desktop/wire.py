@@ -21,7 +21,7 @@ ANEW = "Call again; if that does not help, create the sandbox anew."
 
 
 class Process(Protocol):
-    """A process inside, as the link gives it (`jupyter_mcp.toolsets.sandboxes.link.Process`)."""
+    """A process inside, as the link gives it (`sandboxes.link.processes.Process`)."""
 
     def output(self) -> AsyncIterator[tuple[Literal["stdout", "stderr"], bytes]]:
         """Yield what it writes, until it has ended."""

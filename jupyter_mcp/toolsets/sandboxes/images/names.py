@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.images.recipes import REPOSITORY, recipe_names
-from jupyter_mcp.toolsets.sandboxes.images_allowed import allows
+from jupyter_mcp.toolsets.sandboxes.sessions.images_allowed import allows
 
 _MOST = 200
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from jupyter_mcp.calls import Context, Host, Toolset
-from jupyter_mcp.toolsets.sandboxes.service import Sandboxes
+from jupyter_mcp.toolsets.sandboxes.sessions.service import Sandboxes
 
 SandboxId = Annotated[str, Field(description="Identifier or name, as sandbox_create returned it")]
 

@@ -11,8 +11,8 @@ from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.calls.toolset import JupyterServices
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.sql_store import namespace_of
-from jupyter_mcp.toolsets.sandboxes.kernels import check_level
-from jupyter_mcp.toolsets.sandboxes.kernels_jupyter import SandboxKernels
+from jupyter_mcp.toolsets.sandboxes.kernels.kernels import check_level
+from jupyter_mcp.toolsets.sandboxes.kernels.kernels_jupyter import SandboxKernels
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
 
 _LONGEST_TITLE = 80
@@ -103,6 +103,6 @@ class KernelTools(SandboxToolset):
 
 
 def _attribute() -> str:
-    from jupyter_mcp.toolsets.sandboxes.provisioner_jupyter import ATTRIBUTE
+    from jupyter_mcp.toolsets.sandboxes.kernels.provisioner_jupyter import ATTRIBUTE
 
     return ATTRIBUTE

@@ -8,12 +8,12 @@ from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.security.moments import in_utc
-from jupyter_mcp.toolsets.sandboxes.engines import Surveyed
-from jupyter_mcp.toolsets.sandboxes.session import Session
+from jupyter_mcp.toolsets.sandboxes.sessions.engines import Surveyed
+from jupyter_mcp.toolsets.sandboxes.sessions.session import Session
+from jupyter_mcp.toolsets.sandboxes.sessions.snapshots import Snapshot
+from jupyter_mcp.toolsets.sandboxes.sessions.wish import Wish
 from jupyter_mcp.toolsets.sandboxes.sizes import bytes_of, size_of
-from jupyter_mcp.toolsets.sandboxes.snapshots import Snapshot
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
-from jupyter_mcp.toolsets.sandboxes.wish import Wish
 
 DETACHED = (
     "Its agent is not connected to this server; the next use connects it. Files are kept; what ran "

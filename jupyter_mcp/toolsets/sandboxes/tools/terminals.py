@@ -10,13 +10,13 @@ from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, JobContext, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.sandboxes.keys import KEYS_LIMIT, sequences
-from jupyter_mcp.toolsets.sandboxes.telling import CommandTeller
+from jupyter_mcp.toolsets.sandboxes.terminals.keys import KEYS_LIMIT, sequences
+from jupyter_mcp.toolsets.sandboxes.terminals.telling import CommandTeller
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
 
 if TYPE_CHECKING:
-    from jupyter_mcp.toolsets.sandboxes.commands import Command, Commands, Ran
-    from jupyter_mcp.toolsets.sandboxes.terminals import Terminal, Terminals
+    from jupyter_mcp.toolsets.sandboxes.terminals.commands import Command, Commands, Ran
+    from jupyter_mcp.toolsets.sandboxes.terminals.terminals import Terminal, Terminals
 
 TerminalId = Annotated[str, Field(description="As terminal_open returned it")]
 Folder = Annotated[str, Field(description="Working folder; default: /workspace")]
@@ -86,7 +86,7 @@ class TerminalTools(SandboxToolset):
     @cached_property
     def commands(self) -> Commands:
         """What runs commands, imported at first use."""
-        from jupyter_mcp.toolsets.sandboxes.commands import Commands
+        from jupyter_mcp.toolsets.sandboxes.terminals.commands import Commands
 
         host = self.host
         return Commands(
@@ -96,7 +96,7 @@ class TerminalTools(SandboxToolset):
     @cached_property
     def terminals(self) -> Terminals:
         """The open terminals, imported at first use."""
-        from jupyter_mcp.toolsets.sandboxes.terminals import Terminals
+        from jupyter_mcp.toolsets.sandboxes.terminals.terminals import Terminals
 
         return Terminals(self.sandboxes, self.host.tasks, self.commands.shells)
 
@@ -123,7 +123,7 @@ class TerminalTools(SandboxToolset):
 
         What it starts with & goes on when it ends. For programs that ask use terminal_open.
         """
-        from jupyter_mcp.toolsets.sandboxes.commands import Command
+        from jupyter_mcp.toolsets.sandboxes.terminals.commands import Command
 
         owner = self.seen_by(ctx)
         wanted = Command(command, cwd, env or {}, timeout)
@@ -152,7 +152,7 @@ class TerminalTools(SandboxToolset):
         env: Environment = None,
     ) -> OpenTerminal:
         """Open a terminal (PTY) for interactive programs; it stays until closed or they end."""
-        from jupyter_mcp.toolsets.sandboxes.terminals import Opening
+        from jupyter_mcp.toolsets.sandboxes.terminals.terminals import Opening
 
         opening = Opening(rows, columns, command, cwd, env or {})
         return _told(await self.terminals.open(sandbox_id, self.seen_by(ctx), opening))

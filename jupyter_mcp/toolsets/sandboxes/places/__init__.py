@@ -1,0 +1,1 @@
+"""The files and commands of a sandbox, with its agent and without one."""

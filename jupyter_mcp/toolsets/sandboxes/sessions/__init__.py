@@ -1,0 +1,1 @@
+"""Sandboxes as their owners know them: made, kept, found again and ended."""
