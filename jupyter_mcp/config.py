@@ -279,7 +279,8 @@ class SettingsTraits(HasTraits):
     sandbox_domains = List(
         Unicode(),
         help="Globs of the domains that sandboxes with a network may reach, such as pypi.org or "
-        "*.pythonhosted.org. Empty: no sandbox has a network.",
+        "*.pythonhosted.org; only one with a port, such as git.corp.example:443, or an address may "
+        "lead into your own network. Empty: no sandbox has a network.",
     ).tag(config=True)
     sandbox_mounts = Dict(
         Unicode(),
