@@ -84,6 +84,7 @@ PLACES = [
         (f"{API}/status", ("GET",)),
         (f"{API}/openapi.json", ("GET",)),
         ("jupyter_mcp/panel", ("GET",)),
+        ("jupyter_mcp/sandboxes/sb-0/ports/80/", ("GET", "POST", "PUT")),
     )
     for method in methods
 ]

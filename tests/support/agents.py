@@ -10,7 +10,7 @@ from pathlib import Path
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.toolsets.sandboxes.agent.source import agent_argv
 from jupyter_mcp.toolsets.sandboxes.link.link import Link
-from jupyter_mcp.toolsets.sandboxes.link.pipes import PipeChannel
+from support.pipes import PipeChannel
 
 
 @contextlib.asynccontextmanager

@@ -83,8 +83,12 @@ def on_disk(file: Path) -> dict[str, Any]:
     return content
 
 
-def sources_on_disk(file: Path) -> list[str]:
-    return ["".join(cell["source"]) for cell in on_disk(file)["cells"]]
+def sources_on_disk(file: Path) -> list[str] | None:
+    """Return the sources; None while Jupyter, which writes in place, has written half of them."""
+    try:
+        return ["".join(cell["source"]) for cell in on_disk(file)["cells"]]
+    except json.JSONDecodeError:
+        return None
 
 
 class House:
@@ -235,6 +239,7 @@ async def house(
             yield built
     finally:
         await built.stop()
+        app.session_manager.close()
         app.clear_instance()
         del built, app
         gc.collect()  # so that what the extension leaves unclosed is told in the test that made it

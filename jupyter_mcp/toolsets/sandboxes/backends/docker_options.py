@@ -69,6 +69,8 @@ def environment(spec: SandboxSpec) -> dict[str, str]:
     return {
         "HOME": HOME,
         "LANG": "C.UTF-8",
+        # Its caches go by seconds and sizes: of two quick edits the second might not count.
+        "PYTHONDONTWRITEBYTECODE": "1",
         "TMPDIR": "/tmp",  # noqa: S108
         "XDG_RUNTIME_DIR": "/run",
         "JUPYTER_MCP_SANDBOX": spec.id,

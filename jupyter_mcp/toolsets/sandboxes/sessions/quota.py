@@ -120,33 +120,37 @@ class Quota:
     async def _take(self, owner: str, sandbox_id: str, name: str, live: Live) -> None:
         value = _NEW + sandbox_id.encode()
         held = self._held[sandbox_id] = []
-        if name:
-            if not await self._claim([_name_key(owner, name)], value, live):
-                raise _taken(name)
-            held.append(_name_key(owner, name))
+        if name and not await self._claim([_name_key(owner, name)], value, live, held):
+            raise _taken(name)
         slots = self._slots(owner)
         first = len(live.now()) + self._making[owner] - 1  # fits at once while there are no holes
-        slot = await self._claim(slots[first:] + slots[:first], value, live)
-        if not slot:
+        if not await self._claim(slots[first:] + slots[:first], value, live, held):
             raise self._too_many()
-        held.append(slot)
 
-    async def _claim(self, keys: Sequence[str], value: bytes, live: Live) -> str:
-        """Take the first key that is free, else one whose sandbox is no more; empty for none."""
+    async def _claim(self, keys: Sequence[str], value: bytes, live: Live, held: list[str]) -> bool:
+        """Take the first key that is free, else one whose sandbox is no more."""
         store = self._store()
         for key in keys:
-            if await store.set_if_absent(SPACE, key, value, MAKING_SECONDS):
-                return key
+            if await self._set(key, value, held):
+                return True
         await live.refresh()
         for key in keys:
-            held = await store.get(SPACE, key)
-            if held is not None and (held.startswith(_NEW) or held.decode() in live.now()):
+            holder = await store.get(SPACE, key)
+            if holder is not None and (holder.startswith(_NEW) or holder.decode() in live.now()):
                 continue
-            if held is not None:
-                await store.delete(SPACE, key, held)
-            if await store.set_if_absent(SPACE, key, value, MAKING_SECONDS):
-                return key
-        return ""
+            if holder is not None:
+                await store.delete(SPACE, key, holder)
+            if await self._set(key, value, held):
+                return True
+        return False
+
+    async def _set(self, key: str, value: bytes, held: list[str]) -> bool:
+        """Take a key if it is free; who is cancelled meanwhile may have it, and gives it back."""
+        held.append(key)
+        if await self._store().set_if_absent(SPACE, key, value, MAKING_SECONDS):
+            return True
+        held.remove(key)
+        return False
 
     def _slots(self, owner: str) -> list[str]:
         return [f"slot:{_digest(owner)}:{number}" for number in range(self._limit)]

@@ -107,6 +107,7 @@ async def desk_over(home: Path, *, live: bool) -> AsyncIterator[Desk]:
             await runtime.stop()
             if ydoc is not None:
                 await ydoc.stop_extension()
+            app.session_manager.close()
             app.clear_instance()
 
 

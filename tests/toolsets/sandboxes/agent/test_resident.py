@@ -24,11 +24,11 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.agent.resident import glob_pattern
 from jupyter_mcp.toolsets.sandboxes.agent.source import agent_argv, agent_source
 from jupyter_mcp.toolsets.sandboxes.link.link import Link
-from jupyter_mcp.toolsets.sandboxes.link.pipes import PipeChannel
 from jupyter_mcp.toolsets.sandboxes.link.processes import Process
 from jupyter_mcp.toolsets.sandboxes.places.place import SandboxPlace
 from jupyter_mcp.workplace import Search
 from support.agents import linked
+from support.pipes import PipeChannel
 
 USER = 1000
 PYTHON = shutil.which("python3", path="/usr/bin:/bin")

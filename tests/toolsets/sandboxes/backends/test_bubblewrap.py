@@ -29,7 +29,9 @@ async def test_the_view_inside_holds_nothing_that_was_not_put_there(bench: Bench
     said = (await bench.run(handle, code)).splitlines()
     assert "'shadow'" not in said[0]
     assert "'hostname'" not in said[0]
-    assert said[0].endswith("['sandbox'] []")
+    parts = Path(sys.prefix).parts  # an interpreter that lives in /tmp is lent from there
+    lent = [parts[2]] if parts[1] == "tmp" else []
+    assert said[0].endswith(f"['sandbox'] {lent}")
     assert said[1] == "/workspace 1000 1000 sandbox"
     assert said[2] == "True"
     assert said[3] == "no sys"

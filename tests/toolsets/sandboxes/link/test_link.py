@@ -23,11 +23,11 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.agent.source import agent_argv, agent_source
 from jupyter_mcp.toolsets.sandboxes.link.frames import MAX_PAYLOAD, PROTOCOL, WINDOW, Kind, encode
 from jupyter_mcp.toolsets.sandboxes.link.link import MAX_REQUESTS, Link
-from jupyter_mcp.toolsets.sandboxes.link.pipes import PipeChannel
 from jupyter_mcp.toolsets.sandboxes.link.streams import Stream
 from jupyter_mcp.toolsets.sandboxes.places.place import SandboxPlace
 from jupyter_mcp.workplace import Search
 from support.agents import linked
+from support.pipes import PipeChannel
 
 HELLO = {
     "protocol": PROTOCOL,

@@ -15,10 +15,10 @@ import pytest
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.backend import Backend, Handle
-from jupyter_mcp.toolsets.sandboxes.link.pipes import PipeChannel
 from jupyter_mcp.toolsets.sandboxes.places.fallback import FallbackPlace
 from jupyter_mcp.toolsets.sandboxes.spec import SandboxSpec
 from jupyter_mcp.workplace import Place, Search
+from support.pipes import PipeChannel
 
 
 class Shells:

@@ -259,12 +259,12 @@ async def test_ctrl_c_interrupts_what_runs_in_a_terminal(room: Room) -> None:
     opened = await room.do("terminal_open", sandbox_id=room.sandbox)
     terminal = opened["terminal_id"]
     await room.do(
-        "terminal_send", terminal_id=terminal, text="sleep 60; echo o''ver", keys=["enter"]
+        "terminal_send", terminal_id=terminal, text="sleep 60.789; echo o''ver", keys=["enter"]
     )
-    await _runs(room, "sleep 60")
+    await _runs(room, "sleep 60.789")
     began = time.monotonic()
     await room.do("terminal_send", terminal_id=terminal, keys=["ctrl-c"])
-    await _gone(room, "60")
+    await _gone(room, "60.789")
     assert time.monotonic() - began < 5
     assert "over\r" not in (await room.do("terminal_read", terminal_id=terminal))["text"]
 
