@@ -102,7 +102,7 @@ class PipeChannel:
             os.killpg(process.pid, signal.SIGKILL)
         self._listening.cancel()
         await asyncio.gather(self._listening, return_exceptions=True)
-        process._transport.close()  # type: ignore[attr-defined] # noqa: SLF001 - pipes may be held open by strangers
+        process._transport.close()  # type: ignore[attr-defined]
         await process.wait()
 
     async def _drain(self) -> None:
