@@ -227,7 +227,7 @@ STARTING = {
     "toolsets/sandboxes/agent/resident.py": "runs inside of a sandbox",
     "toolsets/sandboxes/backends/bubblewrap.py": "asks bwrap for its version",
     "toolsets/sandboxes/backends/cgroups.py": "tries whether limits hold, with a fixed program",
-    "toolsets/sandboxes/backends/keeper.py": "stands above what runs in a sandbox without an engine",
+    "toolsets/sandboxes/backends/keeper.py": "stands above what runs without an engine",
     "toolsets/sandboxes/backends/kept.py": "starts the keeper",
     "toolsets/sandboxes/desktop/inside/session.py": "runs inside of a sandbox",
     "toolsets/sandboxes/images/bootstrap.py": "mmdebstrap, with the recipe's own arguments",
