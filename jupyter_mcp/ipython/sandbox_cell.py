@@ -61,6 +61,7 @@ class SandboxCell:
         self._client = client
         self._sandbox = sandbox
         self._write = write
+        self._offset = 0
 
     def run(self, code: str, language: str) -> None:
         """Run the cell to its end.
@@ -81,27 +82,29 @@ class SandboxCell:
             )
 
     def _watch(self, terminal: str) -> int:
-        """Show what comes until the program ends, and return its exit code."""
-        offset, interrupts = 0, 0
+        """Follow the program to its end, and return its exit code; Ctrl-C is passed on to it."""
+        is_interrupted = False
         while True:
             try:
-                wait = GRACE_SECONDS if interrupts else WAIT_SECONDS
-                news = self._client.call(
-                    "terminal_read", terminal_id=terminal, offset=offset, wait=wait
-                )
+                return self._follow(terminal, is_interrupted=is_interrupted)
             except (KeyboardInterrupt, ToolError) as error:
-                if not _is_interrupt(error):
+                if is_interrupted or not _is_interrupt(error):
                     raise
-                interrupts += 1
-                if interrupts > 1:
-                    raise
-                self._client.call("terminal_send", terminal_id=terminal, keys=["ctrl-c"])
-                continue
-            offset = news["offset"]
+            is_interrupted = True
+            self._client.call("terminal_send", terminal_id=terminal, keys=["ctrl-c"])
+
+    def _follow(self, terminal: str, *, is_interrupted: bool) -> int:
+        """Show what comes until the program ends, and return its exit code."""
+        wait = GRACE_SECONDS if is_interrupted else WAIT_SECONDS
+        while True:
+            news = self._client.call(
+                "terminal_read", terminal_id=terminal, offset=self._offset, wait=wait
+            )
             self._write(news["text"].replace("\r\n", "\n"))
+            self._offset = news["offset"]
             if not news["is_open"] and not news["text"]:
-                return ENDED_BY_CTRL_C if interrupts else int(news["exit_code"] or 0)
-            if interrupts and not news["text"]:
+                return ENDED_BY_CTRL_C if is_interrupted else int(news["exit_code"] or 0)
+            if is_interrupted and not news["text"]:
                 self._write(f"\nIt did not end within {GRACE_SECONDS:g} s of Ctrl-C: killed.\n")
                 return ENDED_BY_CTRL_C
 

@@ -73,6 +73,7 @@ def test_the_environment_of_the_server_is_not_that_of_a_sandbox() -> None:
     options = container_options(spec, "sha256:1", 9)
     assert set(options["environment"]) == {
         *("HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "JUPYTER_MCP_SANDBOX"),
+        "PYTHONDONTWRITEBYTECODE",
         *("MEM_LIMIT", "CPU_LIMIT", "PIDS_LIMIT"),
         *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOMAXPROCS"),
     }
