@@ -174,9 +174,14 @@ class Engine:
 
 
 def _is_over(pid: int) -> bool:
+    """Whether a process has ended, also where whoever started it has not asked for its end yet."""
     with contextlib.suppress(ChildProcessError):  # it is somebody else's child
         os.waitpid(pid, os.WNOHANG)
-    return not Path(f"/proc/{pid}").exists()
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state == "Z"
 
 
 def need_docker() -> None:
