@@ -108,8 +108,9 @@ class Engine:
         """End it as an administrator would and take away what it leaves on the machine."""
         self._signal(signal.SIGTERM)
         self._restore_firewall()
-        # A dockerd that was killed leaves its folder mounted onto itself.
-        subprocess.run(["umount", str(self.folder / "data")], check=False, capture_output=True)
+        # A dockerd that was killed leaves its folder mounted onto itself, each time once more.
+        for mounted in reversed(self._mounts()):
+            subprocess.run(["umount", "--lazy", mounted], check=False, capture_output=True)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -145,6 +146,12 @@ class Engine:
     def _recipe_of(self, image: str) -> str:
         label = '{{index .Config.Labels "' + LABEL + '"}}'
         return self.docker("image", "inspect", "-f", label, image, check=False).stdout.strip()
+
+    def _mounts(self) -> list[str]:
+        """Return what is mounted below its folder, in the order in which it was."""
+        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+        places = [line.split()[4] for line in lines]
+        return [place for place in places if place.startswith(f"{self.folder}/")]
 
     def _signal(self, number: int) -> None:
         try:

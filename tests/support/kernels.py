@@ -71,6 +71,7 @@ class Bench:
         await self.tasks.stop()
         self.executor.stop()
         await self.kernels.shutdown_all(now=True)
+        self.kernels.context.destroy(linger=0)
 
 
 @asynccontextmanager

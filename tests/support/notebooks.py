@@ -239,8 +239,7 @@ async def house(
             yield built
     finally:
         await built.stop()
-        app.session_manager.close()
-        app.clear_instance()
+        close_app(app)
         del built, app
         gc.collect()  # so that what the extension leaves unclosed is told in the test that made it
 
@@ -262,3 +261,10 @@ def server_app(home: Path, *, live: bool, **config: dict[str, Any]) -> ServerApp
         argv = ["--allow-root", "--ServerApp.port=0", "--IdentityProvider.token="]
         app.initialize(argv=argv, find_extensions=False, new_httpserver=False)
     return app
+
+
+def close_app(app: ServerApp) -> None:
+    """Let go of what a server holds that never listened and never stops."""
+    app.session_manager.close()
+    app.kernel_manager.context.destroy(linger=0)
+    app.clear_instance()

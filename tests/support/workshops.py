@@ -12,7 +12,7 @@ from jupyter_mcp.calls import Image, InputRequest, JupyterServices, Link, Result
 from jupyter_mcp.config import Settings
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.runtime import Runtime
-from support.notebooks import on_disk, server_app, write_notebook
+from support.notebooks import close_app, on_disk, server_app, write_notebook
 from support.runtimes import PERSON
 
 
@@ -129,5 +129,4 @@ async def workshop(
                 await app.kernel_manager.shutdown_kernel(kernel_id, now=True)
             if ydoc is not None:
                 await ydoc.stop_extension()
-            app.session_manager.close()
-            app.clear_instance()
+            close_app(app)

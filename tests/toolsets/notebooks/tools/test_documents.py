@@ -20,6 +20,7 @@ from jupyter_mcp.config import Settings
 from jupyter_mcp.runtime import Runtime
 from jupyter_mcp.toolsets.notebooks.tools import Notebooks
 from support.notebooks import (
+    close_app,
     big_notebook,
     code,
     markdown,
@@ -107,8 +108,7 @@ async def desk_over(home: Path, *, live: bool) -> AsyncIterator[Desk]:
             await runtime.stop()
             if ydoc is not None:
                 await ydoc.stop_extension()
-            app.session_manager.close()
-            app.clear_instance()
+            close_app(app)
 
 
 @pytest.fixture(params=["disk", "live"])
