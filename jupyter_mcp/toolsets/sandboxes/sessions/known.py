@@ -136,6 +136,11 @@ class Register:
         known.saved = known.record.idle_ends
         self._known[known.id] = known
 
+    async def tell_gone(self, known: Known) -> None:
+        """Have whoever holds a sandbox let go of it: it is not on its engine any more."""
+        if self.on_gone is not None:
+            await self.on_gone(known)
+
     def drop(self, sandbox_id: str) -> None:
         """Forget a sandbox that is no more."""
         self._known.pop(sandbox_id, None)
@@ -212,8 +217,8 @@ class Register:
                 await self._follow(known, handle)
         for gone in before - {handle.spec.id for handle in handles}:
             lost = self._known.get(gone)
-            if lost is not None and not lost.lock.locked() and self.on_gone is not None:
-                await self.on_gone(lost)
+            if lost is not None and not lost.lock.locked():
+                await self.tell_gone(lost)
         return [handle for handle in handles if handle.spec.is_member]
 
     def _is_passing(self, handle: Handle) -> bool:

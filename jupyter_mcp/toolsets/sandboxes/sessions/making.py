@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from jupyter_mcp.toolsets.sandboxes.spec import Capabilities, SandboxSpec
 MEMBER_SECONDS = 3600.0
 """After how long a member of the pool ends that nobody claimed, whatever became of its server."""
 
+_log = logging.getLogger(__name__)
+
 Say = Callable[[str], Awaitable[None]]
 
 
@@ -34,6 +37,19 @@ class _Engine:
     capabilities: Capabilities
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A member of the pool that was taken for somebody.
+
+    Args:
+        member: The member.
+        waking: Ends when the engine has let it go on.
+    """
+
+    member: Member
+    waking: asyncio.Task[Handle]
+
+
 class Making:
     """Makes sandboxes.
 
@@ -44,6 +60,7 @@ class Making:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._undoing: set[str] = set()
+        self._settling: set[asyncio.Task[None]] = set()
         self.pool = Pool(self._member, ground.tasks, ground.settings.sandbox_pool)
 
     async def create(self, owner: str, wish: Wish, say: Say | None = None) -> Known:
@@ -67,47 +84,63 @@ class Making:
         await ground.register.look_once(engine.name)
         await ground.engines.mark_used(engine.name)
         async with self.pool.in_use(engine.name):
-            member = self._fitting(engine, terms)
-            if member is not None:
+            claim = self._claim(engine, terms)
+            if claim is not None:
                 try:
-                    return await self._within_quota(owner, terms, engine, member, say)
+                    return await self._within_quota(owner, terms, engine, claim, say)
                 except _LostMemberError:
                     pass
             return await self._within_quota(owner, terms, engine, None, say)
 
-    def _fitting(self, engine: _Engine, terms: Terms) -> Member | None:
-        return self.pool.take(engine.name, self._image(engine, terms)) if terms.is_plain else None
+    async def stop(self) -> None:
+        """Destroy what waits in the pool and write down whose the rest is."""
+        await self.pool.stop()
+        if self._settling:
+            await asyncio.wait(self._settling)
+
+    def _claim(self, engine: _Engine, terms: Terms) -> _Claim | None:
+        """Take a member of the pool, if one fits, and begin at once to wake it up."""
+        image = self._image(engine, terms)
+        member = self.pool.take(engine.name, image) if terms.is_plain else None
+        if member is None:
+            return None
+        waking = self._ground.tasks.spawn(f"wake {member.handle.spec.id}", _awake(member))
+        return _Claim(member, waking)
 
     async def _within_quota(
-        self, owner: str, terms: Terms, engine: _Engine, member: Member | None, say: Say | None
+        self, owner: str, terms: Terms, engine: _Engine, claim: _Claim | None, say: Say | None
     ) -> Known:
         """Make a sandbox if its owner may have one more."""
         ground, name = self._ground, terms.wish.name
-        spec = self._spec(owner, terms, engine, member)
+        spec = self._spec(owner, terms, engine, claim)
         ground.register.making.add(spec.id)
         is_begun = False
         try:
             async with ground.quota.reserved(owner, spec.id, name, self._live(owner)):
                 is_begun = True
-                known = await self._begun(spec, terms, engine, member, say)
+                known = await self._begun(spec, terms, engine, claim, say)
+                await known.lock.acquire()  # nobody else has it yet
                 ground.register.add(known)
-                return known
         finally:
             if spec.id not in self._undoing:
                 ground.register.making.discard(spec.id)
-            if member is not None and not is_begun:
-                self.pool.put_back(member)
+            if claim is not None and not is_begun:
+                ground.tasks.spawn(f"put back {spec.id}", self._put_back(claim))
+        settling = ground.tasks.spawn(f"settle {spec.id}", self._settle(known, claim))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
+        return known
 
     async def _begun(
         self,
         spec: SandboxSpec,
         terms: Terms,
         engine: _Engine,
-        member: Member | None,
+        claim: _Claim | None,
         say: Say | None,
     ) -> Known:
         ground = self._ground
-        if say is not None and member is None:
+        if say is not None and claim is None:
             await say(f"Making a sandbox ({engine.capabilities.isolation})")
         record = Record(
             terms.timeout,
@@ -116,15 +149,13 @@ class Making:
             has_network=terms.wish.network,
             attached=1,
         )
-        work = self._claimed(member, spec) if member else engine.backend.create(spec)
-        creating = ground.tasks.spawn(f"create {spec.id}", _outcome(work))
-        known: Known | None = None
+        work = self._woken(claim, spec, record) if claim else self._started(engine, spec, record)
+        beginning = ground.tasks.spawn(f"create {spec.id}", _outcome(work))
         try:
-            handle, _ = await asyncio.gather(
-                asyncio.shield(creating), ground.records.put(spec.id, record, spec.created)
+            begun, _ = await asyncio.gather(
+                asyncio.shield(beginning), ground.records.put(spec.id, record, spec.created)
             )
-            known = Known(engine.name, engine.backend, engine.capabilities, _made(handle), record)
-            await ground.attaching.attach(known, member.link if member else None)
+            known = _made(begun)
             if terms.wish.snapshot:
                 if say is not None:
                     await say("Restoring files")
@@ -132,38 +163,66 @@ class Making:
                 await ground.snapshots.restore(terms.wish.snapshot, spec.owner, known.link)
         except BaseException:
             self._undoing.add(spec.id)
-            ground.tasks.spawn(f"undo {spec.id}", self._undo(spec, engine, creating, known))
+            ground.tasks.spawn(f"undo {spec.id}", self._undo(spec, beginning))
             raise
         return known
 
-    async def _claimed(self, member: Member, spec: SandboxSpec) -> Handle:
-        """Give a member its owner while it wakes up."""
-        backend = member.backend
+    async def _started(self, engine: _Engine, spec: SandboxSpec, record: Record) -> Known:
+        """Start a sandbox and its agent."""
+        handle = await engine.backend.create(spec)
+        known = Known(engine.name, engine.backend, engine.capabilities, handle, record)
         try:
-            if not member.handle.is_paused:
-                return await backend.claim(member.handle, spec)
-            claimed = await backend.claim(member.handle, spec)
-            await self._wake(member)
-            return replace(claimed, is_paused=False)
-        except ToolError as error:
-            self._ground.tasks.spawn(f"discard {spec.id}", self._discard(member))
-            raise _LostMemberError from error
+            await self._ground.attaching.attach(known)
         except BaseException:
-            self._ground.tasks.spawn(f"discard {spec.id}", self._discard(member))
+            await engine.backend.destroy(handle)
             raise
+        return known
 
-    async def _wake(self, member: Member) -> None:
-        """Return when a member's agent answers, which an engine takes 3 ms longer to tell."""
-        tasks, sandbox = self._ground.tasks, member.handle.spec.id
-        resumed = tasks.spawn(f"resume {sandbox}", member.backend.resume(member.handle))
-        answered = tasks.spawn(f"ping {sandbox}", member.link.ping())
+    async def _woken(self, claim: _Claim, spec: SandboxSpec, record: Record) -> Known:
+        """Give a member's agent its owner; it answers 3 ms before the engine says it is awake."""
+        member, tasks = claim.member, self._ground.tasks
+        handle = replace(member.handle, spec=spec, is_paused=False)
+        known = Known(member.engine, member.backend, member.capabilities, handle, record)
+        attaching = self._ground.attaching.attach(known, member.link)
+        attached = tasks.spawn(f"attach {spec.id}", attaching)
         try:
-            await asyncio.wait({resumed, answered}, return_when=asyncio.FIRST_COMPLETED)
-            if not answered.done() or answered.exception() is not None:
-                await resumed
-                await answered
+            await asyncio.wait({claim.waking, attached}, return_when=asyncio.FIRST_COMPLETED)
+            if not attached.done():
+                await claim.waking
+            await attached
+        except BaseException as error:
+            attached.cancel()
+            tasks.spawn(f"discard {spec.id}", self._discard(claim))
+            if isinstance(error, ToolError):
+                raise _LostMemberError from error
+            raise
+        return known
+
+    async def _settle(self, known: Known, claim: _Claim | None) -> None:
+        """Write down whose a sandbox is; its lock is held, so whatever ends it waits.
+
+        An engine gives a container its new name in 5 ms, which its owner need not wait for.
+        """
+        try:
+            if claim is not None:
+                await known.backend.claim(claim.member.handle, known.handle.spec)
+            await self._ground.quota.settle(known.id)
+        except ToolError as error:
+            _log.warning("Sandbox %s was lost before it had an owner: %s", known.id, error)
+            await self._ground.register.tell_gone(known)
+            if claim is not None:
+                self._ground.tasks.spawn(f"discard {known.id}", self._discard(claim))
         finally:
-            answered.cancel()
+            known.lock.release()
+
+    async def _put_back(self, claim: _Claim) -> None:
+        """Have a member wait on that was given to nobody; it stays awake."""
+        try:
+            handle = await claim.waking
+        except ToolError:
+            await claim.member.discard()
+        else:
+            self.pool.put_back(replace(claim.member, handle=handle))
 
     def _live(self, owner: str) -> Live:
         register, engines = self._ground.register, self._ground.engines
@@ -173,36 +232,28 @@ class Making:
 
         return Live(lambda: register.of(owner), refresh)
 
-    async def _undo(
-        self,
-        spec: SandboxSpec,
-        engine: _Engine,
-        creating: asyncio.Task[Handle | Exception],
-        known: Known | None,
-    ) -> None:
+    async def _undo(self, spec: SandboxSpec, beginning: asyncio.Task[Known | Exception]) -> None:
         """Remove what nobody waits for; until it is gone, nobody takes it for a sandbox."""
         try:
-            made = await creating
-            if known is not None:
-                await self._ground.attaching.detach(known)
+            begun = await beginning
             await self._ground.records.forget(spec.id)
-            if isinstance(made, Handle):
-                await engine.backend.destroy(made)
+            if isinstance(begun, Known):
+                await self._ground.attaching.detach(begun)
+                await begun.backend.destroy(begun.handle)
         finally:
             self._undoing.discard(spec.id)
             self._ground.register.making.discard(spec.id)
 
-    async def _discard(self, member: Member) -> None:
-        await member.discard()
+    async def _discard(self, claim: _Claim) -> None:
+        await asyncio.wait({claim.waking})
+        await claim.member.discard()
 
-    def _spec(
-        self, owner: str, terms: Terms, engine: _Engine, member: Member | None
-    ) -> SandboxSpec:
+    def _spec(self, owner: str, terms: Terms, engine: _Engine, claim: _Claim | None) -> SandboxSpec:
         now = self._ground.clock()
         expires = now + self._ground.settings.sandbox_max_seconds
-        if member is not None:
+        if claim is not None:
             return replace(
-                member.handle.spec,
+                claim.member.handle.spec,
                 owner=owner,
                 name=terms.wish.name,
                 created=now,
@@ -261,7 +312,12 @@ class _LostMemberError(Exception):
     """A member of the pool was gone, or broken, when somebody came for it."""
 
 
-async def _outcome(work: Coroutine[Any, Any, Handle]) -> Handle | Exception:
+async def _awake(member: Member) -> Handle:
+    """Wake a member up that is frozen."""
+    return await member.backend.resume(member.handle) if member.handle.is_paused else member.handle
+
+
+async def _outcome(work: Coroutine[Any, Any, Known]) -> Known | Exception:
     """Return what was made, or what was refused: whoever waits raises it."""
     try:
         return await work
@@ -269,7 +325,7 @@ async def _outcome(work: Coroutine[Any, Any, Handle]) -> Handle | Exception:
         return error
 
 
-def _made(found: Handle | Exception) -> Handle:
+def _made(found: Known | Exception) -> Known:
     if isinstance(found, Exception):
         raise found
     return found

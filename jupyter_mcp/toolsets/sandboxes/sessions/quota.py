@@ -56,7 +56,7 @@ class Quota:
     async def reserved(
         self, owner: str, sandbox_id: str, name: str, live: Live
     ) -> AsyncIterator[None]:
-        """Hold a place while a sandbox is made; it is kept unless making fails.
+        """Hold a place while a sandbox is made; it is kept unless making fails, see `settle`.
 
         Args:
             owner: Whose it will be.
@@ -77,15 +77,18 @@ class Quota:
             with _while_reached():
                 await self._take(owner, sandbox_id, name, live)
             yield
-            with _while_reached():
-                for key in self._held.get(sandbox_id, ()):
-                    await self._store().set(SPACE, key, sandbox_id.encode(), MARGIN_SECONDS)
         except BaseException:
             await self.release(owner, sandbox_id, name)
             raise
         finally:
             self._making[owner] -= 1
             self._naming.discard((owner, name))
+
+    async def settle(self, sandbox_id: str) -> None:
+        """Keep the slot and the name of a sandbox that was made for as long as there is one."""
+        with _while_reached():
+            for key in self._held.get(sandbox_id, ()):
+                await self._store().set(SPACE, key, sandbox_id.encode(), MARGIN_SECONDS)
 
     async def release(self, owner: str, sandbox_id: str, name: str) -> None:
         """Give back the slot and the name of a sandbox that is no more."""
@@ -133,9 +136,10 @@ class Quota:
         for key in keys:
             if await self._set(key, value, held):
                 return True
+        # Whoever holds a key now has a sandbox already, which a look after this one finds.
+        holders = {key: await store.get(SPACE, key) for key in keys}
         await live.refresh()
-        for key in keys:
-            holder = await store.get(SPACE, key)
+        for key, holder in holders.items():
             if holder is not None and (holder.startswith(_NEW) or holder.decode() in live.now()):
                 continue
             if holder is not None:

@@ -90,7 +90,7 @@ class Sandboxes:
         if self._reaping is not None:
             self._reaping.cancel()
             await asyncio.gather(self._reaping, return_exceptions=True)
-        await self.making.pool.stop()
+        await self.making.stop()
         for known in self.ground.register:
             await self.holding.save(known)
             await self.ground.attaching.detach(known)
