@@ -68,6 +68,13 @@ class Settings:
         sandbox_environment: Pairs of a variable and its value in every sandbox; may name secrets.
         git_credentials: Pairs of a host and what git logs in with there, as a secret's reference.
         file_bytes: The largest file that a tool reads or writes whole.
+        search_folders: Pairs of a name and a folder that is indexed besides the root.
+        search_exclude: Patterns of files that are not indexed.
+        search_file_bytes: The largest file that is indexed.
+        search_embedder: What finds meaning besides the static table.
+        search_embedder_options: Pairs of an argument of that and its value.
+        search_chroma_url: Where vectors lie; empty for the state folder.
+        search_processes: Processes that cut files; 0 for one per CPU.
     """
 
     toolsets: tuple[str, ...] = ()
@@ -118,6 +125,13 @@ class Settings:
     sandbox_environment: tuple[tuple[str, str], ...] = ()
     git_credentials: tuple[tuple[str, str], ...] = ()
     file_bytes: int = 10 * 1024 * 1024
+    search_folders: tuple[tuple[str, str], ...] = ()
+    search_exclude: tuple[str, ...] = ()
+    search_file_bytes: int = 2 * 1024 * 1024
+    search_embedder: str = "static"
+    search_embedder_options: tuple[tuple[str, Any], ...] = ()
+    search_chroma_url: str = ""
+    search_processes: int = 0
 
     @property
     def secrets_folder(self) -> Path:
@@ -298,6 +312,36 @@ class SettingsTraits(HasTraits):
     ).tag(config=True)
     file_bytes = Integer(
         10 * 1024 * 1024, min=1024, help="The largest file that a tool reads or writes whole."
+    ).tag(config=True)
+
+    search_folders = Dict(
+        Unicode(),
+        help="Folders that are indexed besides the root, by the name that their hits have in "
+        "front, such as {'library': '/srv/code/library'}.",
+    ).tag(config=True)
+    search_exclude = List(
+        Unicode(), help="Patterns, as in .gitignore, of files that are not indexed."
+    ).tag(config=True)
+    search_file_bytes = Integer(
+        2 * 1024 * 1024, min=1024, help="The largest file that is indexed."
+    ).tag(config=True)
+    search_embedder = Unicode(
+        "static",
+        help="What search finds meaning with besides its own small table ('static'): "
+        "'onnx:/path/of/a/model' for a sentence transformer on this machine, or 'chroma:NAME' for "
+        "one of Chroma's embedding functions, such as chroma:ollama.",
+    ).tag(config=True)
+    search_embedder_options = Dict(
+        help="Arguments of Chroma's embedding function, such as {'model_name': "
+        "'nomic-embed-text'}; keys as '${secret:openai}'.",
+    ).tag(config=True)
+    search_chroma_url = Unicode(
+        "", help="URL of a Chroma server for the vectors; empty for a folder of this server's own."
+    ).tag(config=True)
+    search_processes = Integer(
+        0,
+        min=0,
+        help="Processes that cut files into pieces; 0 for as many as there are CPUs, to 4.",
     ).tag(config=True)
 
     def to_settings(self) -> Settings:

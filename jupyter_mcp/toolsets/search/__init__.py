@@ -1,0 +1,1 @@
+"""Finds code, notebooks and live variables by words and by meaning, offline."""

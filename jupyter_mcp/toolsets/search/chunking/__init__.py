@@ -1,0 +1,1 @@
+"""Cuts files into pieces that can be found."""

@@ -1,0 +1,1 @@
+"""Finds pieces by their words, in SQLite."""

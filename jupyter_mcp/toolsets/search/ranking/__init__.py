@@ -1,0 +1,1 @@
+"""Puts together what the engines find, and orders it."""

@@ -1,0 +1,1 @@
+"""What can be searched besides the files of a folder."""
