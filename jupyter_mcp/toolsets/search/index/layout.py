@@ -1,0 +1,71 @@
+"""Where an index lies on the disk, and what becomes of it when it cannot be read."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_PRIVATE = 0o700
+
+
+def state_folder(folder: Path) -> Path:
+    """Return where the index of `folder` lies: the server and `SearchIndex` share it."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    digest = hashlib.sha256(str(folder.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
+    return Path(jupyter_data_dir()) / "jupyter_mcp" / "search" / digest[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files of one index.
+
+    Args:
+        state: The folder.
+    """
+
+    state: Path
+
+    @property
+    def database(self) -> Path:
+        """The words and everything but vectors."""
+        return self.state / "index.db"
+
+    @property
+    def vectors(self) -> Path:
+        """Chroma's folder."""
+        return self.state / "vectors"
+
+    @property
+    def lock(self) -> Path:
+        """Who owns it."""
+        return self.state / "lock"
+
+    def make(self) -> None:
+        """Make the folder, for this account alone."""
+        self.state.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
+
+    def put_aside(self, path: Path) -> Path:
+        """Rename what cannot be read, with all that belongs to it; return its new name."""
+        aside = path.with_name(f"{path.name}.corrupt-{int(time.time() * 1000)}")
+        for end in ("-wal", "-shm"):
+            beside = path.with_name(path.name + end)
+            if beside.exists():
+                beside.rename(aside.with_name(aside.name + end))
+        if path.exists():
+            path.rename(aside)
+        return aside
+
+    def bytes(self) -> int:
+        """Return what all of it takes on the disk."""
+        return sum(_allocated(path) for path in self.state.rglob("*"))
+
+
+def _allocated(path: Path) -> int:
+    try:
+        found = path.stat(follow_symlinks=False)
+    except OSError:
+        return 0
+    return found.st_blocks * 512 if path.is_file() else 0
