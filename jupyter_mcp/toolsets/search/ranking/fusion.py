@@ -1,0 +1,59 @@
+"""What several engines found as one list: a convex sum of their scores.
+
+Each engine's scores are stretched over 0 to 1, for words and vectors are measured in different
+units. Ranks alone (RRF) would lose how sure an engine is, and a good one gains little from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+DEPTH = 100
+"""So many of the best of an engine say what its 0 and its 1 are."""
+
+WEIGHTS: Mapping[frozenset[str], Mapping[str, float]] = MappingProxyType(
+    {
+        frozenset(weights): MappingProxyType(weights)
+        for weights in (
+            {"lexical": 0.6, "static": 0.4},
+            {"lexical": 0.3, "second": 0.7},
+            {"static": 0.2, "second": 0.8},
+            {"lexical": 0.25, "static": 0.15, "second": 0.6},
+        )
+    }
+)
+"""What each engine counts for, by the engines that were asked; chosen on held-out questions."""
+
+Scores = Mapping[str, Sequence[tuple[int, float]]]
+
+
+def stretch(scores: Sequence[tuple[int, float]]) -> dict[int, float]:
+    """Return the scores of one engine between 0 and 1; what lies below its best is 0.
+
+    Args:
+        scores: Piece and score, in any order; higher is better.
+    """
+    if not scores:
+        return {}
+    best = sorted((score for _, score in scores), reverse=True)[:DEPTH]
+    top, bottom = best[0], best[-1]
+    if top <= bottom:
+        return dict.fromkeys((piece for piece, _ in scores), 1.0)
+    return {piece: max(0.0, (score - bottom) / (top - bottom)) for piece, score in scores}
+
+
+def fuse(found: Scores) -> dict[int, dict[str, float]]:
+    """Return what each engine adds to each piece's score.
+
+    Args:
+        found: Of each engine that was asked, what it found, also when that is nothing.
+    """
+    weights = WEIGHTS.get(frozenset(found))
+    if weights is None:
+        weights = dict.fromkeys(found, 1 / max(1, len(found)))
+    fused: dict[int, dict[str, float]] = {}
+    for engine, scores in found.items():
+        for piece, score in stretch(scores).items():
+            fused.setdefault(piece, {})[engine] = weights[engine] * score
+    return fused
