@@ -43,7 +43,7 @@ from jupyter_mcp.security.stop.switch import Stop
 from jupyter_mcp.security.tokens.leases import IsEnded
 from jupyter_mcp.security.trust import Trust
 from jupyter_mcp.storage import Storage
-from jupyter_mcp.workplace import Places, WebPorts
+from jupyter_mcp.workplace import LiveNotebooks, Places, WebPorts
 
 _log = logging.getLogger(__name__)
 
@@ -271,6 +271,8 @@ class Runtime:
             self.host.neighbours.places = toolset
         if isinstance(toolset, WebPorts):
             self.host.neighbours.ports = toolset
+        if isinstance(toolset, LiveNotebooks):
+            self.host.neighbours.notebooks = toolset
 
     def _take_jobs(self, jobs: JobStarter) -> None:
         """Have a toolset run background jobs, and end them with the leave to go on.

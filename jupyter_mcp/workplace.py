@@ -1,4 +1,4 @@
-"""A place with files and commands, as one toolset hands it to another.
+"""What one toolset hands to another: a place with files and commands, ports, open notebooks.
 
 The Jupyter root is one and each sandbox is one, so that tools for files and git are written once.
 Toolsets do not know each other; what they share stands here, and it stands on nothing but errors.
@@ -6,9 +6,9 @@ Toolsets do not know each other; what they share stands here, and it stands on n
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Kind = Literal["file", "directory", "symlink", "other"]
 
@@ -219,6 +219,26 @@ class Places(Protocol):
 
         Raises:
             ToolError: ``not_found``.
+        """
+        ...
+
+
+@runtime_checkable
+class LiveNotebooks(Protocol):
+    """The notebooks that somebody has open; the notebooks toolset implements it."""
+
+    def live(self) -> Mapping[str, Hashable | None]:
+        """Return the paths of notebooks whose contents are not only those of their file.
+
+        Each with what is another value once its contents changed; None where that is not known.
+        """
+        ...
+
+    async def read_live(self, path: str) -> dict[str, Any] | None:
+        """Return the JSON of such a notebook without what is private; None for no such notebook.
+
+        Raises:
+            ToolError: ``unavailable`` when the page that has it open does not answer.
         """
         ...
 

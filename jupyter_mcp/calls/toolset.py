@@ -21,7 +21,7 @@ from jupyter_mcp.calls.places import arguments_of, paths_among, places_among
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.calls.tool import NOTE, Completer, Operation, build
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.workplace import Place, Places, WebPorts
+from jupyter_mcp.workplace import LiveNotebooks, Place, Places, WebPorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,10 @@ class Panel(Protocol):
 
     def connected(self, path: str) -> bool:
         """Whether some JupyterLab has the document `path` open."""
+        ...
+
+    def opened(self) -> frozenset[str]:
+        """Return the documents that some JupyterLab has open."""
         ...
 
     async def request(self, path: str, op: dict[str, Any]) -> dict[str, Any]:
@@ -78,6 +82,7 @@ class Neighbours:
     def __init__(self) -> None:
         self.places: Places | None = None
         self.ports: WebPorts | None = None
+        self.notebooks: LiveNotebooks | None = None
 
     async def place(self, sandbox_id: str, owner: str | None) -> Place:
         """Return the files and commands of a sandbox.

@@ -112,6 +112,11 @@ class Panels:
         """Return whether some page has the document `path` open."""
         return self._page(path) is not None
 
+    def opened(self) -> frozenset[str]:
+        """Return the documents that some page has open."""
+        named = frozenset(path for page in self._pages for path in page.open)
+        return frozenset(path for path in named if self._page(path) is not None)
+
     async def request(self, path: str, op: dict[str, Any]) -> dict[str, Any]:
         """Do `op` on the open document `path`, in the page that connected last.
 

@@ -16,6 +16,7 @@ from jupyter_mcp.toolsets.notebooks.documents import Documents
 from jupyter_mcp.toolsets.notebooks.edits import Editor, new_id
 from jupyter_mcp.toolsets.notebooks.folders_jupyter import Folder, FolderEvents, Folders, SaveHook
 from jupyter_mcp.toolsets.notebooks.history import Change, ChangeLog, Who
+from jupyter_mcp.toolsets.notebooks.live import LiveDocuments
 from jupyter_mcp.toolsets.notebooks.model import Backend, Cell
 from jupyter_mcp.toolsets.notebooks.panel_jupyter import PanelBackend
 from jupyter_mcp.toolsets.notebooks.reading import Detail, NotebookPage, page
@@ -67,6 +68,7 @@ class NotebookService:
         self._hooks: list[SaveHook | FolderEvents] = []
         self.announcer = Announcer(parts.publish, parts.listed)
         self.documents = Documents(self._backends(parts), parts.root)
+        self.live = LiveDocuments(_collaboration(parts.jupyter), self._panel)
         self.log = ChangeLog(parts.storage)
         self.seen = Seen()
         self.editor = Editor(self.documents, self.seen, self.log)
@@ -82,6 +84,7 @@ class NotebookService:
         """Save what is not saved and let go of all notebooks."""
         for hook in self._hooks:
             hook.stop()
+        self.live.stop()
         await self.documents.stop()
         self.announcer.stop()
 
@@ -167,9 +170,10 @@ class NotebookService:
         self._folders = Folders(store, jupyter.kernel_spec_manager)
         self._hooks = [SaveHook(jupyter.contents_manager, self.announcer.saved)]
         backends: list[Backend] = []
-        if jupyter.ydoc is not None and not getattr(jupyter.ydoc, "disable_rtc", False):
+        ydoc = _collaboration(jupyter)
+        if ydoc is not None:
             self._hooks.append(FolderEvents(jupyter.contents_manager, self.announcer.gone))
-            self._rooms = Rooms(jupyter.ydoc, parts.spawn, self.announcer.changed)
+            self._rooms = Rooms(ydoc, parts.spawn, self.announcer.changed)
             backends.append(YdocBackend(self._rooms, store, trust=parts.trust))
         if self._panel is not None:
             backends.append(PanelBackend(self._panel, parts.spawn, trust=parts.trust))
@@ -179,6 +183,12 @@ class NotebookService:
         if self._folders is None:
             raise self.documents.no_server()
         return self._folders
+
+
+def _collaboration(jupyter: Any) -> Any:
+    """Return the extension app of jupyter-collaboration where it is at work."""
+    ydoc = getattr(jupyter, "ydoc", None)
+    return None if getattr(ydoc, "disable_rtc", False) else ydoc
 
 
 def public_cell(cell: Cell) -> Raw:

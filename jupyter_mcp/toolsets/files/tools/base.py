@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from jupyter_mcp.calls import Context, Host, Reply, Text, Toolset
 from jupyter_mcp.calls.tool import Operation
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.policy.reach import ALLOWED, ASKED, Allows, is_uniform, reach
 from jupyter_mcp.toolsets.files.paths import inside_of
 from jupyter_mcp.toolsets.files.service import FileService
 from jupyter_mcp.workplace import Place
@@ -25,9 +26,6 @@ UNTRUSTED = {"jupyter-mcp/untrusted": True}
 SandboxId = Annotated[
     str | None, Field(description="A sandbox; without it the Jupyter root is meant")
 ]
-
-Allows = Callable[[str], bool]
-"""Says whether a caller could use a tool on a path."""
 
 REPOSITORY_TOOLS = "git_"
 
@@ -59,25 +57,18 @@ class FilesToolset(Toolset):
         """
         if place.sandbox_id:
             return lambda _path: True
-        operation, policy = self._operation(tool), self.host.trust.policy
-        settled = policy.verdict(ctx.principal, operation).settled
-        if settled is not None:
-            return lambda _path: bool(settled.effect != "deny")
-        effects = {"allow", "ask"} if asks else {"allow"}
-        values = {"sandbox_id": None}
-
-        def allows(path: str) -> bool:
-            decision = policy.decide(ctx.principal, operation, {**values, "path": path}, [path])
-            return decision.effect in effects
-
-        return allows
+        return reach(
+            self.host.trust.policy,
+            ctx.principal,
+            self._operation(tool),
+            {"sandbox_id": None},
+            ASKED if asks else ALLOWED,
+        )
 
     def is_uniform(self, ctx: Context, place: Place, tool: str) -> bool:
         """Return whether the policy says the same of `tool` on every path of a place."""
-        if place.sandbox_id:
-            return True
-        return (
-            self.host.trust.policy.verdict(ctx.principal, self._operation(tool)).settled is not None
+        return bool(place.sandbox_id) or is_uniform(
+            self.host.trust.policy, ctx.principal, self._operation(tool)
         )
 
     async def paths_of(self, values: Mapping[str, Any]) -> Sequence[str] | None:

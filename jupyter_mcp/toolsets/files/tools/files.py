@@ -10,12 +10,13 @@ from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Image, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.policy.reach import Allows
 from jupyter_mcp.toolsets.files import pictures, reading, searching
 from jupyter_mcp.toolsets.files.edits import Replacement
 from jupyter_mcp.toolsets.files.paths import inside_of
 from jupyter_mcp.toolsets.files.reading import Encoding
 from jupyter_mcp.toolsets.files.service import Written
-from jupyter_mcp.toolsets.files.tools.base import Allows, FilesToolset, SandboxId, meta_of
+from jupyter_mcp.toolsets.files.tools.base import FilesToolset, SandboxId, meta_of
 from jupyter_mcp.workplace import Entry, Place, Search
 
 LISTED = 200

@@ -6,6 +6,7 @@ their types are shared; what a tool does in full stands in the service below it.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -142,6 +143,14 @@ class DocumentTools(Toolset):
         """Save what is not saved and let go of all notebooks."""
         await super().stop()
         await self.notebooks.stop()
+
+    def live(self) -> Mapping[str, Hashable | None]:
+        """Return the notebooks that somebody has open (`jupyter_mcp.workplace.LiveNotebooks`)."""
+        return self.notebooks.live.live()
+
+    async def read_live(self, path: str) -> dict[str, Any] | None:
+        """Return the JSON of an open notebook without what is private; None for no such one."""
+        return await self.notebooks.live.read(path)
 
     @tool(scope="read", title="List notebooks")
     async def notebook_list(
