@@ -1,0 +1,68 @@
+"""Why the words of an index cannot be read or written, in one line with what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jupyter_mcp.errors import ToolError
+
+
+class CorruptStoreError(ToolError):
+    """The file is damaged or no database: it has to be built anew."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            "corrupt",
+            f"The index '{path.name}' cannot be read: {reason}.",
+            "It is built anew by the next update.",
+        )
+
+
+class OtherVersionError(ToolError):
+    """The file was written by another version of this program: it has to be built anew."""
+
+    def __init__(self, path: Path, found: str, wanted: str) -> None:
+        super().__init__(
+            "outdated",
+            f"The index '{path.name}' is of version {found or 'none'}, not {wanted}.",
+            "It is built anew by the next update.",
+        )
+
+
+_DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt")
+
+_REASONS = (
+    ("disk is full", "the disk is full", "Free some space, then update the index."),
+    ("readonly", "its folder is read-only", "See that the state folder can be written."),
+    ("unable to open", "it cannot be opened", "See that the state folder is there."),
+    ("locked", "another program keeps it locked", "Try again in a moment."),
+    ("disk i/o", "the disk fails", "Look at the disk that holds the state folder."),
+    ("closed", "it was closed", "Open it again."),
+)
+
+
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises about the database at `path` into errors with a remedy.
+
+    Raises:
+        CorruptStoreError: When it is damaged.
+        ToolError: ``unavailable`` for everything that may pass.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        said = str(error).lower()
+        if any(word in said for word in _DAMAGED):
+            raise CorruptStoreError(path, said.splitlines()[0]) from error
+        for word, reason, remedy in _REASONS:
+            if word in said:
+                raise ToolError(
+                    "unavailable", f"The index '{path.name}' failed: {reason}.", remedy
+                ) from error
+        raise ToolError(
+            "unavailable", f"The index '{path.name}' failed: {said or type(error).__name__}."
+        ) from error

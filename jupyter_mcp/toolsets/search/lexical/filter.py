@@ -1,0 +1,75 @@
+"""Which chunks a search is about."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from jupyter_mcp.toolsets.search.chunk import Kind
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What is left of the chunks of an index.
+
+    Args:
+        path: Only below this folder, this file, or what a glob such as ``src/**/*.py`` means.
+        language: Only this language.
+        kinds: Only these kinds; empty for all.
+    """
+
+    path: str = ""
+    language: str = ""
+    kinds: frozenset[Kind] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it leaves everything."""
+        return not (self.folder or self.language or self.kinds)
+
+    @cached_property
+    def folder(self) -> str:
+        """`path` as paths are written in an index; empty for all."""
+        path = self.path.strip().replace("\\", "/").removeprefix("./").strip("/")
+        return "" if path == "." else path
+
+    @cached_property
+    def is_glob(self) -> bool:
+        """Whether `path` is a pattern."""
+        return any(sign in self.folder for sign in "*?[")
+
+    def fits(self, path: str) -> bool:
+        """Tell whether a file is asked for."""
+        if not self.folder or path == self.folder:
+            return True
+        if path.startswith(self.folder + "/"):
+            return True
+        return self.is_glob and self._pattern.fullmatch(path) is not None
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(_translated(self.folder) + r"(?:/.*)?", re.DOTALL)
+
+
+_GLOB = re.compile(
+    r"(?P<folders>\*\*/)|(?P<all>\*\*)|(?P<any>\*)|(?P<one>\?)|\[(?P<set>!?[^\]]+)\]"
+)
+
+
+def _translated(glob: str) -> str:
+    """Return a glob as a regular expression; one without a folder fits names in any folder."""
+    pattern, end = "" if "/" in glob else "(?:.*/)?", 0
+    for found in _GLOB.finditer(glob):
+        pattern += re.escape(glob[end : found.start()]) + _part(found)
+        end = found.end()
+    return pattern + re.escape(glob[end:])
+
+
+def _part(found: re.Match[str]) -> str:
+    if found["set"]:
+        inside = found["set"].replace("\\", r"\\").replace("^", r"\^").replace("[", r"\[")
+        return f"[{'^' + inside[1:] if inside[0] == '!' else inside}]"
+    return {"folders": "(?:.*/)?", "all": ".*", "any": "[^/]*", "one": "[^/]"}[
+        found.lastgroup or ""
+    ]

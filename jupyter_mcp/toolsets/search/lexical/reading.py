@@ -1,0 +1,105 @@
+"""Reads chunks again and finds them by their words."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from jupyter_mcp.toolsets.search.chunk import Chunk
+from jupyter_mcp.toolsets.search.lexical.filter import Filter
+from jupyter_mcp.toolsets.search.lexical.packing import unpack
+from jupyter_mcp.toolsets.search.lexical.words import terms
+
+SYMBOL, PATH, EXTRA, BODY = 4.0, 2.0, 1.0, 1.0
+"""What a word in each column counts."""
+
+MOST_TERMS = 64
+"""Words of a question that are looked for; a pasted page is cut here."""
+
+_CHUNKS = """
+    SELECT c.id, f.path, c.kind, c.language, c.line, c.end_line, c.symbol, c.cell_id, c.ordinal,
+        c.packed
+    FROM chunks c JOIN files f ON f.id = c.file WHERE c.id IN (SELECT value FROM json_each(?))"""
+
+
+def chunks_of(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Chunk]:
+    """Return those chunks of `ids` that are there."""
+    found = {}
+    for row in connection.execute(_CHUNKS, (json.dumps(list(ids)),)):
+        number, path, kind, language, line, end_line, symbol, cell_id, ordinal, packed = row
+        text, extra = unpack(packed)
+        found[number] = Chunk(
+            path, kind, language, line, end_line, text, symbol, extra, cell_id, ordinal
+        )
+    return found
+
+
+def search(
+    connection: sqlite3.Connection, text: str, limit: int, wanted: Filter
+) -> list[tuple[int, float]]:
+    """Return the best chunks for the words of `text` with their score, the best first."""
+    words = terms(text)[:MOST_TERMS]
+    if not words or limit < 1:
+        return []
+    condition, values = restriction(connection, wanted)
+    rows = connection.execute(
+        f"""SELECT words.rowid, -words.rank
+        FROM words {"JOIN chunks c ON c.id = words.rowid" if condition else ""}
+        WHERE words MATCH ? AND rank MATCH ? {condition} ORDER BY rank LIMIT ?""",  # noqa: S608
+        (match(words), f"bm25({SYMBOL}, {PATH}, {EXTRA}, {BODY})", *values, limit),
+    )
+    return rows.fetchall()
+
+
+def match(words: Sequence[str]) -> str:
+    """Return the full-text expression for any of some words."""
+    return " OR ".join(f'"{word}"' for word in words)
+
+
+def restriction(connection: sqlite3.Connection, wanted: Filter) -> tuple[str, list[object]]:
+    """Return what to add to a WHERE about chunks ``c``, and its values."""
+    conditions: list[str] = []
+    values: list[object] = []
+    if wanted.folder:
+        conditions.append("AND c.file IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(files_of(connection, wanted)))
+    if wanted.language:
+        conditions.append("AND c.language = ?")
+        values.append(wanted.language.lower())
+    if wanted.kinds:
+        conditions.append("AND c.kind IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(sorted(wanted.kinds)))
+    return " ".join(conditions), values
+
+
+def files_of(connection: sqlite3.Connection, wanted: Filter) -> list[int]:
+    """Return the files whose path is wanted."""
+    rows = connection.execute("SELECT id, path FROM files ORDER BY path")
+    return [number for number, path in rows if wanted.fits(path)]
+
+
+def of_digests(
+    connection: sqlite3.Connection, digests: Sequence[str], wanted: Filter
+) -> dict[str, list[int]]:
+    """Return the ids of the wanted chunks with each digest."""
+    condition, values = restriction(connection, wanted)
+    asked = f"SELECT c.id FROM chunks c WHERE c.digest = ? {condition} ORDER BY c.id"  # noqa: S608
+    found = {}
+    for digest in digests:
+        rows = connection.execute(asked, (bytes.fromhex(digest), *values)).fetchall()
+        if rows:
+            found[digest] = [number for (number,) in rows]
+    return found
+
+
+def of_files(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, list[int]]:
+    """Return the ids of the chunks of each file in their order."""
+    asked = """SELECT c.id FROM files f LEFT JOIN chunks c ON c.file = f.id
+        WHERE f.path = ? ORDER BY c.ordinal"""
+    found = {}
+    for path in paths:
+        rows = connection.execute(asked, (path,)).fetchall()
+        if rows:
+            found[path] = [number for (number,) in rows if number is not None]
+    return found

@@ -1,0 +1,91 @@
+"""Goes through the text of an index: a program of its own, so that it can be killed.
+
+Python's ``re`` holds the interpreter lock and cannot be interrupted, so a pattern that never ends
+would hold up everything. It is started as a file with ``python3 -I -S`` and imports nothing but
+the standard library. On stdin it reads one JSON object: what to look for. On stdout it writes one
+JSON array for each line that fits, and at last whether there is more.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+LINE = 400
+"""Characters of a line that are told."""
+
+_CHUNKS = "SELECT c.id, c.line, c.packed FROM chunks c WHERE c.file = ? {} ORDER BY c.ordinal"
+
+
+def starts(pattern: str, *, is_regex: bool, ignores_case: bool) -> Callable[[str], Iterator[int]]:
+    """Return what tells where in a text a pattern is found."""
+    if is_regex:
+        flags = re.MULTILINE | (re.IGNORECASE if ignores_case else 0)
+        finditer = re.compile(pattern, flags).finditer
+        return lambda text: (hit.start() for hit in finditer(text))
+
+    def each(text: str) -> Iterator[int]:
+        text = text.lower() if ignores_case else text
+        at = text.find(pattern)
+        while at >= 0:
+            yield at
+            at = text.find(pattern, at + 1)
+
+    return each
+
+
+def lines(text: str, found: Iterator[int]) -> Iterator[tuple[int, str]]:
+    """Return each line of `text` in which something starts, once, with its number from 0."""
+    number, begin = 0, 0
+    last = -1
+    for at in found:
+        number += text.count("\n", begin, at)
+        begin = at
+        if number != last:
+            first = text.rfind("\n", 0, at) + 1
+            end = text.find("\n", at)
+            whole = text[first : end if end >= 0 else len(text)]
+            start = max(0, at - first - LINE // 2) if len(whole) > LINE else 0
+            yield number, whole[start : start + LINE].rstrip("\r")
+            last = number
+
+
+def unpack(packed: bytes) -> str:
+    """Return the text of a chunk; see `packing`."""
+    length, _, rest = zlib.decompress(packed).decode("utf-8", "surrogatepass").partition("\n")
+    return rest[int(length) :]
+
+
+def hits(asked: dict[str, Any]) -> Iterator[tuple[int, int, str]]:
+    """Return chunk, line and text of what is found."""
+    ignores_case = asked["ignores_case"]
+    look = starts(asked["pattern"], is_regex=asked["is_regex"], ignores_case=ignores_case)
+    connection = sqlite3.connect(asked["database"], uri=True)
+    statement = _CHUNKS.format(asked["condition"])
+    for file in asked["files"]:
+        for chunk, line, packed in connection.execute(statement, (file, *asked["values"])):
+            text = unpack(packed)
+            for number, found in lines(text, look(text)):
+                yield chunk, line + number, found
+    connection.close()
+
+
+def main() -> None:
+    """Search."""
+    asked = json.loads(sys.stdin.buffer.read())
+    is_cut = False
+    for count, hit in enumerate(hits(asked)):
+        if count == asked["limit"]:
+            is_cut = True
+            break
+        sys.stdout.write(json.dumps(hit) + "\n")
+    sys.stdout.write(json.dumps({"is_cut": is_cut}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

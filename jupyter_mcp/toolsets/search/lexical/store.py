@@ -1,0 +1,181 @@
+"""The words of an index: which files there are, their chunks, and which words stand where."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from jupyter_mcp.toolsets.search.chunk import Chunk
+from jupyter_mcp.toolsets.search.lexical import reading, schema
+from jupyter_mcp.toolsets.search.lexical.connections import Connections
+from jupyter_mcp.toolsets.search.lexical.faults import telling
+from jupyter_mcp.toolsets.search.lexical.filter import Filter
+from jupyter_mcp.toolsets.search.lexical.pieces import Changes, Counts, FilePieces, FileState
+from jupyter_mcp.toolsets.search.lexical.scan import Scan, scan
+from jupyter_mcp.toolsets.search.lexical.writing import Writing
+
+ALL = Filter()
+"""Everything."""
+
+
+class LexicalStore:
+    """A SQLite database of files, chunks and words.
+
+    Methods block and may be called in any thread and process; readers never wait for a writer.
+    All of them raise `ToolError`: `CorruptStoreError` when the file is damaged, ``unavailable``
+    when the disk is full or the store closed.
+
+    Args:
+        path: The file; it is made, with its folder, unless `read_only`.
+        read_only: Whether only another process writes it.
+
+    Raises:
+        OtherVersionError: When another version of this program wrote it.
+        CorruptStoreError: When it cannot be read.
+        ToolError: ``unavailable`` when it cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self._connections = Connections(path, read_only=read_only)
+        try:
+            self._open(is_new=not read_only)
+        except BaseException:
+            self.close()
+            raise
+
+    def files(self) -> dict[str, FileState]:
+        """Return what is known of each file, by path."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT path, size, mtime_ns, digest, chunks, error FROM files ORDER BY path"
+            )
+            return {row[0]: FileState(*row) for row in rows}
+
+    def replace(self, files: Iterable[FilePieces]) -> Changes:
+        """Put files with their chunks in the place of what is there of them, all or none."""
+        with self._writing() as writing:
+            for file in files:
+                writing.replace(file)
+            return writing.finish()
+
+    def remove(self, paths: Iterable[str]) -> Changes:
+        """Forget files, all or none."""
+        with self._writing() as writing:
+            for path in paths:
+                writing.remove(path)
+            return writing.finish()
+
+    def search(self, text: str, limit: int, wanted: Filter = ALL) -> list[tuple[int, float]]:
+        """Return the ids of the chunks that fit the words of `text` best, with their score."""
+        with self._reading() as connection:
+            return reading.search(connection, text, limit, wanted)
+
+    def chunks(self, ids: Sequence[int]) -> dict[int, Chunk]:
+        """Return chunks by id; those that are gone are left out."""
+        with self._reading() as connection:
+            return reading.chunks_of(connection, ids)
+
+    def of_digests(self, digests: Sequence[str], wanted: Filter = ALL) -> dict[str, list[int]]:
+        """Return the ids of the chunks with each digest; digests without any are left out."""
+        with self._reading() as connection:
+            return reading.of_digests(connection, digests, wanted)
+
+    def of_files(self, paths: Sequence[str]) -> dict[str, list[int]]:
+        """Return the ids of the chunks of each file in their order; unknown files are left out."""
+        with self._reading() as connection:
+            return reading.of_files(connection, paths)
+
+    def digests(self) -> set[str]:
+        """Return the digest of every chunk."""
+        with self._reading() as connection:
+            return {row[0].hex() for row in connection.execute("SELECT digest FROM chunks")}
+
+    def scan(self, pattern: str, limit: int, wanted: Filter = ALL, *, is_regex: bool) -> Scan:
+        """Return the lines that hold a text or fit a pattern, by file and line.
+
+        Raises:
+            ToolError: ``invalid_arguments`` for a pattern that is none, ``timeout`` for one that
+                found nothing in the time there is.
+        """
+        with self._reading() as connection:
+            condition, values = reading.restriction(connection, replace(wanted, path=""))
+            asked = {
+                "database": self._connections.address("ro"),
+                "files": reading.files_of(connection, wanted),
+                "condition": condition,
+                "values": values,
+                "pattern": pattern,
+                "is_regex": is_regex,
+                "limit": limit,
+            }
+        with telling(self.path):
+            return scan(asked)
+
+    def counts(self) -> Counts:
+        """Return how much there is."""
+        with self._reading() as connection:
+            return Counts(
+                *connection.execute(
+                    """SELECT count(*), coalesce(sum(chunks), 0), coalesce(sum(size), 0),
+                    coalesce(sum(error != ''), 0) FROM files"""
+                ).fetchone()
+            )
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return a note by its name."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+            return row[0] if row else default
+
+    def set(self, name: str, value: str) -> None:
+        """Keep a note, such as when the last update ran to its end."""
+        with telling(self.path), self._connections.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (name, value))
+
+    def check(self) -> None:
+        """See quickly whether the database can be used: opened, read, and searched.
+
+        Raises:
+            CorruptStoreError: When it is damaged.
+        """
+        with self._reading() as connection:
+            schema.probe(connection, self.path)
+
+    def tidy(self) -> None:
+        """Merge what many writes left, so that searches are quick; after large updates."""
+        with telling(self.path), self._connections.writing() as connection:
+            connection.execute("INSERT INTO words(words) VALUES('optimize')")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with telling(self.path):
+            self._connections.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self, *, is_new: bool) -> None:
+        with telling(self.path):
+            if is_new:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                schema.create(self._connections.writer())
+            with self._connections.reading() as connection:
+                schema.verify(connection, self.path)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with telling(self.path), self._connections.reading() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Writing]:
+        with telling(self.path), self._connections.writing() as connection:
+            yield Writing(connection)

@@ -1,0 +1,94 @@
+"""Cuts text into the words that it is found by.
+
+An identifier counts as its parts and as itself: ``getUserName`` and ``get_user_name`` are both
+found by "user name", and best of all by either spelling, because what is whole is written as
+``getusername``. The full-text index then only has to stem words, which are all plain.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from jupyter_mcp.toolsets.search.chunk import Chunk
+
+_LONGEST = 64
+"""Characters of the longest word: what is longer is data, such as a picture in base64."""
+
+_WORD = re.compile(r"\w+")
+
+_WIDE = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
+)
+"""Runs of letters of languages that are written without spaces."""
+
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\dA-Za-z_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The words of a chunk as the index keeps them: plain, in lower case, between spaces.
+
+    Args:
+        symbol: Of its name.
+        path: Of its file's path.
+        extra: Of what belongs to it.
+        body: Of its text.
+    """
+
+    symbol: str
+    path: str
+    extra: str
+    body: str
+
+
+def columns(chunk: Chunk) -> Columns:
+    """Return the words of `chunk`: the same chunk always gives the same ones."""
+    return Columns(
+        symbol=" ".join(split(chunk.symbol)),
+        path=" ".join(split(chunk.path)),
+        extra=" ".join(split(chunk.extra)),
+        body=" ".join(split(chunk.text)),
+    )
+
+
+def split(text: str) -> list[str]:
+    """Return the words of a text in their order, each identifier as its parts and as itself."""
+    return [word for found in _WORD.findall(text) for word in _expand(found)]
+
+
+def terms(query: str) -> list[str]:
+    """Return each word to look for once; stop words only when there is nothing else."""
+    from jupyter_mcp.toolsets.search.lexical.stop_words import STOP_WORDS
+
+    found = list(dict.fromkeys(split(query)))
+    return [word for word in found if word not in STOP_WORDS] or found
+
+
+@lru_cache(maxsize=1 << 16)
+def _expand(identifier: str) -> tuple[str, ...]:
+    if len(identifier) > _LONGEST:
+        return ()
+    if not identifier.isascii():
+        identifier = _plain(identifier)
+        if wide := _WIDE.findall(identifier):
+            return tuple(pair for run in wide for pair in _pairs(run))
+    parts = [part.lower() for part in _PART.findall(identifier)]
+    whole = "".join(parts)
+    return (whole,) if len(parts) < 2 else (*(each for each in parts if _tells(each)), whole)  # noqa: PLR2004
+
+
+def _tells(part: str) -> bool:
+    return len(part) > 1 and not part.isdecimal()
+
+
+def _plain(text: str) -> str:
+    """Return `text` without accents, in one spelling of each letter."""
+    apart = unicodedata.normalize("NFKD", text)
+    return unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[at : at + 2] for at in range(max(1, len(run) - 1))]
