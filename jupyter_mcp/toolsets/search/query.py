@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -22,6 +22,8 @@ class Query:
         path: Only below this folder, this file, or what a glob such as ``src/**/*.py`` means.
         language: Only this language.
         kinds: Only these kinds; empty for all.
+        allows: Says of which files hits may be told; None for all. It is asked about every file,
+            so that what somebody may see is found however little of the folder that is.
     """
 
     text: str
@@ -30,6 +32,7 @@ class Query:
     path: str = ""
     language: str = ""
     kinds: frozenset[Kind] = frozenset()
+    allows: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True)
