@@ -2,29 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.storage.engine import NETWORK_FILE_SYSTEMS, file_system
 from jupyter_mcp.toolsets.search.index.index import Index
 from jupyter_mcp.toolsets.search.index.model import Report
+
+POLL_SECONDS = 5.0
+"""How often is looked where nothing tells of changes."""
+
+_DEBOUNCE, _STEP, _TIMEOUT = 20, 10, 100
+"""In milliseconds: a burst is at most so long, ends after so much quiet, is asked for so often."""
+
+_MANY = 50
+"""From so many changes on, such as another branch, it is waited until there are no more."""
+
+_TOO_MANY = 1000
+"""From so many changes on the whole folder is looked through."""
+
+
+class _Stop:
+    """Ends the watching. The first time that it is asked, the watches are set."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.is_watching = threading.Event()
+
+    def is_set(self) -> bool:
+        """Tell whether it is to end."""
+        self.is_watching.set()
+        return self.event.is_set()
 
 
 class Watcher:
     """Updates `index` after each change below its folder, in a thread of its own, until `close`.
 
+    When it is made, the folder is being watched: what an update finds after that is complete.
+
     Args:
         index: What is kept up to date.
-        on_change: Is told in that thread what each update did.
+        on_change: Is told in that thread what each update did, if it did anything.
+        poll_seconds: How often is looked where nothing tells of changes.
     """
 
-    def __init__(self, index: Index, on_change: Callable[[Report], None] | None = None) -> None:
-        self.index = index
-        self.on_change = on_change
+    def __init__(
+        self,
+        index: Index,
+        on_change: Callable[[Report], None] | None = None,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self._index, self._on_change, self._poll_seconds = index, on_change, poll_seconds
+        self._stop = _Stop()
+        self._note = ""
+        self._thread = threading.Thread(
+            target=self._run, name="jupyter-mcp-search-watcher", daemon=True
+        )
+        self._thread.start()
+        self._stop.is_watching.wait()
 
     @property
     def note(self) -> str:
         """What a reader of the status should know; empty for nothing."""
-        raise NotImplementedError
+        return self._note
 
     def close(self) -> None:
         """End the thread, and the update that runs in it."""
-        raise NotImplementedError
+        self._stop.event.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            system = file_system(self._index.folder)
+            if system not in NETWORK_FILE_SYSTEMS:
+                self._watch()
+                return
+            reason = f"it lies on {system}, which does not tell what others change"
+        except Exception as error:  # noqa: BLE001 - the watching library has no error of its own
+            reason = _reason(error)
+        self._note = (
+            f"The folder is looked through every {self._poll_seconds:g} s: {reason}. "
+            "Changes are found that much later."
+        )
+        self._poll()
+
+    def _watch(self) -> None:
+        changed: set[str] = set()
+        for paths in self._events():
+            changed |= paths
+            if not changed or (paths and len(changed) > _MANY):
+                continue
+            taken, changed = changed, set()
+            self._update(sorted(taken))
+
+    def _events(self) -> Iterator[set[str]]:
+        """Yield what changed below the folder, an empty set every now and then."""
+        from watchfiles import watch
+
+        root = f"{self._index.folder}/"
+        found = watch(
+            self._index.folder,
+            watch_filter=None,
+            debounce=_DEBOUNCE,
+            step=_STEP,
+            rust_timeout=_TIMEOUT,
+            yield_on_timeout=True,
+            stop_event=self._stop,
+            raise_interrupt=False,
+            force_polling=False,
+            ignore_permission_denied=True,
+        )
+        for changes in found:
+            paths = {path.removeprefix(root) for _, path in changes if path.startswith(root)}
+            yield {path for path in paths if self._index.concerns(path)}
+
+    def _poll(self) -> None:
+        self._stop.is_watching.set()
+        while not self._stop.event.wait(self._poll_seconds):
+            self._update(None)
+
+    def _update(self, paths: list[str] | None) -> None:
+        if paths and (len(paths) > _TOO_MANY or any(_is_rule(path) for path in paths)):
+            paths = None
+        try:
+            report = self._index.update(paths, is_cancelled=self._stop.event.is_set)
+        except ToolError:
+            return  # the status tells
+        if self._on_change and (report.added or report.changed or report.removed):
+            self._on_change(report)
+
+
+def _is_rule(path: str) -> bool:
+    """Whether a file says what is left out."""
+    return Path(path).name == ".gitignore" or path.endswith(".git/info/exclude")
+
+
+def _reason(error: Exception) -> str:
+    told = str(error).lower()
+    if "no space left" in told or "watch limit" in told or "os error 28" in told:
+        return "the system has no more watches (raise fs.inotify.max_user_watches)"
+    return f"watching it failed ({error})"

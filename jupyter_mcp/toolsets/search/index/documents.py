@@ -1,0 +1,68 @@
+"""Texts that a program gives the index, which are no files of its folder.
+
+They lie among the files under a name that no file can have, so that an update leaves them alone
+and the same id replaces the same document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.chunk import Chunk
+from jupyter_mcp.toolsets.search.lexical.pieces import FilePieces
+from jupyter_mcp.toolsets.search.lexical.words import columns
+
+_MARK = "//"
+_DEFINED = re.compile(r"^\s*(?:async\s+)?(?:def|class)\s+(\w+)", re.MULTILINE)
+_LANGUAGES = {"py": "python", "md": "markdown", "js": "javascript", "ts": "typescript"}
+
+
+def is_document(path: str) -> bool:
+    """Whether what the index has under this path is a document."""
+    return _MARK in path
+
+
+def pieces_of(document: Mapping[str, str]) -> FilePieces:
+    """Return a document as the index keeps it.
+
+    Args:
+        document: ``{"id", "text", "path"?}``.
+
+    Raises:
+        ToolError: ``invalid_arguments`` when something is missing.
+    """
+    identity, text, path = document.get("id"), document.get("text"), document.get("path", "")
+    if not (isinstance(identity, str) and identity and isinstance(text, str)):
+        raise ToolError(
+            "invalid_arguments",
+            "A document needs an 'id' and a 'text', both strings.",
+            'Give each as {"id": "...", "text": "..."}.',
+        )
+    found = _DEFINED.search(text)
+    suffix = str(path).rpartition(".")[2].lower()
+    chunk = Chunk(
+        path=_place(str(path), identity),
+        kind="document",
+        language=_LANGUAGES.get(suffix, "python" if found and not path else ""),
+        line=1,
+        end_line=text.count("\n") + 1,
+        text=text,
+        symbol=found[1] if found else "",
+        cell_id=identity,
+    )
+    size = len(text.encode("utf-8", "replace"))
+    return FilePieces(chunk.path, size, 0, chunk.digest, [(chunk, columns(chunk))])
+
+
+def path_of(chunk: Chunk) -> str:
+    """Return the path that was given with a document."""
+    return chunk.path.partition(_MARK)[0]
+
+
+def _place(path: str, identity: str) -> str:
+    """Return a name of digits, which the words of a path do not show."""
+    number = int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "big")
+    return f"{path.strip('/').replace(_MARK, '/')}{_MARK}{number}"

@@ -1,0 +1,200 @@
+"""One embedder and the vectors it made: on the disk, and on their way there.
+
+A thread of its own loads the store, which takes a second with Chroma, and writes what `add` got.
+It lives as long as there is something to write.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.index.fresh import FreshVectors
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.search.embedding.embedder import Embedder, Vectors
+    from jupyter_mcp.toolsets.search.vectors.vectors import VectorStore
+
+MOST_FRESH = 24_000
+"""So many vectors may wait (24 MB of 256 floats); then `add` waits."""
+
+MANY_FRESH = 3000
+"""From so many on Chroma is loaded at once."""
+
+PATIENCE = 0.7
+"""Seconds before Chroma is loaded for few: whoever asks first gets the processor for words."""
+
+_WAIT = 0.05
+
+
+class Meaning:
+    """Finds pieces by their meaning. Thread-safe.
+
+    Args:
+        embedder: What makes its vectors.
+        vectors: Where they lie.
+        on_stored: Is called, in the writing thread, after all that waited was written.
+        on_trouble: Is told, in that thread, why something could not be written. It is lost then.
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        vectors: VectorStore,
+        on_stored: Callable[[], None],
+        on_trouble: Callable[[ToolError], None],
+    ) -> None:
+        self.embedder = embedder
+        self.fresh = FreshVectors()
+        self._vectors = vectors
+        self._on_stored, self._on_trouble = on_stored, on_trouble
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._is_loaded = self._is_closed = self._is_working = False
+        self._is_wanted = False
+        self._unused: set[str] = set()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the store answers at once."""
+        return self._is_loaded
+
+    def add(
+        self, digests: Sequence[str], vectors: Vectors, is_ended: Callable[[], bool] | None = None
+    ) -> None:
+        """Take vectors, which are found from now on; wait while too many are being written."""
+        with self._changed:
+            self._unused.difference_update(digests)
+        self.fresh.add(digests, vectors)
+        self._work()
+        while len(self.fresh) > MOST_FRESH and not self._is_closed:
+            if is_ended and is_ended():
+                return
+            with self._changed:
+                self._changed.wait(_WAIT)
+
+    def load(self) -> None:
+        """Make the store answer; blocks for what that takes.
+
+        Raises:
+            ToolError: ``unavailable`` or ``corrupt``.
+        """
+        if not self._is_loaded:
+            self._vectors.count()
+            self._is_loaded = True
+
+    def load_soon(self) -> None:
+        """Make the store answer before long."""
+        if not self._is_loaded:
+            self._is_wanted = True
+            self._work()
+
+    def count(self) -> int:
+        """Return how many vectors lie on the disk."""
+        return self._vectors.count()
+
+    def known(self, digests: Sequence[str]) -> set[str]:
+        """Return those of `digests` that have a vector."""
+        found = self.fresh.known(digests)
+        return found | self._vectors.known([one for one in digests if one not in found])
+
+    def search(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
+        """Return the nearest digests with their similarity, the nearest first.
+
+        What lies on the disk is left out as long as the store is not loaded.
+        """
+        found = dict(self._vectors.search(vector, limit)) if self._is_loaded else {}
+        found.update(self.fresh.search(vector, limit) if len(self.fresh) else ())
+        return sorted(found.items(), key=lambda one: -one[1])[:limit]
+
+    def similarities(self, vector: Vectors, digests: Sequence[str]) -> dict[str, float]:
+        """Return the similarity of each of a few digests that have a vector."""
+        found = self.fresh.similarities(vector, digests)
+        rest = [one for one in digests if one not in found]
+        return found | (self._vectors.similarities(vector, rest) if rest else {})
+
+    def forget(self, digests: Sequence[str]) -> None:
+        """Delete vectors before long, unless they are added again."""
+        with self._changed:
+            self._unused.update(digests)
+
+    def unused(self) -> set[str]:
+        """Return what was to be forgotten and still is there."""
+        with self._changed:
+            return set(self._unused)
+
+    def delete(self, digests: Sequence[str]) -> None:
+        """Delete vectors now."""
+        self._vectors.delete(digests)
+        with self._changed:
+            self._unused.difference_update(digests)
+
+    def flush(self, seconds: float, is_ended: Callable[[], bool] | None = None) -> bool:
+        """Wait until all is written; return whether it is."""
+        deadline = time.monotonic() + seconds
+        while len(self.fresh):
+            if time.monotonic() > deadline or (is_ended and is_ended()):
+                return False
+            self._is_wanted = True
+            self._work()
+            with self._changed:
+                self._changed.wait(_WAIT)
+        return True
+
+    def close(self) -> None:
+        """End the thread; what is not written yet is lost."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+            thread = self._thread
+        if thread and thread is not threading.current_thread():
+            thread.join()
+        self._vectors.close()
+
+    def drop(self) -> None:
+        """Forget all vectors, also on the disk."""
+        self.fresh.clear()
+        self._vectors.drop()
+
+    def _work(self) -> None:
+        with self._changed:
+            if not self._is_working and not self._is_closed:
+                self._is_working = True
+                self._thread = threading.Thread(
+                    target=self._write, name="jupyter-mcp-search-vectors", daemon=True
+                )
+                self._thread.start()
+            self._changed.notify_all()
+
+    def _write(self) -> None:
+        with self._changed:
+            self._changed.wait_for(self._is_due, PATIENCE)
+        while True:
+            self._write_one()
+            if not self.fresh.first() and not self._is_closed:
+                self._on_stored()
+            with self._changed:
+                self._changed.notify_all()
+                if self._is_closed or not (self.fresh.first() or self._is_wanted):
+                    self._is_working = False
+                    return
+
+    def _is_due(self) -> bool:
+        return (
+            self._is_loaded or self._is_wanted or self._is_closed or len(self.fresh) > MANY_FRESH
+        )
+
+    def _write_one(self) -> None:
+        self._is_wanted = False
+        batch = self.fresh.first()
+        try:
+            self.load()
+            if batch:
+                self._vectors.upsert(batch.digests, batch.vectors)
+        except ToolError as error:
+            self._on_trouble(error)
+        if batch:
+            self.fresh.done(batch)
