@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
 from support.server import JupyterServer
 
@@ -31,6 +31,7 @@ ARGUMENTS = (
     "--disable-dev-shm-usage",
 )
 WAIT_MS = 30_000
+expect.set_options(timeout=WAIT_MS)
 
 
 def chromium() -> str:

@@ -32,8 +32,10 @@ MOST_STEPS = 400
 """Steps in one request; a line inside is at most 64 KiB."""
 SETTLE_SECONDS = 0.15
 SETTLED_AFTER = 1.5
-APPEARS_SECONDS = 1.5
+APPEARS_SECONDS = 3.0
 """How long an element is looked for: programs tell names up to half a second after they show."""
+STARTS_SECONDS = 10.0
+"""And where no program tells any: a browser that was just started takes some seconds."""
 CLICK_SECONDS = 0.25
 """Between a click and what is typed next: a browser handles them on different ways, and on a busy
 machine 2 of 40 texts were typed before the click had put the cursor into the field."""
@@ -216,9 +218,12 @@ class Desktop:
 
     async def _element(self, request: Request) -> Element:
         name, role = request.name or "", request.role or ""
-        end = asyncio.get_running_loop().time() + APPEARS_SECONDS
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         found = await self._found(name, role, 20, reveal=True)
-        while not found.elements and asyncio.get_running_loop().time() < end:
+        while not found.elements and loop.time() < begun + (
+            APPEARS_SECONDS if found.is_any_named else STARTS_SECONDS
+        ):
             await asyncio.sleep(SETTLE_SECONDS)
             found = await self._found(name, role, 20, reveal=True)
         return the_one(found, name, role, self.screen)

@@ -55,6 +55,11 @@ class Found:
     is_cut: bool
     nodes: int
 
+    @property
+    def is_any_named(self) -> bool:
+        """Whether any program tells what it shows."""
+        return self.nodes > 1
+
 
 def found_in(told: Mapping[str, Any], screen: Screen) -> Found:
     """Return what the program inside found; what is no element is left out."""
@@ -100,7 +105,7 @@ def the_one(found: Found, name: str, role: str, screen: Screen) -> Element:
 
 
 def _absent(found: Found, asked: str) -> ToolError:
-    if found.nodes <= 1:
+    if not found.is_any_named:
         return ToolError(
             "not_found",
             "No program on the screen tells accessible names.",
