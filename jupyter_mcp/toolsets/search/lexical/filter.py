@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,16 +18,23 @@ class Filter:
         path: Only below this folder, this file, or what a glob such as ``src/**/*.py`` means.
         language: Only this language.
         kinds: Only these kinds; empty for all.
+        allows: Says whether a file may be told of; None for all.
     """
 
     path: str = ""
     language: str = ""
     kinds: frozenset[Kind] = frozenset()
+    allows: Callable[[str], bool] | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether it leaves everything."""
-        return not (self.folder or self.language or self.kinds)
+        return not (self.names_files or self.language or self.kinds)
+
+    @property
+    def names_files(self) -> bool:
+        """Whether it leaves out files by their paths."""
+        return bool(self.folder) or self.allows is not None
 
     @cached_property
     def folder(self) -> str:
@@ -40,7 +48,10 @@ class Filter:
         return any(sign in self.folder for sign in "*?[")
 
     def fits(self, path: str) -> bool:
-        """Tell whether a file is asked for."""
+        """Tell whether a file is asked for and may be told of."""
+        return self._is_meant(path) and (self.allows is None or self.allows(path))
+
+    def _is_meant(self, path: str) -> bool:
         if not self.folder or path == self.folder:
             return True
         if path.startswith(self.folder + "/"):

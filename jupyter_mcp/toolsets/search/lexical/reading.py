@@ -61,7 +61,7 @@ def restriction(connection: sqlite3.Connection, wanted: Filter) -> tuple[str, li
     """Return what to add to a WHERE about chunks ``c``, and its values."""
     conditions: list[str] = []
     values: list[object] = []
-    if wanted.folder:
+    if wanted.names_files:
         conditions.append("AND c.file IN (SELECT value FROM json_each(?))")
         values.append(json.dumps(files_of(connection, wanted)))
     if wanted.language:

@@ -103,7 +103,7 @@ class LexicalStore:
                 found nothing in the time there is.
         """
         with self._reading() as connection:
-            condition, values = reading.restriction(connection, replace(wanted, path=""))
+            condition, values = reading.restriction(connection, replace(wanted, path="", allows=None))
             asked = {
                 "database": self._connections.address("ro"),
                 "files": reading.files_of(connection, wanted),
