@@ -103,7 +103,8 @@ class LexicalStore:
                 found nothing in the time there is.
         """
         with self._reading() as connection:
-            condition, values = reading.restriction(connection, replace(wanted, path="", allows=None))
+            pieces = replace(wanted, path="", allows=None)  # files are chosen below
+            condition, values = reading.restriction(connection, pieces)
             asked = {
                 "database": self._connections.address("ro"),
                 "files": reading.files_of(connection, wanted),

@@ -1,0 +1,362 @@
+"""Keeps the index of one source up to date from its first use on, and answers meanwhile.
+
+The index blocks, so it is worked on in threads: those of the server for questions, and a few of
+search's own for what takes long, so that no other tool waits for an index. Its tasks belong to the
+server's supervisor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.chunk import Chunk
+from jupyter_mcp.toolsets.search.index.model import Options, Progress, Report, Status
+from jupyter_mcp.toolsets.search.query import Hit, Query
+from jupyter_mcp.toolsets.search.sources import Source
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.search.index.index import Index
+    from jupyter_mcp.toolsets.search.index.watching import Watcher
+
+R = TypeVar("R")
+
+PATIENCE = 0.6
+"""Seconds that a first answer waits for the index; small projects are whole by then."""
+
+AGAIN_SECONDS = 20.0
+"""After how long it is looked again whether another process has let go of the index."""
+
+_log = logging.getLogger(__name__)
+
+
+class Threads(Protocol):
+    """Runs blocking work."""
+
+    async def run(self, function: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
+        """Run `function` in a thread and await its result."""
+        ...
+
+
+Spawn = Callable[[str, Coroutine[Any, Any, Any]], asyncio.Task[Any]]
+MakeOptions = Callable[[Source], Coroutine[Any, Any, Options]]
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who does the work.
+
+    Args:
+        quick: Threads for questions.
+        slow: Threads for what takes long.
+        spawn: Starts a background task under a name.
+    """
+
+    quick: Threads
+    slow: Threads
+    spawn: Spawn
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    """An update of the whole folder that goes on, for all who wait for it."""
+
+    task: asyncio.Task[Report | ToolError] = field(init=False)
+    waiting: int = 0
+    is_cancelled: threading.Event = field(default_factory=threading.Event)
+    progress: Progress | None = None
+
+
+class Keeper:
+    """One source: its index, what keeps it up to date, and how far that is.
+
+    Args:
+        source: The source.
+        options: Makes the options of its index.
+        workers: Who does the work.
+    """
+
+    def __init__(self, source: Source, options: MakeOptions, workers: Workers) -> None:
+        self.source = source
+        self.notes: Sequence[str] = ()
+        self.problem: ToolError | None = None
+        self._options = options
+        self._workers = workers
+        self._index: Index | None = None
+        self._watcher: Watcher | None = None
+        self._opening = asyncio.Lock()
+        self._keeping: asyncio.Task[Any] | None = None
+        self._run: _Run | None = None
+        self._embedding: Progress | None = None
+        self._meaning = asyncio.Lock()
+        self._looked = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._is_cut = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = threading.Event()
+        self._holding = threading.Lock()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anybody has asked for it since the server started."""
+        return self._keeping is not None
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the update is that goes on; None while none does."""
+        if self._run is not None and self._run.progress is not None:
+            return self._run.progress
+        return self._embedding
+
+    def begin(self) -> None:
+        """Keep the index up to date from now on."""
+        if self._stopping.is_set():
+            raise ToolError("unavailable", "The server is stopping.", "Start it again.")
+        self._loop = asyncio.get_running_loop()
+        if self._keeping is None or self._keeping.done():
+            self._looked.clear()
+            self._keeping = self._workers.spawn(f"index of {self.source.name}", self._keep())
+        elif self._is_cut and self._run is None:
+            self._wake.set()
+
+    async def search(self, query: Query) -> list[Hit]:
+        """Return the best hits of what is in the index by now."""
+        index = await self._ready()
+        return await self._workers.quick.run(index.search, query)
+
+    async def similar(self, path: str, line: int | None, cell_id: str | None, n: int) -> list[Hit]:
+        """Return what is like a piece of a file."""
+        index = await self._ready()
+        return await self._workers.quick.run(index.similar, path, line, cell_id, n)
+
+    async def piece(self, path: str, line: int | None, cell_id: str | None) -> Chunk | None:
+        """Return the piece at a line or in a cell, as the file is now; None for none."""
+        index = await self._ready()
+        return await self._workers.quick.run(index.piece, path, line, cell_id)
+
+    async def put_notebook(self, path: str, content: Mapping[str, Any]) -> None:
+        """Take the contents of an open notebook; another process may own the index."""
+        index = await self.index()
+        with contextlib.suppress(ToolError):
+            await self._workers.quick.run(index.put_notebook, path, content)
+
+    async def reread(self, path: str) -> None:
+        """Read one file again."""
+        index = await self.index()
+        with contextlib.suppress(ToolError):
+            await self._workers.quick.run(index.update, [path], None, self._stopping.is_set, False)
+
+    async def update(self, paths: Sequence[str] | None = None) -> Report:
+        """Read what changed and return when it can be found, by words and by meaning.
+
+        Cancelling ends it, unless somebody else waits for the same.
+        """
+        self.begin()
+        if paths is not None:
+            report = await self._update_some(paths)
+        else:
+            report = await self._update_all(counts=True)
+        if not report.is_cancelled:
+            await self._embed(await self.index())
+        return report
+
+    async def status(self) -> Status:
+        """Return what is in the index and what is not."""
+        index = await self.index()
+        return await self._workers.quick.run(index.status)
+
+    async def drop(self) -> None:
+        """End what goes on and forget the index; the next use begins anew."""
+        await self._end()
+        index = await self.index()
+        await self._workers.slow.run(index.drop)
+        self._stopping.clear()
+
+    async def stop(self) -> None:
+        """End all that was begun and let go of the index."""
+        await self._end()
+        async with self._opening:
+            index, self._index = self._index, None
+        if index is not None:
+            await self._workers.slow.run(index.close)
+
+    async def index(self) -> Index:
+        """Return the index, opened at the first use."""
+        async with self._opening:
+            if self._index is None:
+                if self._stopping.is_set():
+                    raise ToolError("unavailable", "The server is stopping.", "Start it again.")
+                options = await self._options(self.source)
+                self._index = await self._workers.quick.run(_opened, self.source, options)
+            return self._index
+
+    async def _ready(self) -> Index:
+        """Return the index when it is whole, or after a moment as far as it is."""
+        self.begin()
+        index = await self.index()
+        if not self._looked.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await self._looked.wait()
+        return index
+
+    async def _keep(self) -> None:
+        index = await self.index()
+        try:
+            await asyncio.gather(self._watch(index), self._look(index))
+            await self._look(index)  # what changed before the folder was being watched
+            while True:
+                self._wake.clear()
+                await self._embed(index)
+                await self._learn(index)
+                await self._next(index)
+        except ToolError as error:
+            self.problem = error
+            _log.warning("The index of '%s' is not kept up to date: %s", self.source.name, error)
+        finally:
+            self._looked.set()
+
+    async def _next(self, index: Index) -> None:
+        """Wait for something to do; look again where the last look was not the whole."""
+        is_whole = self.problem is None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if is_whole else AGAIN_SECONDS):
+                await self._wake.wait()
+        if self._is_cut or not is_whole:
+            await self._look(index)
+
+    async def _look(self, index: Index) -> None:
+        try:
+            await self._update_all(counts=False)
+        except ToolError as error:
+            self.problem = error
+        else:
+            self.problem = None
+        finally:
+            await self._learn(index)
+            self._looked.set()
+
+    async def _watch(self, index: Index) -> None:
+        try:
+            await self._workers.slow.run(self._start_watching, index)
+        except (ImportError, ToolError) as error:
+            self.notes = (f"Changes are not noticed by themselves ({error}): use index_update.",)
+
+    def _start_watching(self, index: Index) -> None:
+        from jupyter_mcp.toolsets.search.index.watching import Watcher
+
+        if self._watcher is not None or self._stopping.is_set():
+            return
+        watcher = Watcher(index, self._on_change)
+        with self._holding:
+            if not self._stopping.is_set():
+                self._watcher = watcher
+                return
+        watcher.close()
+
+    def _on_change(self, _report: Report) -> None:
+        """Wake the task that gives vectors; called in the watcher's thread."""
+        loop = self._loop
+        if loop is not None and not self._stopping.is_set():
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._wake.set)
+
+    async def _update_all(self, *, counts: bool) -> Report:
+        run = self._run
+        if run is None:
+            run = self._run = _Run()
+            name = f"look at {self.source.name}"
+            run.task = self._workers.spawn(name, self._update_whole(run))
+        run.waiting += counts
+        try:
+            done = await asyncio.shield(run.task)
+        except asyncio.CancelledError:
+            if run.waiting == counts:
+                run.is_cancelled.set()
+            raise
+        finally:
+            run.waiting -= counts
+        if isinstance(done, ToolError):
+            raise done
+        return done
+
+    async def _update_whole(self, run: _Run) -> Report | ToolError:
+        def tell(progress: Progress) -> None:
+            run.progress = progress
+
+        def is_over() -> bool:
+            return run.is_cancelled.is_set() or self._stopping.is_set()
+
+        try:
+            index = await self.index()
+            report: Report = await self._workers.slow.run(index.update, None, tell, is_over, False)
+        except ToolError as error:  # for who waits, and no failure of the task
+            return error
+        finally:
+            self._run = None
+        self._is_cut = report.is_cancelled
+        return report
+
+    async def _update_some(self, paths: Sequence[str]) -> Report:
+        over = threading.Event()
+        index = await self.index()
+
+        def is_over() -> bool:
+            return over.is_set() or self._stopping.is_set()
+
+        try:
+            return await self._workers.slow.run(index.update, paths, None, is_over, False)
+        except asyncio.CancelledError:
+            over.set()
+            raise
+
+    async def _embed(self, index: Index) -> None:
+        """Give vectors to what has none; what stands in the way is in the index's notes."""
+        over = threading.Event()
+
+        def tell(progress: Progress) -> None:
+            self._embedding = progress
+
+        def is_over() -> bool:
+            return over.is_set() or self._stopping.is_set()
+
+        async with self._meaning:
+            try:
+                await self._workers.slow.run(index.embed, tell, is_over)
+            except ToolError as error:
+                _log.info("No vectors for '%s': %s", self.source.name, error)
+            finally:
+                over.set()
+                self._embedding = None
+
+    async def _learn(self, index: Index) -> None:
+        """Keep what answers should say of the index."""
+        with contextlib.suppress(ToolError):
+            self.notes = (await self._workers.quick.run(index.status)).notes
+
+    async def _end(self) -> None:
+        """End tasks, threads and the watcher, quickly."""
+        with self._holding:
+            self._stopping.set()
+            watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            await self._workers.slow.run(watcher.close)
+        tasks = [self._keeping, self._run.task if self._run else None]
+        if self._keeping is not None:
+            self._keeping.cancel()
+        if left := [task for task in tasks if task is not None and not task.done()]:
+            await asyncio.wait(left, timeout=5)
+        self._keeping = None
+        self._looked.clear()
+
+
+def _opened(source: Source, options: Options) -> Index:
+    from jupyter_mcp.toolsets.search.index.index import Index
+
+    return Index(source.folder, source.state, options)

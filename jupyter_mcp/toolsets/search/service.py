@@ -1,0 +1,313 @@
+"""The service of search: all sources, asked and kept up to date as one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.asking import Asked
+from jupyter_mcp.toolsets.search.index.model import Options, Progress, Report, Status
+from jupyter_mcp.toolsets.search.keeping import Keeper, Workers
+from jupyter_mcp.toolsets.search.opened import OpenNotebooks
+from jupyter_mcp.toolsets.search.query import Hit, Query
+from jupyter_mcp.toolsets.search.sources import ROOT, Source, named, parted
+from jupyter_mcp.workplace import LiveNotebooks
+
+LIVE_SECONDS = 0.5
+"""How long an answer waits for what is open in somebody's page."""
+
+_LINES = re.compile(r"(\d{1,9})(?:-\d{1,9})?")
+
+Allows = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the service is given.
+
+    Args:
+        settings: The administrator's settings.
+        sources: What is searched.
+        workers: Who does the work.
+        notebooks: Finds the notebooks that are open; None where there are none.
+        resolve: Puts secrets in the place of references to them.
+    """
+
+    settings: Any
+    sources: Sequence[Source]
+    workers: Workers
+    notebooks: Callable[[], LiveNotebooks | None]
+    resolve: Callable[[Any], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hits, the best first, and what to say of them."""
+
+    hits: Sequence[Hit]
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """A source, what is in its index, and how far an update of it is."""
+
+    source: Source
+    status: Status | None
+    progress: Progress | None = None
+    problem: ToolError | None = None
+
+
+class SearchService:
+    """Searches the Jupyter root and the other folders of the settings.
+
+    Args:
+        parts: What it is given.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._keepers = {
+            each.name: Keeper(each, self._options, parts.workers) for each in parts.sources
+        }
+        self._opened = OpenNotebooks(self._put_notebook, self._reread)
+        self._refreshing: asyncio.Task[None] | None = None
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """What is searched."""
+        return self._parts.sources
+
+    async def search(self, asked: Asked, limit: int, allows: Allows) -> Found:
+        """Return the best hits in the project, of all sources or of the one that the path names.
+
+        Args:
+            asked: The question.
+            limit: The most hits.
+            allows: Says of which paths, as hits have them, hits may be told.
+        """
+        keepers, inside = self._meant(asked.path)
+        query = Query(
+            text=asked.text,
+            limit=limit,
+            mode=asked.mode,
+            path=inside,
+            language=asked.language,
+            kinds=asked.kinds,
+        )
+        await self._look_at_open(keepers)
+        found = await asyncio.gather(*(self._asked(each, query, allows) for each in keepers))
+        return Found(_merged(found, limit), self._notes(keepers, asked))
+
+    async def similar(
+        self, path: str, line: int | None, cell_id: str | None, limit: int, allows: Allows
+    ) -> Found:
+        """Return what is like a piece of a file, in the same source.
+
+        Raises:
+            ToolError: ``not_found`` when there is no such piece, or not to this caller.
+        """
+        [keeper], inside = self._of_path(path)
+        if not allows(path):
+            raise no_piece(path)
+        await self._look_at_open([keeper])
+        hits = [
+            each
+            for each in await keeper.similar(inside, line, cell_id, limit)
+            if allows(keeper.source.told(each.path))
+        ]
+        return Found([_told(each, keeper.source) for each in hits], self._notes([keeper]))
+
+    async def piece(self, path: str, place: str, allows: Allows) -> str:
+        """Return the text of a piece that was found.
+
+        Args:
+            path: The file, as a hit has it.
+            place: Its lines, as in ``10-24``, or its cell's id.
+            allows: Says of which paths something may be told.
+
+        Raises:
+            ToolError: ``not_found`` when there is no such piece, or not to this caller.
+        """
+        [keeper], inside = self._of_path(path)
+        lines = _LINES.fullmatch(place)
+        if not allows(path):
+            raise no_piece(path)
+        await self._look_at_open([keeper])
+        cell_id = place if lines is None or path.endswith(".ipynb") else None
+        line = int(lines[1]) if lines and cell_id is None else None
+        found = await keeper.piece(inside, line, cell_id)
+        if found is None:
+            raise no_piece(path)
+        return found.text
+
+    async def update(self, path: str | None) -> list[Report]:
+        """Bring the index up to date and return when it is."""
+        if path:
+            [keeper], inside = self._of_path(path)
+            return [await keeper.update([inside] if inside else None)]
+        return list(await asyncio.gather(*(each.update() for each in self._some(self._all()))))
+
+    def progress(self) -> Progress | None:
+        """Return how far the updates are that go on, all together; None while none does."""
+        found = [each.progress for each in self._all() if each.progress is not None]
+        if not found:
+            return None
+        first = next((each for each in found if each.stage != "embedding"), found[0])
+        same = [each for each in found if each.stage == first.stage]
+        total = (
+            None if any(each.total is None for each in same) else sum(t.total or 0 for t in same)
+        )
+        return replace(first, done=sum(each.done for each in same), total=total)
+
+    async def states(self) -> list[SourceState]:
+        """Return what is in each index; indexes that nobody has used are looked at, not begun."""
+        return list(await asyncio.gather(*map(self._state, self._all())))
+
+    async def drop(self, name: str | None) -> list[str]:
+        """Forget the index of a source, or all of them; return their names."""
+        if name is not None:
+            named(name, self.sources)
+        names = [each.name for each in self.sources] if name is None else [name]
+        for each in names:
+            await self._keepers[each].drop()
+        self._opened.forget()
+        return names
+
+    def changed(self) -> None:
+        """Take in soon what is open: some notebook changed. From the event loop only."""
+        root = self._keepers.get(ROOT)
+        if root is None or not root.is_begun:
+            return
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = self._parts.workers.spawn("open notebooks", self._refreshed())
+
+    async def stop(self) -> None:
+        """End all that was begun."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        await asyncio.gather(*(each.stop() for each in self._all()))
+
+    def _all(self) -> list[Keeper]:
+        return list(self._keepers.values())
+
+    def _some(self, keepers: list[Keeper]) -> list[Keeper]:
+        if not keepers:
+            raise ToolError(
+                "unavailable",
+                "There is no folder here to search.",
+                "Start a Jupyter server, or name folders in the search_folders setting.",
+            )
+        return keepers
+
+    def _meant(self, path: str) -> tuple[list[Keeper], str]:
+        """Return the sources that a question is about and the path in them."""
+        return self._of_path(path) if path.strip("/. ") else (self._some(self._all()), "")
+
+    def _of_path(self, path: str) -> tuple[list[Keeper], str]:
+        source, inside = parted(path, self.sources)
+        if source is None:
+            return self._some([]), inside
+        return [self._keepers[source.name]], inside
+
+    async def _asked(self, keeper: Keeper, query: Query, allows: Allows) -> list[Hit]:
+        source = keeper.source
+
+        def told(path: str) -> bool:
+            return allows(source.told(path))
+
+        hits = await keeper.search(replace(query, allows=told))
+        return [_told(each, source) for each in hits if told(each.path)]
+
+    async def _look_at_open(self, keepers: Sequence[Keeper]) -> None:
+        if all(each.source.name != ROOT for each in keepers):
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LIVE_SECONDS):
+                await self._opened.refresh(self._parts.notebooks())
+
+    async def _refreshed(self) -> None:
+        await self._opened.refresh(self._parts.notebooks())
+
+    async def _put_notebook(self, path: str, content: Mapping[str, Any]) -> None:
+        await self._keepers[ROOT].put_notebook(path, content)
+
+    async def _reread(self, path: str) -> None:
+        await self._keepers[ROOT].reread(path)
+
+    async def _options(self, source: Source) -> Options:
+        settings = self._parts.settings
+        second = None
+        if settings.search_embedder and settings.search_embedder != "static":
+            from jupyter_mcp.toolsets.search.embedding.entries import embedder_of
+
+            options = await self._parts.resolve(dict(settings.search_embedder_options))
+            second = embedder_of(settings.search_embedder, options)
+        return Options(
+            exclude=source.exclude,
+            file_bytes=settings.search_file_bytes,
+            chroma_url=await self._parts.resolve(settings.search_chroma_url),
+            processes=settings.search_processes,
+            second=second,
+        )
+
+    async def _state(self, keeper: Keeper) -> SourceState:
+        try:
+            status = await keeper.status()
+        except ToolError as error:
+            return SourceState(keeper.source, None, keeper.progress, error)
+        return SourceState(keeper.source, status, keeper.progress, keeper.problem)
+
+    def _notes(self, keepers: Sequence[Keeper], asked: Asked | None = None) -> list[str]:
+        """Return what a reader of hits should know."""
+        del asked
+        notes: list[str] = []
+        for each in keepers:
+            if each.progress is not None:
+                notes.append(how_far(each.source, each.progress))
+            if each.problem is not None and each.problem.code != "busy":
+                notes.append(str(each.problem))
+            notes += each.notes
+        return list(dict.fromkeys(notes))
+
+
+def how_far(source: Source, progress: Progress) -> str:
+    """Return in a sentence how far an update is."""
+    of = "" if source.name == ROOT else f" of {source.name}"
+    match progress.stage:
+        case "looking":
+            return f"Looking for changes{of}; what is found now may not be all."
+        case "reading":
+            total = "" if progress.total is None else f" of {progress.total:,}"
+            return f"Indexing{of}: {progress.done:,}{total} files so far; ask again for more."
+        case "embedding":
+            total = "" if progress.total is None else f" of {progress.total:,}"
+            return f"Words find everything{of}, meaning {progress.done:,}{total} pieces so far."
+
+
+def no_piece(path: str) -> ToolError:
+    """Return the error for a piece that is not in an index."""
+    return ToolError(
+        "not_found",
+        f"Nothing of '{path[:200]}' is in the index there.",
+        "Give path and line, or cell_id, as a hit has them; index_status tells what is left out.",
+    )
+
+
+def _told(hit: Hit, source: Source) -> Hit:
+    """Return a hit with the name of its source in front."""
+    if source.name == ROOT:
+        return hit
+    return replace(hit, path=source.told(hit.path), id=source.told(hit.id))
+
+
+def _merged(found: Sequence[Sequence[Hit]], limit: int) -> list[Hit]:
+    """Return the hits of several sources as one list: each was scored by the same measure."""
+    if len(found) == 1:
+        return list(found[0])[:limit]
+    return sorted((hit for hits in found for hit in hits), key=lambda hit: -hit.score)[:limit]

@@ -1,0 +1,155 @@
+"""Hits as callers get them: short, with what to cite, and as text within four kilobytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from jupyter_mcp.calls import Link, Reply, Text
+from jupyter_mcp.toolsets.search.query import Hit
+
+TEMPLATE = "search://{place}/{+path}"
+"""The resource of a hit: its lines, as in ``10-24``, or its cell's id, and the file."""
+
+ANSWER = 4_000
+"""Characters of an answer of ten hits; more hits may take more."""
+
+LINK = 60
+"""Characters that a link takes besides its URI and its name."""
+
+PAGE = 10
+FEWEST = 60
+"""Characters of a snippet however many hits there are."""
+
+MOST_NOTES = 600
+
+
+class FoundHit(BaseModel):
+    """A hit; cite it as path:line or path#cell_id."""
+
+    path: str
+    line: int
+    end_line: int
+    cell_id: str | None = None
+    symbol: str | None = None
+    score: float
+    parts: dict[str, float] = {}
+    snippet: str
+    kind: str
+    language: str | None = None
+    uri: str | None = None
+
+
+class Hits(BaseModel):
+    """What was found, the best first."""
+
+    hits: list[FoundHit]
+    next_cursor: str | None = None
+    notes: list[str] | None = None
+
+
+def hit_of(hit: Hit, *, is_readable: bool = True) -> FoundHit:
+    """Return a hit as callers get it.
+
+    Args:
+        hit: The hit.
+        is_readable: Whether there is a resource of it.
+    """
+    return FoundHit(
+        path=hit.path,
+        line=hit.line,
+        end_line=hit.end_line,
+        cell_id=hit.cell_id or None,
+        symbol=hit.symbol or None,
+        score=round(hit.score, 3),
+        parts={name: round(value, 3) for name, value in hit.parts.items()},
+        snippet=hit.snippet,
+        kind=hit.kind,
+        language=hit.language or None,
+        uri=uri_of(hit) if is_readable else None,
+    )
+
+
+def uri_of(hit: Hit) -> str:
+    """Return the URI of the piece that was found."""
+    place = hit.cell_id or f"{hit.line}-{hit.end_line}"
+    return f"search://{quote(place, safe='')}/{quote(hit.path)}"
+
+
+def cited(hit: FoundHit) -> str:
+    """Return how a hit is cited."""
+    if hit.cell_id:
+        return f"{hit.path}#{hit.cell_id}"
+    if not hit.line:
+        return hit.path
+    return f"{hit.path}:{hit.line}" + (f"-{hit.end_line}" if hit.end_line > hit.line else "")
+
+
+def page_of(hits: Sequence[FoundHit], start: int, limit: int, notes: Sequence[str]) -> Reply[Hits]:
+    """Return a page of hits.
+
+    Args:
+        hits: All that were found, with one more than the page needs where there are more.
+        start: Which is the page's first.
+        limit: How many it has.
+        notes: What to say besides.
+    """
+    shown = list(hits[start : start + limit])
+    more = str(start + limit) if len(hits) > start + limit else None
+    told = [note[:MOST_NOTES] for note in notes]
+    links = [Link(each.uri, cited(each)) for each in shown if each.uri]
+    room = ANSWER * max(1.0, len(shown) / PAGE) - sum(map(_size, links)) - sum(map(len, told))
+    heads = [_head(start + number, each) for number, each in enumerate(shown, 1)]
+    room -= sum(len(head.encode()) + 2 for head in heads) + 40
+    snippets = _fitted([each.snippet for each in shown], int(room))
+    shown = [
+        each.model_copy(update={"snippet": snippet})
+        for each, snippet in zip(shown, snippets, strict=True)
+    ]
+    lines = [f"{head}\n{_indented(each.snippet)}" for head, each in zip(heads, shown, strict=True)]
+    lines += [f"[next_cursor={more}]"] if more else []
+    lines += [f"[{note}]" for note in told]
+    value = Hits(hits=shown, next_cursor=more, notes=told or None)
+    return Reply(value, [Text("\n".join(lines or ["[nothing]"])), *links])
+
+
+def _head(number: int, hit: FoundHit) -> str:
+    symbol = f" {hit.symbol[:80]}" if hit.symbol else ""
+    return f"{number}. {cited(hit)}{symbol} ({hit.score:.2f})"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"   {line}" for line in text.split("\n"))
+
+
+def _size(link: Link) -> int:
+    return len(link.uri.encode()) + len(link.name.encode()) + LINK
+
+
+def _fitted(snippets: Sequence[str], room: int) -> list[str]:
+    """Cut snippets so that all of them fit, the longest ones first."""
+    limit = max(room, 0)
+    taken = [_cost(each) for each in snippets]
+    share = max(taken, default=0)
+    while share > FEWEST and sum(min(each, share) for each in taken) > limit:
+        share -= 10
+    return [_cut(text, share) for text in snippets]
+
+
+def _cost(text: str) -> int:
+    """Return the bytes of a snippet with its lines indented."""
+    return len(text.encode("utf-8", "replace")) + 4 * (text.count("\n") + 1)
+
+
+def _cut(text: str, room: int) -> str:
+    if _cost(text) <= room:
+        return text
+    lines = text.split("\n")
+    while len(lines) > 1 and _cost("\n".join(lines)) > room:
+        lines.pop()
+    kept = "\n".join(lines)
+    while _cost(kept) > room and len(kept) > 1:
+        kept = kept[: -max(1, (_cost(kept) - room) // 4)]
+    return kept if len(lines) > 1 or kept == lines[0] else f"{kept[:-1]}…"
