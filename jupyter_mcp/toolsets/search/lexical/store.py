@@ -70,6 +70,15 @@ class LexicalStore:
                 writing.remove(path)
             return writing.finish()
 
+    def touch(self, files: Iterable[FilePieces]) -> None:
+        """Note the size and time of files whose contents, and so whose chunks, are as they were."""
+        states = [(file.size, file.mtime_ns, file.path) for file in files]
+        if states:
+            with telling(self.path), self._connections.writing() as connection:
+                connection.executemany(
+                    "UPDATE files SET size = ?, mtime_ns = ? WHERE path = ?", states
+                )
+
     def search(self, text: str, limit: int, wanted: Filter = ALL) -> list[tuple[int, float]]:
         """Return the ids of the chunks that fit the words of `text` best, with their score."""
         with self._reading() as connection:
