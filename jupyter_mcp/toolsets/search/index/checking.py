@@ -94,7 +94,9 @@ class _File:
 
     def _find_cell(self, chunk: Chunk) -> Chunk | None:
         same = [one for one in self._pieces if one.text == chunk.text]
-        return next((one for one in same if one.cell_id == chunk.cell_id), same[0] if same else None)
+        return next(
+            (one for one in same if one.cell_id == chunk.cell_id), same[0] if same else None
+        )
 
 
 def _lines(text: str) -> str:

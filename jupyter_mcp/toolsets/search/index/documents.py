@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.chunk import Chunk
@@ -23,6 +23,20 @@ _LANGUAGES = {"py": "python", "md": "markdown", "js": "javascript", "ts": "types
 def is_document(path: str) -> bool:
     """Whether what the index has under this path is a document."""
     return _MARK in path
+
+
+def documents_of(documents: Sequence[Mapping[str, str]]) -> list[FilePieces]:
+    """Return documents as the index keeps them; of several with one id the last.
+
+    Raises:
+        ToolError: ``invalid_arguments`` for one without id or text.
+    """
+    return list({file.pieces[0][0].cell_id: file for file in map(pieces_of, documents)}.values())
+
+
+def number_of(path: str) -> str:
+    """Return what is the same for all documents with one id, of the path that one has here."""
+    return path.rpartition(_MARK)[2]
 
 
 def pieces_of(document: Mapping[str, str]) -> FilePieces:

@@ -1,28 +1,53 @@
 """The index of one folder: what of it changed, is read, and is found again.
 
 It brings together what the rooms beside it do: files are walked, cut and put among the words and
-the vectors by `pipeline`, found by the engines, ordered by `ranking` and checked against the file
+the vectors by `updating`, found by the engines, ordered by `ranking` and checked against the file
 before anybody sees them. All of it blocks and may be called in any thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.chunking.pool import Pool
+from jupyter_mcp.toolsets.search.index import condition, live, places
+from jupyter_mcp.toolsets.search.index.changes import below
+from jupyter_mcp.toolsets.search.index.documents import documents_of
+from jupyter_mcp.toolsets.search.index.filling import clean, fill
+from jupyter_mcp.toolsets.search.index.finding import Answer, Finding
+from jupyter_mcp.toolsets.search.index.layout import Layout
+from jupyter_mcp.toolsets.search.index.lock import OwnerLock
 from jupyter_mcp.toolsets.search.index.model import Options, Progress, Report, Status
+from jupyter_mcp.toolsets.search.index.notes import Notes
+from jupyter_mcp.toolsets.search.index.pipeline import Written
+from jupyter_mcp.toolsets.search.index.stores import SECOND, STATIC, Stores
+from jupyter_mcp.toolsets.search.index.updating import Update
+from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError
 from jupyter_mcp.toolsets.search.query import Hit, Query
+from jupyter_mcp.toolsets.search.walking.rules import Rules
 
 OnProgress = Callable[[Progress], None]
 IsCancelled = Callable[[], bool]
+
+_BATCHES = {STATIC: 500, SECOND: 8}
+"""Pieces that are embedded between two looks whether to end: a transformer does 20 in a second."""
+
+_TURN = 0.05
+_KEEP_UNUSED = 1000
+_FLUSH_SECONDS = 2.0
 
 
 class Index:
     """The index of `folder`, kept in `state`.
 
     Nothing is read or loaded until it is asked for. The first process that has it owns it until
-    it is closed; others search what the owner wrote.
+    it is closed; others search the words that the owner wrote.
 
     Args:
         folder: What is indexed.
@@ -34,6 +59,19 @@ class Index:
         self.folder = folder.resolve()
         self.state = state
         self.options = options or Options()
+        self._layout = Layout(state)
+        self._lock = OwnerLock(self._layout.lock)
+        self._rules = Rules(self.folder, self.options.exclude, self.options.file_bytes)
+        self._pool = Pool(self.options.processes)
+        self._notes = Notes()
+        self._opening = threading.RLock()
+        self._updating = threading.Lock()
+        self._embedding = threading.Lock()
+        self._closing = threading.Event()
+        self._stores: Stores | None = None
+        self._update: Update | None = None
+        self._live: dict[str, int] = {}
+        self._pending: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +82,23 @@ class Index:
     @property
     def is_new(self) -> bool:
         """Whether no update ever ran to its end."""
-        raise NotImplementedError
+        stores = self._open()
+        return stores is None or not stores.words.get("updated")
+
+    @property
+    def pending(self) -> list[str]:
+        """Files that a search found changed; the next update of these or of all reads them."""
+        return sorted(self._pending)
+
+    def concerns(self, path: str) -> bool:
+        """Whether a change of a path below the folder may change the index."""
+        if path.endswith((".gitignore", ".git/info/exclude")):
+            return True
+        if (self.folder / path).is_relative_to(self.state):
+            return False
+        return not self._rules.reason(path, is_dir=False) or (
+            not self._rules.reason(path, is_dir=True) and not (self.folder / path).is_file()
+        )
 
     def update(
         self,
@@ -55,6 +109,9 @@ class Index:
     ) -> Report:
         """Read what is new or changed and forget what is gone.
 
+        Words are found when it returns; so are static vectors, which reach the disk a little
+        later. While another thread updates, it waits for its turn.
+
         Args:
             paths: Only these files and folders below the folder, with ``/``; None for all of it.
             progress: Is told how far it is.
@@ -63,32 +120,116 @@ class Index:
 
         Raises:
             ToolError: ``busy`` while another process owns the index, ``unavailable`` when the
-                folder is not there.
+                folder is not there or the index cannot be written.
         """
-        raise NotImplementedError
+        told = None if paths is None else below(self.folder, paths)
+        with self._turn(is_cancelled) as is_ended:
+            if is_ended():
+                return Report(0, 0, 0, 0, 0.0, is_cancelled=True)
+            with self._noting("update"):
+                try:
+                    return self._run(told, progress, is_ended, embed=embed)
+                except CorruptStoreError as error:
+                    self._rebuild(error)
+                    return self._run(None, progress, is_ended, embed=embed)
 
     def embed(
         self, progress: OnProgress | None = None, is_cancelled: IsCancelled | None = None
     ) -> int:
-        """Give vectors to pieces that have none; return how many got one."""
-        raise NotImplementedError
+        """Give vectors to pieces that have none; return how many got one.
+
+        First those of the static table, then those of the second embedder. It goes on where it
+        was ended. Updates and searches go on meanwhile.
+
+        Raises:
+            ToolError: ``busy`` while another process owns the index, ``unavailable`` when an
+                embedder or Chroma fails.
+        """
+        with self._turn(is_cancelled, self._embedding) as is_ended, self._noting("embed"):
+            stores = self._owned()
+            made = 0
+            stores.load_second()
+            for engine, meaning in stores.meanings().items():
+                try:
+                    made += fill(
+                        stores.words, meaning, _BATCHES[engine], progress or _ignore, is_ended
+                    )
+                except ToolError as error:
+                    if error.code != "corrupt":
+                        raise
+                    stores.mend_vectors(error)
+                    made += fill(
+                        stores.words, meaning, _BATCHES[engine], progress or _ignore, is_ended
+                    )
+                stores.retire(engine)
+            return made
+
+    def warm(self) -> None:
+        """Load what finds by meaning, so that the next answer has it; blocks for a second.
+
+        Raises:
+            ToolError: ``unavailable`` when Chroma or an embedder fails.
+        """
+        stores = self._open()
+        if stores is not None:
+            stores.load_second()
+            for meaning in stores.meanings().values():
+                if meaning.ledger.count:
+                    meaning.load()
 
     def put_notebook(self, path: str, notebook: Mapping[str, Any]) -> Report:
-        """Take a notebook as it is open somewhere, until the file on the disk is newer."""
-        raise NotImplementedError
+        """Take a notebook as it is open somewhere, until the file on the disk is newer.
+
+        Raises:
+            ToolError: ``busy`` while another process owns the index.
+        """
+        began = time.monotonic()
+        with self._turn(None):
+            (told,) = below(self.folder, [path]) or [""]
+            if self._rules.reason(told, is_dir=False):
+                return Report(0, 0, 0, 0, 0.0)
+            stores = self._owned()
+            file = live.pieces_of(self.folder, told, notebook)
+            is_new = told not in stores.known.all()
+            update = self._new_update(stores, None, self._closing.is_set)
+            chunks = update.write(Written([file], [], live.vectors_of(stores, [file])))
+            self._live[told] = file.mtime_ns
+            self._pending.discard(told)
+            return Report(is_new, not is_new, 0, chunks, time.monotonic() - began)
+
+    def close_notebook(self, path: str) -> Report:
+        """Take the file on the disk again for a notebook that is open nowhere any more."""
+        for told in below(self.folder, [path]) or []:
+            self._live.pop(told, None)
+        return self.update([path])
 
     def add_documents(self, documents: Sequence[Mapping[str, str]]) -> int:
-        """Add texts that are no files, each ``{"id", "text", "path"?}``; return how many."""
-        raise NotImplementedError
+        """Add texts that are no files, each ``{"id", "text", "path"?}``; return how many.
+
+        They stay until the index is dropped; one with the same id is replaced. Hits have the id.
+
+        Raises:
+            ToolError: ``invalid_arguments`` for a document without id or text, ``busy`` while
+                another process owns the index.
+        """
+        files = documents_of(documents)
+        with self._turn(None) as is_ended:
+            stores = self._owned()
+            update = self._new_update(stores, None, is_ended)
+            update.add_documents(files)
+            return len(files)
 
     def search(self, query: Query) -> list[Hit]:
         """Return the best hits, the best first; each is as the file is now.
+
+        Words answer at once. Meaning is asked as soon as Chroma is loaded, which the first search
+        begins; the parts of a hit tell which engines answered.
 
         Raises:
             ToolError: ``invalid_arguments`` for a pattern that is none, ``unavailable`` for the
                 mode ``dense`` without the extra.
         """
-        raise NotImplementedError
+        return self._answered(lambda finding, _: finding.search(query))
 
     def similar(
         self, path: str, line: int | None = None, cell_id: str | None = None, limit: int = 10
@@ -98,16 +239,214 @@ class Index:
         Raises:
             ToolError: ``not_found`` when there is no such piece.
         """
-        raise NotImplementedError
+
+        def find(finding: Finding, stores: Stores) -> Answer:
+            (told,) = below(self.folder, [path]) or [""]
+            number, chunk = places.piece_at(stores.words, told, line, cell_id)
+            return finding.similar(chunk, number, limit)
+
+        return self._answered(find)
 
     def status(self) -> Status:
         """Return what is in the index and what is not."""
-        raise NotImplementedError
+        stores = self._open()
+        left = self._update.left if self._update else 0
+        return condition.status(
+            self.folder, self._layout, stores, self._notes.all(), len(self._pending) + left
+        )
 
     def drop(self) -> None:
-        """Forget all of it, also on the disk."""
-        raise NotImplementedError
+        """Forget all of it, also on the disk.
+
+        Raises:
+            ToolError: ``busy`` while another process owns the index.
+        """
+        self._closing.set()  # ends what runs
+        try:
+            self._updating.acquire()
+            self._embedding.acquire()
+        finally:
+            self._closing.clear()
+        try:
+            with self._opening:
+                stores = self._owned()
+                for meaning in stores.meanings().values():
+                    if self.options.chroma_url:
+                        meaning.drop()
+                stores.close()
+                self._stores = None
+                self._layout.clear()
+                self._live.clear()
+                self._pending.clear()
+        finally:
+            self._embedding.release()
+            self._updating.release()
 
     def close(self) -> None:
         """End what runs and let go of files, threads and processes."""
-        raise NotImplementedError
+        self._closing.set()
+        with self._updating, self._embedding, self._opening:
+            self._pool.close()
+            if self._stores is not None:
+                for meaning in self._stores.meanings().values():
+                    meaning.flush(_FLUSH_SECONDS)
+                self._stores.close()
+                self._stores = None
+            self._lock.release()
+
+    def _run(
+        self,
+        paths: Sequence[str] | None,
+        progress: OnProgress | None,
+        is_ended: IsCancelled,
+        *,
+        embed: bool,
+    ) -> Report:
+        stores = self._owned()
+        update = self._update = self._new_update(stores, progress, is_ended)
+        try:
+            report = update.run(paths, embed=embed)
+        finally:
+            self._update = None
+        if paths is None and not report.is_cancelled:
+            self._pending.clear()
+        self._pending.difference_update(paths or ())
+        for engine, meaning in stores.meanings().items():
+            clean(stores.words, meaning, _KEEP_UNUSED)
+            stores.retire(engine)
+        return report
+
+    def _new_update(
+        self, stores: Stores, progress: OnProgress | None, is_ended: IsCancelled
+    ) -> Update:
+        return Update(
+            self._rules,
+            self.options,
+            stores,
+            self._pool,
+            live=self._live,
+            progress=progress or _ignore,
+            is_cancelled=is_ended,
+        )
+
+    def _answered(self, find: Callable[[Finding, Stores], Answer]) -> list[Hit]:
+        stores = self._open()
+        if stores is None:
+            return []
+        try:
+            finding = Finding(self.folder, self.options.file_bytes, stores, self._live, self._notes)
+            answer = find(finding, stores)
+        except CorruptStoreError as error:
+            if not stores.is_owner:
+                raise
+            with self._turn(None):
+                self._rebuild(error)
+            return []
+        self._pending |= answer.outdated
+        return answer.hits
+
+    @contextmanager
+    def _turn(
+        self, is_cancelled: IsCancelled | None, lock: threading.Lock | None = None
+    ) -> Iterator[IsCancelled]:
+        """Wait for what runs; lend what tells whether to end."""
+        lock = lock or self._updating
+
+        def is_ended() -> bool:
+            return self._closing.is_set() or (is_cancelled is not None and is_cancelled())
+
+        is_mine = lock.acquire(timeout=_TURN)
+        while not is_mine and not is_ended():
+            is_mine = lock.acquire(timeout=_TURN)
+        try:
+            yield is_ended if is_mine else lambda: True
+        finally:
+            if is_mine:
+                lock.release()
+
+    @contextmanager
+    def _noting(self, subject: str) -> Iterator[None]:
+        """Tell in the status why something failed, until it goes well."""
+        try:
+            yield
+        except ToolError as error:
+            if error.code != "busy":
+                self._notes.tell(subject, error)
+            raise
+        self._notes.clear(subject)
+
+    def _open(self) -> Stores | None:
+        """Return the stores; None as long as another process has not written any."""
+        with self._opening:
+            if self._stores is None:
+                if self._closing.is_set():
+                    raise ToolError("unavailable", "This index is closed.", "Open it again.")
+                self._stores = self._opened()
+            return self._stores
+
+    def _owned(self) -> Stores:
+        """Return the stores to write them; take the index over when its owner is gone."""
+        with self._opening:
+            stores = self._open()
+            if (stores is None or not stores.is_owner) and self._take():
+                if stores is not None:
+                    stores.close()
+                stores = self._stores = Stores(
+                    self._layout, self.options, self._notes, is_owner=True
+                )
+            if stores is None or not stores.is_owner:
+                raise ToolError(
+                    "busy",
+                    f"The index of '{self.folder.name}' is kept by {self._holder()}.",
+                    "Its words can be searched here; update it there, or close it there first.",
+                )
+            return stores
+
+    def _opened(self) -> Stores | None:
+        if self._take():
+            return Stores(self._layout, self.options, self._notes, is_owner=True)
+        if not self._layout.database.exists():
+            return None
+        return Stores(self._layout, self.options, self._notes, is_owner=False)
+
+    def _take(self) -> bool:
+        """Become the owner if nobody else is."""
+        try:
+            self._layout.make()
+            is_mine = self._lock.take()
+        except OSError as error:
+            raise ToolError(
+                "unavailable",
+                f"The index cannot lie in '{self.state}': {error.strerror or error}.",
+                "See that the folder can be written.",
+            ) from error
+        if is_mine:
+            self._notes.clear("owner")
+        else:
+            self._notes.tell(
+                "owner",
+                f"{self._holder().capitalize()} keeps this index up to date; here its words are "
+                "searched. To update it here, end that process or close its index.",
+            )
+        return is_mine
+
+    def _holder(self) -> str:
+        return str(self._lock.holder() or "another process")
+
+    def _rebuild(self, error: ToolError) -> None:
+        """Put a database aside that turned out to be damaged, and begin anew."""
+        with self._opening:
+            if self._stores is not None:
+                with suppress(ToolError):
+                    self._stores.close()
+            self._stores = None
+            aside = self._layout.put_aside(self._layout.database)
+            self._notes.tell(
+                "corrupt words",
+                f"The index could not be read ({error.message}); it lies in '{aside.name}' and is "
+                "built anew. Delete that file if you do not need it.",
+            )
+
+
+def _ignore(_: Progress) -> None:
+    """Tell nobody."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from jupyter_mcp.toolsets.search.lexical.pieces import FilePieces, FileState
@@ -16,10 +16,11 @@ class KnownFiles:
 
     Args:
         store: Where they are kept.
+        is_shared: Whether another process writes there.
     """
 
-    def __init__(self, store: LexicalStore) -> None:
-        self._store = store
+    def __init__(self, store: LexicalStore, *, is_shared: bool) -> None:
+        self._store, self._is_shared = store, is_shared
         self._lock = threading.Lock()
         self._files: Mapping[str, FileState] | None = None
         self._stamp: object = None
@@ -31,7 +32,7 @@ class KnownFiles:
         it look at a file needlessly, a newer one would let a stale piece pass.
         """
         with self._lock:
-            stamp = self._written() if self._store.read_only else None
+            stamp = self._written() if self._is_shared else None
             if self._files is None or stamp != self._stamp:
                 self._files, self._stamp = MappingProxyType(self._store.files()), stamp
             return self._files
@@ -55,10 +56,10 @@ class KnownFiles:
 
     def _written(self) -> object:
         """Return what differs when another process has written."""
-        stamps = []
+        stamps: list[object] = []
         for end in ("", "-wal"):
             try:
-                found = os.stat(f"{self._store.path}{end}")
+                found = Path(f"{self._store.path}{end}").stat()
                 stamps.append((found.st_size, found.st_mtime_ns, found.st_ino))
             except OSError:
                 stamps.append(None)
@@ -66,6 +67,4 @@ class KnownFiles:
 
 
 def _state(file: FilePieces) -> FileState:
-    return FileState(
-        file.path, file.size, file.mtime_ns, file.digest, len(file.pieces), file.error
-    )
+    return FileState(file.path, file.size, file.mtime_ns, file.digest, len(file.pieces), file.error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,19 @@ class Layout:
         if path.exists():
             path.rename(aside)
         return aside
+
+    def remove(self, path: Path) -> None:
+        """Delete a file or a folder with all that belongs to it."""
+        for end in ("", "-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Delete all but the lock, also what was put aside."""
+        for path in self.state.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != self.lock:
+                path.unlink()
 
     def bytes(self) -> int:
         """Return what all of it takes on the disk."""

@@ -22,17 +22,18 @@ class Ledger:
     Args:
         store: Where it is kept.
         name: The embedder's.
+        is_kept: Whether this process writes it down; else it only reads it.
     """
 
-    def __init__(self, store: LexicalStore, name: str) -> None:
-        self._store, self._key = store, f"vectors {name}"
+    def __init__(self, store: LexicalStore, name: str, *, is_kept: bool = True) -> None:
+        self._store, self._key, self._is_kept = store, f"vectors {name}", is_kept
         self._lock = threading.Lock()
         self._writing = 0
         told = json.loads(store.get(self._key, "{}"))
         self._is_complete = bool(told.get("complete", False))
         self._count = int(told.get("count", 0))
-        self.is_mended = self._is_complete
-        """Whether nothing is missing but what is being written in this process."""
+        self._is_mended = self._is_complete
+        self._losses = 0
 
     @property
     def is_complete(self) -> bool:
@@ -43,6 +44,11 @@ class Ledger:
     def count(self) -> int:
         """How many vectors there were on the disk when that was written down last."""
         return self._count
+
+    @property
+    def losses(self) -> int:
+        """How often vectors got lost since the ledger was opened, see `mend`."""
+        return self._losses
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -60,20 +66,32 @@ class Ledger:
     def lose(self) -> None:
         """Note that vectors are missing, and not only for a moment."""
         with self._lock:
-            self.is_mended = False
+            self._is_mended = False
+            self._losses += 1
             if self._is_complete:
                 self._note(is_complete=False, count=self._count)
+
+    def mend(self, losses: int) -> None:
+        """Note that all that was missing has been made, unless more got lost meanwhile.
+
+        Args:
+            losses: What `losses` was before.
+        """
+        with self._lock:
+            self._is_mended = losses == self._losses
 
     def settle(self, count: int) -> None:
         """Note how many vectors there are when all that were made are written."""
         with self._lock:
-            is_complete = self.is_mended and not self._writing
+            is_complete = self._is_mended and not self._writing
             if (is_complete, count) != (self._is_complete, self._count):
                 self._note(is_complete=is_complete, count=count)
 
     def _note(self, *, is_complete: bool, count: int) -> None:
         """Write it down; where that fails it stays incomplete, which only costs time."""
         self._is_complete, self._count = is_complete, count
+        if not self._is_kept:
+            return
         try:
             self._store.set(self._key, json.dumps({"complete": is_complete, "count": count}))
         except ToolError:

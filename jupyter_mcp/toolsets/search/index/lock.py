@@ -65,7 +65,7 @@ class OwnerLock:
             os.close(descriptor)
             return False
         self._descriptor = descriptor
-        self._sign()
+        _sign(descriptor)
         return True
 
     def holder(self) -> Holder | None:
@@ -84,9 +84,9 @@ class OwnerLock:
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
-    def _sign(self) -> None:
-        assert self._descriptor is not None
-        told = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
-        with contextlib.suppress(OSError):  # a full disk: the lock holds without a name
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, json.dumps(told).encode(), 0)
+
+def _sign(descriptor: int) -> None:
+    told = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without a name
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(told).encode(), 0)

@@ -6,13 +6,15 @@ It lives as long as there is something to write.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.index.fresh import FreshVectors
+from jupyter_mcp.toolsets.search.index.ledger import Ledger
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.search.embedding.embedder import Embedder, Vectors
@@ -36,21 +38,21 @@ class Meaning:
     Args:
         embedder: What makes its vectors.
         vectors: Where they lie.
-        on_stored: Is called, in the writing thread, after all that waited was written.
-        on_trouble: Is told, in that thread, why something could not be written. It is lost then.
+        ledger: Where it is noted what lies there.
+        on_trouble: Is told, in the thread, why something could not be written. It is lost then.
     """
 
     def __init__(
         self,
         embedder: Embedder,
         vectors: VectorStore,
-        on_stored: Callable[[], None],
+        ledger: Ledger,
         on_trouble: Callable[[ToolError], None],
     ) -> None:
         self.embedder = embedder
         self.fresh = FreshVectors()
-        self._vectors = vectors
-        self._on_stored, self._on_trouble = on_stored, on_trouble
+        self.ledger = ledger
+        self._vectors, self._on_trouble = vectors, on_trouble
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_loaded = self._is_closed = self._is_working = False
@@ -126,6 +128,11 @@ class Meaning:
         with self._changed:
             return set(self._unused)
 
+    def keep(self, digests: Iterable[str]) -> None:
+        """Take back that vectors were to be forgotten."""
+        with self._changed:
+            self._unused.difference_update(digests)
+
     def delete(self, digests: Sequence[str]) -> None:
         """Delete vectors now."""
         self._vectors.delete(digests)
@@ -154,6 +161,17 @@ class Meaning:
             thread.join()
         self._vectors.close()
 
+    def settle(self) -> None:
+        """Note that nothing is missing, if so and if the store is loaded anyway."""
+        if self._is_loaded and not len(self.fresh):
+            self._settle()
+
+    def reset(self) -> None:
+        """Let go of a store that is put aside; what lay in it is missing now."""
+        self.ledger.lose()
+        self._vectors.close()
+        self._is_loaded = False
+
     def drop(self) -> None:
         """Forget all vectors, also on the disk."""
         self.fresh.clear()
@@ -175,7 +193,7 @@ class Meaning:
         while True:
             self._write_one()
             if not self.fresh.first() and not self._is_closed:
-                self._on_stored()
+                self._settle()
             with self._changed:
                 self._changed.notify_all()
                 if self._is_closed or not (self.fresh.first() or self._is_wanted):
@@ -183,9 +201,7 @@ class Meaning:
                     return
 
     def _is_due(self) -> bool:
-        return (
-            self._is_loaded or self._is_wanted or self._is_closed or len(self.fresh) > MANY_FRESH
-        )
+        return self._is_loaded or self._is_wanted or self._is_closed or len(self.fresh) > MANY_FRESH
 
     def _write_one(self) -> None:
         self._is_wanted = False
@@ -195,6 +211,11 @@ class Meaning:
             if batch:
                 self._vectors.upsert(batch.digests, batch.vectors)
         except ToolError as error:
+            self.ledger.lose()
             self._on_trouble(error)
         if batch:
             self.fresh.done(batch)
+
+    def _settle(self) -> None:
+        with contextlib.suppress(ToolError):  # told when it is used next
+            self.ledger.settle(self._vectors.count())

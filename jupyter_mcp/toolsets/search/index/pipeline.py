@@ -50,7 +50,7 @@ class Writer:
         write: Writes one.
     """
 
-    def __init__(self, write: Callable[[Written], None]) -> None:
+    def __init__(self, write: Callable[[Written], object]) -> None:
         self._write = write
         self._queue: queue.Queue[Written | None] = queue.Queue(_WAITING)
         self._error: BaseException | None = None

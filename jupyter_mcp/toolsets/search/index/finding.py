@@ -1,0 +1,232 @@
+"""Asks the engines of an index and makes hits of what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.chunk import Chunk
+from jupyter_mcp.toolsets.search.embedding.text import text_of
+from jupyter_mcp.toolsets.search.index import documents
+from jupyter_mcp.toolsets.search.index.checking import Checking
+from jupyter_mcp.toolsets.search.index.filling import add
+from jupyter_mcp.toolsets.search.index.meaning import Meaning
+from jupyter_mcp.toolsets.search.index.notes import Notes, no_vectors
+from jupyter_mcp.toolsets.search.index.stores import SECOND, STATIC, Stores
+from jupyter_mcp.toolsets.search.lexical.filter import Filter
+from jupyter_mcp.toolsets.search.query import Hit, Query
+from jupyter_mcp.toolsets.search.ranking.fusion import fuse
+from jupyter_mcp.toolsets.search.ranking.rank import Ranked, rank
+from jupyter_mcp.toolsets.search.ranking.snippet import snippet
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.search.embedding.embedder import Vectors
+
+DEPTH = 100
+"""So many of the best of each engine are ranked."""
+
+_FILTERED_DEPTH = 1000
+"""So many nearest vectors are looked at when most may be of other files than were asked for."""
+
+_LAZY = 50
+"""So many of the best are embedded for a question while the second embedder has not seen all."""
+
+Scored = list[tuple[int, float]]
+
+
+@dataclass
+class Answer:
+    """What was found and what was learned about files on the way.
+
+    Args:
+        hits: The best first.
+        outdated: Files that are not as the index has them.
+    """
+
+    hits: list[Hit] = field(default_factory=list)
+    outdated: set[str] = field(default_factory=set)
+
+
+class Finding:
+    """Finds in the stores of one folder.
+
+    Args:
+        folder: The folder.
+        limit: The largest file.
+        stores: What is searched.
+        live: Notebooks that are open somewhere.
+        notes: Is told why an engine did not answer.
+    """
+
+    def __init__(
+        self, folder: Path, limit: int, stores: Stores, live: Mapping[str, int], notes: Notes
+    ) -> None:
+        self._stores, self._notes = stores, notes
+        # The states of the files before anything else: see `KnownFiles.all`.
+        self._checking = Checking(folder, limit, stores.known.all(), live)
+
+    def search(self, query: Query) -> Answer:
+        """Answer a question."""
+        if not query.text.strip():
+            raise ToolError("invalid_arguments", "The question is empty.", "Say what to look for.")
+        if query.mode in {"regex", "literal"}:
+            return self._scan(query)
+        found = self._ask(query)
+        ids = list(dict.fromkeys(number for scored in found.values() for number, _ in scored))
+        chunks = self._stores.words.chunks(ids)
+        return self._answer(query, rank(query, found, chunks), chunks)
+
+    def similar(self, chunk: Chunk, number: int, limit: int) -> Answer:
+        """Return what is like a piece, without itself."""
+        text = text_of(chunk)
+        meaning = self._stores.static
+        if meaning is not None and (
+            meaning.is_loaded or meaning.ledger.count or len(meaning.fresh)
+        ):
+            meaning.load()
+            vector = meaning.embedder.embed_documents([text])[0]
+            found = {STATIC: self._nearest(meaning, vector, Query(text, limit=limit))}
+        else:
+            found = {"lexical": self._stores.words.search(text, DEPTH)}
+        ranked = [
+            Ranked(one, score, {engine: score})
+            for engine, scored in found.items()
+            for one, score in scored
+            if one != number
+        ]
+        chunks = self._stores.words.chunks([one.id for one in ranked])
+        return self._answer(Query(chunk.text, limit=limit), ranked, chunks)
+
+    def _ask(self, query: Query) -> dict[str, Scored]:
+        """Return what each engine finds that can be asked now."""
+        found: dict[str, Scored] = {}
+        if query.mode != "dense":
+            wanted, depth = _filter(query), _depth(query)
+            found["lexical"] = self._stores.words.search(query.text, depth, wanted)
+        if query.mode == "lexical":
+            return found
+        is_dense = query.mode == "dense"
+        if is_dense and self._stores.static is None:
+            raise no_vectors()
+        try:
+            self._ask_static(query, found, waits=is_dense)
+            self._ask_second(query, found, waits=is_dense)
+        except ToolError as error:
+            if is_dense:
+                raise
+            self._notes.tell("vectors", error)
+        return found
+
+    def _ask_static(self, query: Query, found: dict[str, Scored], *, waits: bool) -> None:
+        meaning = self._stores.static
+        if meaning is None:
+            return
+        if waits:
+            meaning.load()
+        elif not meaning.is_loaded and meaning.ledger.count:
+            meaning.load_soon()
+        if meaning.is_loaded or len(meaning.fresh):
+            (vector,) = meaning.embedder.embed_queries([query.text])
+            found[STATIC] = self._nearest(meaning, vector, query)
+
+    def _ask_second(self, query: Query, found: dict[str, Scored], *, waits: bool) -> None:
+        meaning = self._stores.load_second() if waits else self._stores.second
+        if meaning is None:
+            return
+        if waits:
+            meaning.load()
+        (vector,) = meaning.embedder.embed_queries([query.text])
+        if meaning.ledger.is_complete and meaning.is_loaded:
+            found[SECOND] = self._nearest(meaning, vector, query)
+        else:
+            found[SECOND] = self._best_of(meaning, vector, found)
+
+    def _best_of(self, meaning: Meaning, vector: Vectors, found: Mapping[str, Scored]) -> Scored:
+        """Compare only the best of the other engines; embed those that have no vector yet."""
+        fused = {piece: sum(parts.values()) for piece, parts in fuse(found).items()}
+        best = sorted(fused, key=lambda piece: -fused[piece])[:_LAZY]
+        chunks = self._stores.words.chunks(best)
+        digests = {chunk.digest: chunk for chunk in chunks.values()}
+        scores = meaning.similarities(vector, list(digests))
+        if missing := [chunk for digest, chunk in digests.items() if digest not in scores]:
+            add(meaning, missing)
+            scores |= meaning.fresh.similarities(vector, [chunk.digest for chunk in missing])
+        return [
+            (number, scores[chunk.digest])
+            for number, chunk in chunks.items()
+            if chunk.digest in scores
+        ]
+
+    def _nearest(self, meaning: Meaning, vector: Vectors, query: Query) -> Scored:
+        if not vector.any():  # no word of it is known
+            return []
+        wanted, depth = _filter(query), _depth(query)
+        is_all = wanted.is_empty
+        nearest = meaning.search(vector, depth if is_all else _FILTERED_DEPTH)
+        places = self._stores.words.of_digests([digest for digest, _ in nearest], wanted)
+        if is_all and self._stores.is_owner:
+            meaning.forget([digest for digest, _ in nearest if digest not in places])
+        return [(number, score) for digest, score in nearest for number in places.get(digest, ())][
+            :depth
+        ]
+
+    def _scan(self, query: Query) -> Answer:
+        is_regex = query.mode == "regex"
+        scan = self._stores.words.scan(
+            query.text, query.limit * 2, _filter(query), is_regex=is_regex
+        )
+        chunks = self._stores.words.chunks([match.chunk for match in scan.matches])
+        hits: list[Hit] = []
+        for match in scan.matches:
+            chunk = chunks.get(match.chunk)
+            now = chunk and self._checking.checked(chunk)
+            if chunk and now and len(hits) < query.limit:
+                line = match.line + now.line - chunk.line
+                hits.append(_hit(now, match.text, 1.0, {query.mode: 1.0}, line))
+        return Answer(hits, self._checking.outdated)
+
+    def _answer(
+        self, query: Query, ranked: Sequence[Ranked], chunks: Mapping[int, Chunk]
+    ) -> Answer:
+        hits: list[Hit] = []
+        for one in ranked:
+            if len(hits) >= query.limit:
+                break
+            chunk = self._checking.checked(chunks[one.id]) if one.id in chunks else None
+            if chunk is not None:
+                shown = snippet(query.text, chunk)
+                hits.append(_hit(chunk, shown.text, one.score, one.parts))
+        return Answer(hits, self._checking.outdated)
+
+
+def _hit(
+    chunk: Chunk, text: str, score: float, parts: Mapping[str, float], line: int | None = None
+) -> Hit:
+    is_document = chunk.kind == "document"
+    path = documents.path_of(chunk) if is_document else chunk.path
+    first, last = (line, line) if line else (chunk.line, chunk.end_line)
+    place = f"{path}#{chunk.cell_id}" if chunk.cell_id else f"{path}:{first}"
+    return Hit(
+        id=chunk.cell_id if is_document else place,
+        path=path,
+        line=first,
+        end_line=last,
+        score=round(score, 4),
+        snippet=text,
+        symbol=chunk.symbol,
+        language=chunk.language,
+        kind=chunk.kind,
+        cell_id="" if is_document else chunk.cell_id,
+        parts={name: round(part, 4) for name, part in parts.items()},
+    )
+
+
+def _depth(query: Query) -> int:
+    return max(DEPTH, 2 * query.limit)
+
+
+def _filter(query: Query) -> Filter:
+    return Filter(query.path, query.language, query.kinds)

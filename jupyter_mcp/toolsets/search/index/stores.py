@@ -1,0 +1,168 @@
+"""What an open index writes into and searches: words, and vectors of one or two embedders."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.index.known import KnownFiles
+from jupyter_mcp.toolsets.search.index.layout import Layout
+from jupyter_mcp.toolsets.search.index.ledger import Ledger
+from jupyter_mcp.toolsets.search.index.meaning import Meaning
+from jupyter_mcp.toolsets.search.index.model import Options
+from jupyter_mcp.toolsets.search.index.notes import INSTALL, Notes
+from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError, OtherVersionError
+from jupyter_mcp.toolsets.search.lexical.store import LexicalStore
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.search.embedding.embedder import Embedder
+    from jupyter_mcp.toolsets.search.vectors.vectors import VectorStore
+
+STATIC, SECOND = "static", "second"
+"""The engines of the vectors, as ranking knows them."""
+
+
+class Stores:
+    """The open stores of one index. Thread-safe.
+
+    Args:
+        layout: Where they lie.
+        options: How the index is kept.
+        notes: What the status tells.
+        is_owner: Whether this process writes them.
+
+    Raises:
+        ToolError: ``unavailable`` when they cannot be opened, ``corrupt`` for one that another
+            process has to mend.
+    """
+
+    def __init__(self, layout: Layout, options: Options, notes: Notes, *, is_owner: bool) -> None:
+        self.is_owner = is_owner
+        self._layout, self._options, self._notes = layout, options, notes
+        self._lock = threading.RLock()
+        self._is_closed = False
+        self._second: Meaning | None = None
+        self.words = _mended(layout, notes) if is_owner else _read_only(layout)
+        self.known = KnownFiles(self.words, is_shared=not is_owner)
+        self.static: Meaning | None = None
+        if not all(importlib.util.find_spec(each) for each in ("chromadb", "numpy")):
+            notes.tell("extra", f"Only words are searched, not meaning. Run: {INSTALL}")
+        elif is_owner or options.chroma_url:
+            from jupyter_mcp.toolsets.search.embedding.static import StaticEmbedder
+
+            self.static = self._meaning(STATIC, StaticEmbedder())
+
+    @property
+    def second(self) -> Meaning | None:
+        """The embedder besides the table, when it was loaded."""
+        return self._second
+
+    @property
+    def wants_second(self) -> bool:
+        """Whether there is a second embedder that is not loaded yet."""
+        return self._options.second is not None and self._second is None and self.static is not None
+
+    def load_second(self) -> Meaning | None:
+        """Load the second embedder, if there is one and if this process may use its vectors."""
+        with self._lock:
+            if self.wants_second and self._options.second and not self._is_closed:
+                try:
+                    self._second = self._meaning(SECOND, self._options.second())
+                except ToolError as error:
+                    self._notes.tell(SECOND, error)
+                    return None
+                self._notes.clear(SECOND)
+            return self._second
+
+    def meanings(self) -> dict[str, Meaning]:
+        """Return what finds by meaning, by the name of the engine."""
+        both = {STATIC: self.static, SECOND: self._second}
+        return {name: meaning for name, meaning in both.items() if meaning is not None}
+
+    def retire(self, engine: str) -> None:
+        """Drop the vectors of the embedder before this one, once this one's are complete."""
+        meaning = self.meanings()[engine]
+        if not meaning.ledger.is_complete or not self.is_owner:
+            return
+        now = {"name": meaning.embedder.name, "dimensions": meaning.embedder.dimensions}
+        before = json.loads(self.words.get(f"embedder {engine}", "{}"))
+        if before == now:
+            return
+        if before:
+            self._vectors(before["name"], before["dimensions"]).drop()
+        self.words.set(f"embedder {engine}", json.dumps(now))
+
+    def mend_vectors(self, error: ToolError) -> None:
+        """Put a folder of Chroma's aside that cannot be read; its vectors are made again."""
+        with self._lock:
+            if self._options.chroma_url or self._is_closed:
+                return
+            for meaning in self.meanings().values():
+                meaning.reset()
+            aside = self._layout.put_aside(self._layout.vectors)
+            self._notes.tell(
+                "corrupt vectors",
+                f"The vectors could not be read ({error.message}); they lie in '{aside.name}' and "
+                "are made again. Delete that folder if you do not need it.",
+            )
+
+    def close(self) -> None:
+        """Let go of all files and threads."""
+        with self._lock:
+            self._is_closed = True
+            for meaning in self.meanings().values():
+                meaning.close()
+            self.words.close()
+
+    def _meaning(self, engine: str, embedder: Embedder) -> Meaning:
+        vectors = self._vectors(embedder.name, embedder.dimensions)
+        ledger = Ledger(self.words, embedder.name, is_kept=self.is_owner)
+        return Meaning(embedder, vectors, ledger, self._trouble(engine))
+
+    def _trouble(self, engine: str) -> Callable[[ToolError], None]:
+        def tell(error: ToolError) -> None:
+            if error.code == "corrupt":
+                self.mend_vectors(error)
+            else:
+                self._notes.tell(engine, error)
+
+        return tell
+
+    def _vectors(self, name: str, dimensions: int) -> VectorStore:
+        from jupyter_mcp.toolsets.search.vectors.chroma import ChromaVectors
+
+        if self._options.chroma_url:
+            own = f"{self._layout.state.name}-{name}"  # others have collections there, too
+            return ChromaVectors(self._options.chroma_url, own, dimensions)
+        return ChromaVectors(self._layout.vectors, name, dimensions)
+
+
+def _mended(layout: Layout, notes: Notes) -> LexicalStore:
+    """Open the words; put what cannot be read aside and begin anew."""
+    try:
+        store = LexicalStore(layout.database)
+        try:
+            store.check()
+        except BaseException:
+            store.close()
+            raise
+    except OtherVersionError:
+        layout.remove(layout.database)
+    except CorruptStoreError as error:
+        aside = layout.put_aside(layout.database)
+        notes.tell(
+            "corrupt words",
+            f"The index could not be read ({error.message}); it lies in '{aside.name}' and is "
+            "built anew. Delete that file if you do not need it.",
+        )
+    else:
+        return store
+    return LexicalStore(layout.database)
+
+
+def _read_only(layout: Layout) -> LexicalStore:
+    return LexicalStore(layout.database, read_only=True)
