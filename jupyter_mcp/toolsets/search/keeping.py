@@ -140,17 +140,28 @@ class Keeper:
         index = await self._ready()
         return await self._workers.quick.run(index.piece, path, line, cell_id)
 
-    async def put_notebook(self, path: str, content: Mapping[str, Any]) -> None:
-        """Take the contents of an open notebook; another process may own the index."""
-        index = await self.index()
-        with contextlib.suppress(ToolError):
-            await self._workers.quick.run(index.put_notebook, path, content)
+    async def put_notebook(self, path: str, content: Mapping[str, Any]) -> bool:
+        """Take the contents of an open notebook.
 
-    async def reread(self, path: str) -> None:
-        """Read one file again."""
+        Returns:
+            Whether that was possible: while the whole folder is read it waits for its turn, and
+            another process may own the index.
+        """
+        if self._run is not None:
+            return False
+        index = await self.index()
+        try:
+            await self._workers.slow.run(index.put_notebook, path, content)
+        except ToolError as error:
+            return error.code == "busy"  # nobody has to try again: the owner does it
+        self._wake.set()
+        return True
+
+    async def close_notebook(self, path: str) -> None:
+        """Take the file of a notebook again that is open nowhere any more."""
         index = await self.index()
         with contextlib.suppress(ToolError):
-            await self._workers.quick.run(index.update, [path], None, self._stopping.is_set, False)
+            await self._workers.slow.run(index.close_notebook, path)
 
     async def update(self, paths: Sequence[str] | None = None) -> Report:
         """Read what changed and return when it can be found, by words and by meaning.

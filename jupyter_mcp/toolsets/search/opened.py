@@ -15,21 +15,21 @@ from typing import Any
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.workplace import LiveNotebooks
 
-Put = Callable[[str, dict[str, Any]], Awaitable[object]]
-Update = Callable[[str], Awaitable[object]]
+Put = Callable[[str, dict[str, Any]], Awaitable[bool]]
+Close = Callable[[str], Awaitable[object]]
 
 
 class OpenNotebooks:
     """The open notebooks of the Jupyter root, as their index has them.
 
     Args:
-        put: Takes the contents of an open notebook into the index.
-        update: Reads the file of a notebook again that is not open any more.
+        put: Takes the contents of an open notebook into the index, or says that it could not.
+        close: Takes the file of a notebook again that is not open any more.
     """
 
-    def __init__(self, put: Put, update: Update) -> None:
+    def __init__(self, put: Put, close: Close) -> None:
         self._put = put
-        self._update = update
+        self._close = close
         self._seen: dict[str, Hashable] = {}
         self._turn = asyncio.Lock()
 
@@ -44,7 +44,7 @@ class OpenNotebooks:
                     await self._take(notebooks, path, mark)
             for path in [path for path in self._seen if path not in now]:
                 del self._seen[path]
-                await self._update(path)
+                await self._close(path)
 
     def forget(self) -> None:
         """Take all open notebooks anew the next time."""
@@ -60,8 +60,8 @@ class OpenNotebooks:
         seen = _digest(content) if mark is None else mark
         if self._seen.get(path) == seen:
             return
-        await self._put(path, content)
-        self._seen[path] = seen
+        if await self._put(path, content):
+            self._seen[path] = seen
 
 
 def _digest(content: dict[str, Any]) -> str:

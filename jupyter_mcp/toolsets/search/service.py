@@ -75,7 +75,7 @@ class SearchService:
         self._keepers = {
             each.name: Keeper(each, self._options, parts.workers) for each in parts.sources
         }
-        self._opened = OpenNotebooks(self._put_notebook, self._reread)
+        self._opened = OpenNotebooks(self._put_notebook, self._close_notebook)
         self._refreshing: asyncio.Task[None] | None = None
 
     @property
@@ -234,11 +234,11 @@ class SearchService:
     async def _refreshed(self) -> None:
         await self._opened.refresh(self._parts.notebooks())
 
-    async def _put_notebook(self, path: str, content: Mapping[str, Any]) -> None:
-        await self._keepers[ROOT].put_notebook(path, content)
+    async def _put_notebook(self, path: str, content: Mapping[str, Any]) -> bool:
+        return await self._keepers[ROOT].put_notebook(path, content)
 
-    async def _reread(self, path: str) -> None:
-        await self._keepers[ROOT].reread(path)
+    async def _close_notebook(self, path: str) -> None:
+        await self._keepers[ROOT].close_notebook(path)
 
     async def _options(self, source: Source) -> Options:
         settings = self._parts.settings

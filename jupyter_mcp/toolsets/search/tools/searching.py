@@ -14,7 +14,7 @@ from jupyter_mcp.toolsets.search.scopes import variables
 from jupyter_mcp.toolsets.search.tools.base import SearchToolset
 from jupyter_mcp.toolsets.search.tools.shapes import FoundHit, Hits, hit_of, page_of
 
-MOST = 50
+MOST = 100
 DEEPEST = 500
 """The last hit that can be asked for, page by page."""
 

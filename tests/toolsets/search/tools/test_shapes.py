@@ -1,0 +1,85 @@
+"""Answers of search: short, with what to cite, and a link for each hit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_mcp.calls import Link, Text
+from jupyter_mcp.toolsets.search.query import Hit
+from jupyter_mcp.toolsets.search.tools.shapes import cited, hit_of, page_of
+
+
+def a_hit(number: int = 1, **options: Any) -> Hit:
+    values: dict[str, Any] = {
+        "id": f"src/file{number}.py:10",
+        "path": f"src/some/folder/file{number}.py",
+        "line": 10,
+        "end_line": 24,
+        "score": 0.5,
+        "snippet": "\n".join(f"    line {each} of the snippet = {each}" for each in range(8)),
+        "symbol": f"Class.method{number}",
+        "language": "python",
+        "kind": "code",
+        "parts": {"lexical": 0.25, "static": 0.25},
+    }
+    return Hit(**{**values, **options})
+
+
+def text_of(reply: Any) -> str:
+    return "\n".join(each.text for each in reply.content if isinstance(each, Text))
+
+
+def size_of(reply: Any) -> int:
+    links = [each for each in reply.content if isinstance(each, Link)]
+    return len(text_of(reply).encode()) + sum(len(each.uri + each.name) for each in links)
+
+
+def test_a_hit_is_cited_by_its_lines_or_its_cell() -> None:
+    assert cited(hit_of(a_hit())) == "src/some/folder/file1.py:10-24"
+    assert cited(hit_of(a_hit(end_line=10))) == "src/some/folder/file1.py:10"
+    assert cited(hit_of(a_hit(path="a.ipynb", cell_id="abc"))) == "a.ipynb#abc"
+
+
+def test_an_answer_of_ten_hits_stays_below_four_kilobytes() -> None:
+    wide = [a_hit(number, snippet="漢字" * 400 + "\n" + "x" * 900) for number in range(11)]
+    for hits in ([a_hit(number) for number in range(11)], wide):
+        reply = page_of([hit_of(each) for each in hits], 0, 10, ["A note. " * 40])
+        assert size_of(reply) <= 4096
+        assert len(reply.value.hits) == 10
+        assert all(each.snippet for each in reply.value.hits)
+        for each in reply.value.hits:
+            assert each.snippet.split("\n")[0] in text_of(reply)
+
+
+def test_short_hits_are_whole() -> None:
+    reply = page_of([hit_of(a_hit(snippet="def f():\n    return 1"))], 0, 10, [])
+    assert text_of(reply) == (
+        "1. src/some/folder/file1.py:10-24 Class.method1 (0.50)\n   def f():\n       return 1"
+    )
+    assert reply.value.hits[0].snippet == "def f():\n    return 1"
+
+
+def test_pages_follow_each_other() -> None:
+    hits = [hit_of(a_hit(number)) for number in range(5)]
+    first = page_of(hits[:3], 0, 2, [])
+    assert first.value.next_cursor == "2"
+    assert "[next_cursor=2]" in text_of(first)
+    last = page_of(hits, 4, 2, [])
+    assert [each.path for each in last.value.hits] == ["src/some/folder/file4.py"]
+    assert last.value.next_cursor is None
+    assert text_of(last).startswith("5. ")
+
+
+def test_each_hit_has_a_link_to_read_it_by() -> None:
+    hits = [hit_of(a_hit()), hit_of(a_hit(path="a b/ü.ipynb", cell_id="c/1"))]
+    links = [each for each in page_of(hits, 0, 10, []).content if isinstance(each, Link)]
+    assert [each.uri for each in links] == [
+        "search://10-24/src/some/folder/file1.py",
+        "search://c%2F1/a%20b/%C3%BC.ipynb",
+    ]
+
+
+def test_nothing_is_told_as_nothing() -> None:
+    reply = page_of([], 0, 10, ["Indexing: 1 of 2 files so far; ask again for more."])
+    assert text_of(reply) == "[Indexing: 1 of 2 files so far; ask again for more.]"
+    assert text_of(page_of([], 0, 10, [])) == "[nothing]"
