@@ -1,6 +1,7 @@
 """What is done to one file before it is written into the index.
 
-It is read, cut, split into words and embedded. All that costs time in an index is in here, so that it can be done in another process.
+It is read, cut, split into words and embedded: all that costs time in an index is in here, so that
+it can be done in another process.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.chunking.chunker import chunk
+from jupyter_mcp.toolsets.search.embedding.text import text_of
 from jupyter_mcp.toolsets.search.lexical.pieces import FilePieces
 from jupyter_mcp.toolsets.search.lexical.words import columns
 from jupyter_mcp.toolsets.search.walking.reading import Unreadable, limit_of, read
@@ -99,13 +101,8 @@ def _embed(chunks: Sequence[Chunk]) -> tuple[str, bytes]:
         return "", b""
     import numpy as np
 
-    vectors = embedder.embed_documents([embedded_text(each) for each in chunks])
+    vectors = embedder.embed_documents([text_of(each) for each in chunks])
     return embedder.name, vectors.astype(np.float16).tobytes()
-
-
-def embedded_text(chunk: Chunk) -> str:
-    """Return what is embedded of a chunk; every embedder sees the same."""
-    return "\n".join(part for part in (chunk.symbol, chunk.extra, chunk.text) if part)
 
 
 @cache

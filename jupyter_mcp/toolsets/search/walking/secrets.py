@@ -18,8 +18,11 @@ _NAMES = frozenset(
     terraform.tfvars
     """.split()  # noqa: SIM905 - a list of words reads better than one of strings
 )
-_SUFFIXES = (".asc", ".gpg", ".jks", ".kdb", ".kdbx", ".key", ".keystore", ".ovpn", ".p12", ".pem")
-_SUFFIXES += (".pfx", ".pgp", ".ppk", ".tfstate")
+_SUFFIXES = tuple(
+    """
+    .asc .gpg .jks .kdb .kdbx .key .keystore .ovpn .p12 .pem .pfx .pgp .ppk .tfstate
+    """.split()  # noqa: SIM905
+)
 _SAMPLES = (".example", ".sample", ".template", ".dist")
 
 _LETTERS = 10

@@ -12,6 +12,8 @@ from jupyter_mcp.toolsets.search.walking.rules import Level, Rules
 _DEEPEST = 100
 """Folders in folders; more is a loop that a mount makes."""
 
+_FOLDER = "folder"
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -61,43 +63,37 @@ def walk(
         folders: list[str] = []
         before = f"{path}/" if path else ""
         for entry in entries:
-            found = _look(entry, before + entry.name, rules, level, folders, skip)
-            if found is not None:
+            found = _look(entry, before + entry.name, rules, level)
+            if isinstance(found, Found):
                 yield found
+            elif found is _FOLDER:
+                folders.append(before + entry.name)
+            elif found:
+                skip(before + entry.name, found)
         if path.count("/") < _DEEPEST:
             waiting += reversed(folders)
         elif folders:
             skip(path, "too many folders in folders")
 
 
-def _look(
-    entry: os.DirEntry[str],
-    path: str,
-    rules: Rules,
-    level: Level,
-    folders: list[str],
-    skip: Callable[[str, str], None],
-) -> Found | None:
-    """Return an entry that is a file to index; a folder to look into goes to `folders`."""
+def _look(entry: os.DirEntry[str], path: str, rules: Rules, level: Level) -> Found | str:
+    """Return a file to index, that an entry is a folder to look into, or why it is left out."""
     try:
         is_dir = entry.is_dir(follow_symlinks=False)
         reason = rules.entry(level, path, entry.name, is_dir=is_dir)
         if not reason and not entry.name.isascii():
             reason = _unprintable(entry.name)
-        if not reason and is_dir:
-            folders.append(path)
-            return None
-        if not reason and not entry.is_file(follow_symlinks=False):
-            reason = "symbolic link" if entry.is_symlink() else "not a file"
-        if not reason:
-            state = entry.stat(follow_symlinks=False)
-            reason = rules.oversize(path, state.st_size)
-            if not reason:
-                return Found(path, state.st_size, state.st_mtime_ns)
+        if reason:
+            return reason
+        if is_dir:
+            return _FOLDER
+        if not entry.is_file(follow_symlinks=False):
+            return "symbolic link" if entry.is_symlink() else "not a file"
+        state = entry.stat(follow_symlinks=False)
     except OSError:
-        return None  # gone since the folder was listed
-    skip(path, reason)
-    return None
+        return ""  # gone since the folder was listed
+    reason = rules.oversize(path, state.st_size)
+    return reason or Found(path, state.st_size, state.st_mtime_ns)
 
 
 def _unprintable(name: str) -> str:
