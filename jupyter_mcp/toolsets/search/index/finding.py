@@ -100,6 +100,10 @@ class Finding:
         chunks = self._stores.words.chunks([one.id for one in ranked])
         return self._answer(Query(chunk.text, limit=limit), ranked, chunks)
 
+    def checked(self, chunk: Chunk) -> Chunk | None:
+        """Return a piece as its file is now; None when it is gone."""
+        return self._checking.checked(chunk)
+
     def _ask(self, query: Query) -> dict[str, Scored]:
         """Return what each engine finds that can be asked now."""
         found: dict[str, Scored] = {}
@@ -229,4 +233,4 @@ def _depth(query: Query) -> int:
 
 
 def _filter(query: Query) -> Filter:
-    return Filter(query.path, query.language, query.kinds)
+    return Filter(query.path, query.language, query.kinds, query.allows)

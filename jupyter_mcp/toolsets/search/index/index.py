@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.chunking.pool import Pool
 from jupyter_mcp.toolsets.search.index import condition, live, places
 from jupyter_mcp.toolsets.search.index.changes import below
@@ -246,6 +247,30 @@ class Index:
             return finding.similar(chunk, number, limit)
 
         return self._answered(find)
+
+    def piece(self, path: str, line: int | None = None, cell_id: str | None = None) -> Chunk | None:
+        """Return the piece at a line or in a cell as the file is now; None when it is gone.
+
+        Raises:
+            ToolError: ``not_found`` when there is no such piece.
+        """
+        found: list[Chunk | None] = []
+
+        def find(finding: Finding, stores: Stores) -> Answer:
+            (told,) = below(self.folder, [path]) or [""]
+            _, chunk = places.piece_at(stores.words, told, line, cell_id)
+            found.append(finding.checked(chunk))
+            return Answer()
+
+        self._answered(find)
+        return found[0] if found else None
+
+    def counts(self, allows: Callable[[str], bool]) -> tuple[int, int]:
+        """Return how many files, and pieces of them, are in the index of those that are allowed."""
+        stores = self._open()
+        known = {} if stores is None else stores.known.all()
+        chunks = [one.chunks for one in known.values() if not one.error and allows(one.path)]
+        return len(chunks), sum(chunks)
 
     def status(self) -> Status:
         """Return what is in the index and what is not."""
