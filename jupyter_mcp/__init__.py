@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from jupyter_mcp.errors import ToolError
     from jupyter_mcp.ipython.client import AsyncClient, Client
+    from jupyter_mcp.toolsets.search.search_index import SearchIndex
 
 __all__ = [
     "Answer",
@@ -44,6 +45,7 @@ __all__ = [
     "Link",
     "Message",
     "Reply",
+    "SearchIndex",
     "Text",
     "ToolError",
     "Toolset",
@@ -57,6 +59,7 @@ _HOMES = {
     "ToolError": "jupyter_mcp.errors",
     "Client": "jupyter_mcp.ipython.client",
     "AsyncClient": "jupyter_mcp.ipython.client",
+    "SearchIndex": "jupyter_mcp.toolsets.search.search_index",
 }
 
 
