@@ -93,6 +93,7 @@ class Keeper:
         self._opening = asyncio.Lock()
         self._keeping: asyncio.Task[Any] | None = None
         self._run: _Run | None = None
+        self._mending: asyncio.Task[Any] | None = None
         self._embedding: Progress | None = None
         self._meaning = asyncio.Lock()
         self._looked = asyncio.Event()
@@ -128,7 +129,9 @@ class Keeper:
     async def search(self, query: Query) -> list[Hit]:
         """Return the best hits of what is in the index by now."""
         index = await self._ready()
-        return await self._workers.quick.run(index.search, query)
+        hits = await self._workers.quick.run(index.search, query)
+        self._mend(index)
+        return hits
 
     async def similar(self, path: str, line: int | None, cell_id: str | None, n: int) -> list[Hit]:
         """Return what is like a piece of a file."""
@@ -177,10 +180,29 @@ class Keeper:
             await self._embed(await self.index())
         return report
 
-    async def status(self) -> Status:
-        """Return what is in the index and what is not."""
+    async def status(self, allows: Callable[[str], bool] | None = None) -> Status:
+        """Return what is in the index and what is not.
+
+        Args:
+            allows: Says which files count, with all that is told of them; None for all.
+        """
         index = await self.index()
-        return await self._workers.quick.run(index.status)
+        status = await self._workers.quick.run(index.status)
+        if allows is None:
+            return status
+        files, chunks = await self._workers.quick.run(index.counts, allows)
+        problems = [each for each in status.problems if allows(each.path)]
+        return Status(
+            status.folder,
+            files=files,
+            chunks=chunks,
+            problems=problems,
+            problem_count=len(problems),
+            embedders=status.embedders,
+            notes=status.notes,
+            is_owner=status.is_owner,
+            updated=status.updated,
+        )
 
     async def drop(self) -> None:
         """End what goes on and forget the index; the next use begins anew."""
@@ -271,6 +293,21 @@ class Keeper:
                 return
         watcher.close()
 
+    def _mend(self, index: Index) -> None:
+        """Read files again that turned out to be others than the index has."""
+        paths = index.pending
+        if not paths or self._run is not None or self._mending is not None:
+            return
+
+        async def mend() -> None:
+            try:
+                with contextlib.suppress(ToolError):
+                    await self._update_some(paths)
+            finally:
+                self._mending = None
+
+        self._mending = self._workers.spawn(f"changes of {self.source.name}", mend())
+
     def _on_change(self, _report: Report) -> None:
         """Wake the task that gives vectors; called in the watcher's thread."""
         loop = self._loop
@@ -358,7 +395,7 @@ class Keeper:
             watcher, self._watcher = self._watcher, None
         if watcher is not None:
             await self._workers.slow.run(watcher.close)
-        tasks = [self._keeping, self._run.task if self._run else None]
+        tasks = [self._keeping, self._mending, self._run.task if self._run else None]
         if self._keeping is not None:
             self._keeping.cancel()
         if left := [task for task in tasks if task is not None and not task.done()]:

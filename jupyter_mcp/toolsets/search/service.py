@@ -165,9 +165,13 @@ class SearchService:
         )
         return replace(first, done=sum(each.done for each in same), total=total)
 
-    async def states(self) -> list[SourceState]:
-        """Return what is in each index; indexes that nobody has used are looked at, not begun."""
-        return list(await asyncio.gather(*map(self._state, self._all())))
+    async def states(self, allows: Allows | None = None) -> list[SourceState]:
+        """Return what is in each index; indexes that nobody has used are looked at, not begun.
+
+        Args:
+            allows: Says of which paths something may be told; None for all.
+        """
+        return list(await asyncio.gather(*(self._state(each, allows) for each in self._all())))
 
     async def drop(self, name: str | None) -> list[str]:
         """Forget the index of a source, or all of them; return their names."""
@@ -256,9 +260,11 @@ class SearchService:
             second=second,
         )
 
-    async def _state(self, keeper: Keeper) -> SourceState:
+    async def _state(self, keeper: Keeper, allows: Allows | None) -> SourceState:
+        source = keeper.source
+        told = None if allows is None else lambda path: allows(source.told(path))
         try:
-            status = await keeper.status()
+            status = await keeper.status(told)
         except ToolError as error:
             return SourceState(keeper.source, None, keeper.progress, error)
         return SourceState(keeper.source, status, keeper.progress, keeper.problem)

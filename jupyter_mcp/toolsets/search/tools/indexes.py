@@ -119,8 +119,8 @@ class IndexTools(SearchToolset):
     @tool(scope="read", title="Status of the search index")
     async def index_status(self, ctx: Context) -> Reply[IndexStatus]:
         """How much is in the index, how far it is, what is left out and why."""
-        states = await self.search_service.states()
-        value = self._status(ctx, states)
+        allows = None if self.sees_all(ctx) else self.sees(ctx)
+        value = _status(await self.search_service.states(allows))
         return Reply(value, [Text(_told(value))])
 
     @tool(scope="edit", title="Forget the search index", idempotent=True)
@@ -194,42 +194,39 @@ class IndexTools(SearchToolset):
             is_cancelled=any(each.is_cancelled for each in reports),
         )
 
-    def _status(self, ctx: Context, states: list[SourceState]) -> IndexStatus:
-        sees, sees_all = self.sees(ctx), self.sees_all(ctx)
-        problems: list[ProblemTold] = []
-        notes: list[str] = []
-        sources: list[SourceStatus] = []
-        for state in states:
-            notes += _notes(state)
-            if state.status is None:
-                continue
-            seen = [
-                ProblemTold(path=state.source.told(each.path), reason=each.reason)
-                for each in state.status.problems
-                if sees(state.source.told(each.path))
-            ]
-            problems += seen[:PROBLEMS]
-            errors = state.status.problem_count if sees_all else len(seen)
-            sources.append(_source(state, errors))
-        return IndexStatus(
-            files=sum(each.files for each in sources),
-            chunks=sum(each.chunks for each in sources),
-            pending=sum(each.pending for each in sources),
-            errors=sum(each.errors for each in sources),
-            problems=problems,
-            notes=list(dict.fromkeys(notes)),
-            sources=sources,
-        )
+
+def _status(states: list[SourceState]) -> IndexStatus:
+    problems: list[ProblemTold] = []
+    notes: list[str] = []
+    sources: list[SourceStatus] = []
+    for state in states:
+        notes += _notes(state)
+        if state.status is None:
+            continue
+        problems += [
+            ProblemTold(path=state.source.told(each.path), reason=each.reason)
+            for each in state.status.problems[:PROBLEMS]
+        ]
+        sources.append(_source(state))
+    return IndexStatus(
+        files=sum(each.files for each in sources),
+        chunks=sum(each.chunks for each in sources),
+        pending=sum(each.pending for each in sources),
+        errors=sum(each.errors for each in sources),
+        problems=problems,
+        notes=list(dict.fromkeys(notes)),
+        sources=sources,
+    )
 
 
-def _source(state: SourceState, errors: int) -> SourceStatus:
+def _source(state: SourceState) -> SourceStatus:
     status: Any = state.status
     return SourceStatus(
         name=state.source.name,
         files=status.files,
         chunks=status.chunks,
         pending=status.pending,
-        errors=errors,
+        errors=status.problem_count,
         unembedded=status.unembedded,
         bytes=status.bytes,
         disk=status.disk,
