@@ -55,6 +55,7 @@ async def kept_runtime(
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - it takes a moment
     with contextlib.chdir(folder):
         async with running(folder, **settings_for(backend, **settings)) as runtime:
+            sandboxes_of(runtime)  # made at its first use, which has to be in the loop
             yield runtime
 
 
@@ -75,7 +76,7 @@ async def serving(
 ) -> AsyncIterator[Sandboxes]:
     """Run one more service over a runtime, with a clock of the test's own, as another server."""
     service = Sandboxes(runtime.host, *([clock] if clock else []), interval=interval)
-    await service.start()
+    service.start()
     try:
         yield service
     finally:

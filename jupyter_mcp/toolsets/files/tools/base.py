@@ -3,22 +3,27 @@
 A call that names a path was judged by it before it gets here. What lies below a folder was not, so
 it is held against the same policy, file by file, where that says different things of different
 paths.
+
+The service is imported when it is first used: most servers serve notebooks only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from jupyter_mcp.calls import Context, Host, Reply, Text, Toolset
+from jupyter_mcp.calls import Context, Reply, Text, Toolset
 from jupyter_mcp.calls.tool import Operation
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.policy.reach import ALLOWED, ASKED, Allows, is_uniform, reach
 from jupyter_mcp.toolsets.files.paths import inside_of
-from jupyter_mcp.toolsets.files.service import FileService
 from jupyter_mcp.workplace import Place
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.files.service import FileService
 
 UNTRUSTED = {"jupyter-mcp/untrusted": True}
 """In the ``_meta`` of a result: what it holds comes from a sandbox, and so from strangers."""
@@ -33,9 +38,12 @@ REPOSITORY_TOOLS = "git_"
 class FilesToolset(Toolset):
     """The service of files, as its tools reach it."""
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(host)
-        self.files = FileService(host)
+    @cached_property
+    def files(self) -> FileService:
+        """The service."""
+        from jupyter_mcp.toolsets.files.service import FileService
+
+        return FileService(self.host)
 
     def seen_by(self, ctx: Context) -> str | None:
         """Return whose sandboxes a caller may use: their own, or None for everybody's."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, tool
 from jupyter_mcp.toolsets.files.paths import inside_of
 from jupyter_mcp.toolsets.files.tools.base import FilesToolset
-from jupyter_mcp.toolsets.files.transfer import Copied, Way, copy
 from jupyter_mcp.workplace import Place
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.files.transfer import Copied
 
 SILENT = 0.5
 """Seconds between two words of how far a copy is."""
@@ -67,6 +69,8 @@ class CopyTools(FilesToolset):
     async def _copied(
         self, ctx: Context, source: Place, target: Place, paths: tuple[str, str], overwrite: bool
     ) -> Transferred:
+        from jupyter_mcp.toolsets.files.transfer import Way, copy
+
         told = time.monotonic()
         writes = self.allowed(ctx, target, "file_write")
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Image, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.policy.reach import Allows
-from jupyter_mcp.toolsets.files import pictures, reading, searching
-from jupyter_mcp.toolsets.files.edits import Replacement
+from jupyter_mcp.toolsets.files import pictures, reading
 from jupyter_mcp.toolsets.files.paths import inside_of
 from jupyter_mcp.toolsets.files.reading import Encoding
-from jupyter_mcp.toolsets.files.service import Written
 from jupyter_mcp.toolsets.files.tools.base import FilesToolset, SandboxId, meta_of
 from jupyter_mcp.workplace import Entry, Place, Search
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.files.service import Written
 
 LISTED = 200
 MOST_LISTED = 20_000
@@ -121,6 +122,8 @@ class FileTools(FilesToolset):
         cursor: str | None = None,
     ) -> Reply[Listing]:
         """List files and folders; links are not followed."""
+        from jupyter_mcp.toolsets.files.searching import fits
+
         place = await self.place(ctx, sandbox_id)
         start = _number(cursor)
         most = MOST_LISTED if recursive or not place.sandbox_id else start + LISTED
@@ -130,7 +133,7 @@ class FileTools(FilesToolset):
         seen = [
             each
             for each in entries
-            if searching.fits(each.path, top, glob) and self._shows(ctx, place, each, allows)
+            if fits(each.path, top, glob) and self._shows(ctx, place, each, allows)
         ]
         page = seen[start : start + LISTED]
         more = str(start + LISTED) if len(seen) > start + LISTED else None
@@ -202,6 +205,8 @@ class FileTools(FilesToolset):
         revision: Revision = None,
     ) -> Reply[FileEdited]:
         """Replace exact texts, each of which occurs once (or replace_all); all or none."""
+        from jupyter_mcp.toolsets.files.edits import Replacement
+
         place = await self.place(ctx, sandbox_id)
         changes = [Replacement(each.old, each.new, each.replace_all) for each in edits]
         made: Written = await self.files.edit(place, path, changes, revision or "")

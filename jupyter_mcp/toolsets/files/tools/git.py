@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
-from jupyter_mcp.toolsets.files.git import Git, Identity
-from jupyter_mcp.toolsets.files.git_output import Status
 from jupyter_mcp.toolsets.files.paths import inside_of
 from jupyter_mcp.toolsets.files.tools.base import FilesToolset, SandboxId, meta_of, told
 from jupyter_mcp.workplace import Place
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.files.git import Git
+    from jupyter_mcp.toolsets.files.git_output import Status
 
 CHANGES = 200
 DIFF = 50_000
@@ -104,6 +106,8 @@ class GitTools(FilesToolset):
 
     def git_in(self, ctx: Context, place: Place) -> Git:
         """Return git in a place, for a caller."""
+        from jupyter_mcp.toolsets.files.git import Git, Identity
+
         who = ctx.principal
         identity = Identity(who.name or "jupyter_mcp", "jupyter-mcp@localhost")
         allows = self.allowed(ctx, place, "file_read")

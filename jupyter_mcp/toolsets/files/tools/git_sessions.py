@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.files.git_sessions import Mode
 from jupyter_mcp.toolsets.files.tools.base import told
 from jupyter_mcp.toolsets.files.tools.copies import Sandbox, SandboxPath
 from jupyter_mcp.toolsets.files.tools.git import GitFile, GitTools
@@ -71,7 +70,7 @@ class GitSessionTools(GitTools):
         sandbox_path: SandboxPath,
         *,
         mode: Annotated[
-            Mode,
+            Literal["merge", "changes", "branch"],
             Field(description="merge; changes: staged, not committed; branch: only the branch"),
         ] = "merge",
     ) -> Reply[GitApplied]:

@@ -18,6 +18,7 @@ from typing import Any
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.background import Spawner, Threads
 from jupyter_mcp.toolsets.sandboxes.backend import Backend
+from jupyter_mcp.toolsets.sandboxes.sessions.marks import Marks, is_shared
 from jupyter_mcp.toolsets.sandboxes.sessions.store import MARGIN_SECONDS, SPACE, Store
 from jupyter_mcp.toolsets.sandboxes.spec import Capabilities, Isolation
 
@@ -76,11 +77,12 @@ class Engines:
         self._settings = settings
         self._store = store
         self._folder = state / "sandboxes"
+        self._marks = Marks(state)
         self._state = state
         self._threads = threads
         self._tasks = tasks
         self._made: dict[str, Backend] = {}
-        self._marks: set[str] = set()
+        self._marked: set[str] = set()
         self._lock = asyncio.Lock()
 
     @property
@@ -121,26 +123,21 @@ class Engines:
 
     async def mark_used(self, name: str) -> None:
         """Remember that a sandbox was made with a backend here: the next server looks after it."""
-        if name in self._marks:
+        if name in self._marked:
             return
-        self._marks.add(name)
-        await self._threads.run(self._mark, name)
-        if self._others:
+        self._marked.add(name)
+        await self._threads.run(self._marks.add, name)
+        if is_shared(self._settings):
             with suppress(ToolError):
                 await self._store().set(SPACE, f"used:{name}", b"1", MARGIN_SECONDS)
 
     async def used(self) -> list[str]:
         """Return the backends with which sandboxes were made, here or by a server that shares."""
-        known = self._marks | await self._threads.run(self._marked)
+        known = self._marked | await self._threads.run(self._marks.names)
         return [name for name in self.names if name in known or await self._is_shared(name)]
 
-    @property
-    def _others(self) -> bool:
-        """Whether servers with other state folders may share the store; asking costs a database."""
-        return bool(self._settings.redis_url or self._settings.database_url)
-
     async def _is_shared(self, name: str) -> bool:
-        if self._others:
+        if is_shared(self._settings):
             with suppress(ToolError):
                 return await self._store().get(SPACE, f"used:{name}") is not None
         return False
@@ -164,17 +161,6 @@ class Engines:
         parts = (self._settings,) if name == "docker" else (self._settings, self._state)
         made: Backend = kind(*parts, self._threads, self._tasks)
         return made
-
-    def _mark(self, name: str) -> None:
-        folder = self._folder / "used"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / name).touch(mode=0o600)
-
-    def _marked(self) -> set[str]:
-        try:
-            return {path.name for path in (self._folder / "used").iterdir()}
-        except OSError:
-            return set()
 
 
 def _nothing(level: Isolation | None, wanted: list[str], reasons: list[ToolError]) -> ToolError:

@@ -80,7 +80,7 @@ class Sandboxes:
         self.reaper = Reaper(self.ground, self.making, self.holding, interval)
         self._reaping: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Begin to look after sandboxes, in the background."""
         self._reaping = self.ground.tasks.spawn("sandbox reaper", self.reaper.run())
 

@@ -18,15 +18,6 @@ class Sandboxes(SandboxTools, TerminalTools, ComputerTools, PortTools, ImageTool
     title = "Sandboxes"
     description = "Development containers: terminal, computer use, web ports, images and kernels."
 
-    async def start(self) -> None:
-        """Sweep what an earlier server left behind, in the background."""
-        await self.sandboxes.start()
-        await self.start_kernels()
-
-    async def stop(self) -> None:
-        """Let go of the sandboxes: they stay until they expire, their processes end."""
-        await self.sandboxes.stop()
-
     async def place(self, sandbox_id: str, owner: str | None) -> Place:
         """Return the files and commands of a sandbox, for other toolsets."""
         return await self.sandboxes.place(sandbox_id, owner)

@@ -17,8 +17,6 @@ from pydantic import BaseModel, Field
 from jupyter_mcp.calls import Block, Context, Image, Reply, Text, tool
 from jupyter_mcp.calls.tool import Operation
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.sandboxes.desktop.aliases import canonical
-from jupyter_mcp.toolsets.sandboxes.desktop.geometry import Screen
 from jupyter_mcp.toolsets.sandboxes.desktop.request import Action, Direction, Request
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
 
@@ -147,6 +145,9 @@ class ComputerTools(SandboxToolset):
         those of the picture, also after zoom. button, keys, path, x, y, scroll_x and scroll_y are
         OpenAI's, for click, keypress, drag, move and scroll (pixels).
         """
+        from jupyter_mcp.toolsets.sandboxes.desktop.aliases import canonical
+        from jupyter_mcp.toolsets.sandboxes.desktop.geometry import Screen
+
         if x is not None or y is not None:
             coordinate = [each for each in (x, y) if each is not None]
         request = canonical(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, Field
 
@@ -11,9 +11,11 @@ from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.calls.toolset import JupyterServices
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.sql_store import namespace_of
-from jupyter_mcp.toolsets.sandboxes.kernels.kernels import check_level
-from jupyter_mcp.toolsets.sandboxes.kernels.kernels_jupyter import SandboxKernels
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.sandboxes.kernels.kernels_jupyter import SandboxKernels
+    from jupyter_mcp.toolsets.sandboxes.sessions.service import Sandboxes
 
 _LONGEST_TITLE = 80
 
@@ -33,11 +35,13 @@ class KernelTools(SandboxToolset):
 
     @cached_property
     def kernels(self) -> SandboxKernels:
-        """The kernels in sandboxes.
+        """The kernels in sandboxes, imported at first use.
 
         Raises:
             ToolError: ``unavailable`` where there are no kernels.
         """
+        from jupyter_mcp.toolsets.sandboxes.kernels.kernels_jupyter import SandboxKernels
+
         return SandboxKernels(
             self._jupyter(),
             self.host.executor,
@@ -46,11 +50,11 @@ class KernelTools(SandboxToolset):
             self._is_there,
         )
 
-    async def start_kernels(self) -> None:
+    def began(self, sandboxes: Sandboxes) -> None:
         """Follow the ends of sandboxes and sweep what an earlier server left behind."""
         if self.host.jupyter is None:
             return
-        self.sandboxes.on_end(self.kernels.ended)
+        sandboxes.on_end(self.kernels.ended)
         self.host.tasks.spawn("sweep kernels of sandboxes", self._sweep())
 
     @tool(scope="execute", title="Start a kernel in a sandbox")
@@ -67,6 +71,8 @@ class KernelTools(SandboxToolset):
         Use kernel_id with kernel_execute, or kernel_name in a notebook: kernel_start(path=…,
         name=kernel_name). It ends with the sandbox.
         """
+        from jupyter_mcp.toolsets.sandboxes.kernels.kernels import check_level
+
         session = await self.sandboxes.get(sandbox_id, self.seen_by(ctx))
         check_level(session)
         setattr(self._jupyter().kernel_manager, _attribute(), self)

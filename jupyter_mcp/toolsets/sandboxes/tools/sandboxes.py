@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
 from jupyter_mcp.security.moments import in_utc
-from jupyter_mcp.toolsets.sandboxes.sessions.engines import Surveyed
-from jupyter_mcp.toolsets.sandboxes.sessions.session import Session
-from jupyter_mcp.toolsets.sandboxes.sessions.snapshots import Snapshot
-from jupyter_mcp.toolsets.sandboxes.sessions.wish import Wish
 from jupyter_mcp.toolsets.sandboxes.sizes import bytes_of, size_of
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.sandboxes.sessions.engines import Surveyed
+    from jupyter_mcp.toolsets.sandboxes.sessions.session import Session
+    from jupyter_mcp.toolsets.sandboxes.sessions.snapshots import Snapshot
 
 DETACHED = (
     "Its agent is not connected to this server; the next use connects it. Files are kept; what ran "
@@ -143,6 +144,8 @@ class SandboxTools(SandboxToolset):
         it from the machine, and `limits` how each limit holds. Files, git, terminal, screen and
         ports take its `sandbox_id` or name.
         """
+        from jupyter_mcp.toolsets.sandboxes.sessions.wish import Wish
+
         wish = Wish(
             name=name or "",
             image=image or "",

@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 from jupyter_mcp.calls import Context, JobContext, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.terminals.keys import KEYS_LIMIT, sequences
-from jupyter_mcp.toolsets.sandboxes.terminals.telling import CommandTeller
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
 
 if TYPE_CHECKING:
@@ -235,6 +234,8 @@ class TerminalTools(SandboxToolset):
     async def _run(
         self, sandbox_id: str, owner: str | None, command: Command, send: Send
     ) -> Reply[CommandRun]:
+        from jupyter_mcp.toolsets.sandboxes.terminals.telling import CommandTeller
+
         async with CommandTeller(send) as telling:
             ran = await self.commands.run(sandbox_id, owner, command, telling.hear)
         session = await self.sandboxes.get(sandbox_id, owner)

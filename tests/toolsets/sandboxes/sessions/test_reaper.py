@@ -132,7 +132,7 @@ async def test_a_full_workspace_is_stopped_and_can_be_emptied_but_not_written(
 
 async def test_a_round_that_fails_is_not_the_last(service: Sandboxes, clock: Clock) -> None:
     made = await service.create(ANN, Wish(timeout=5))
-    folder = service.ground.engines._folder / "used"
+    folder = service.ground.engines._marks._folder
     (folder / "process").unlink()
     folder.rmdir()
     folder.write_text("not a folder")
