@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -99,6 +100,7 @@ class Keeper:
         self._looked = asyncio.Event()
         self._wake = asyncio.Event()
         self._is_cut = False
+        self._began = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = threading.Event()
         self._holding = threading.Lock()
@@ -122,6 +124,7 @@ class Keeper:
         self._loop = asyncio.get_running_loop()
         if self._keeping is None or self._keeping.done():
             self._looked.clear()
+            self._began = time.monotonic()
             self._keeping = self._workers.spawn(f"index of {self.source.name}", self._keep())
         elif self._is_cut and self._run is None:
             self._wake.set()
@@ -233,9 +236,10 @@ class Keeper:
         """Return the index when it is whole, or after a moment as far as it is."""
         self.begin()
         index = await self.index()
-        if not self._looked.is_set():
+        rest = self._began + PATIENCE - time.monotonic()
+        if rest > 0 and not self._looked.is_set():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(rest):
                     await self._looked.wait()
         return index
 

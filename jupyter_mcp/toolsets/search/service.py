@@ -21,9 +21,26 @@ from jupyter_mcp.workplace import LiveNotebooks
 LIVE_SECONDS = 0.5
 """How long an answer waits for what is open in somebody's page."""
 
+MOST_LOOKED_AT = 100
+"""How many hits are looked at for those few that somebody may see."""
+
 _LINES = re.compile(r"(\d{1,9})(?:-\d{1,9})?")
 
-Allows = Callable[[str], bool]
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a caller may be told of.
+
+    Args:
+        shows: Says so of a path, as hits have it.
+        is_whole: Whether the policy says yes of all of them, so that no index has to ask.
+    """
+
+    shows: Callable[[str], bool]
+    is_whole: bool = False
+
+
+EVERYTHING = Sight(lambda _path: True, is_whole=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +100,13 @@ class SearchService:
         """What is searched."""
         return self._parts.sources
 
-    async def search(self, asked: Asked, limit: int, allows: Allows) -> Found:
+    async def search(self, asked: Asked, limit: int, sight: Sight = EVERYTHING) -> Found:
         """Return the best hits in the project, of all sources or of the one that the path names.
 
         Args:
             asked: The question.
             limit: The most hits.
-            allows: Says of which paths, as hits have them, hits may be told.
+            sight: What the caller may be told of.
         """
         keepers, inside = self._meant(asked.path)
         query = Query(
@@ -101,11 +118,11 @@ class SearchService:
             kinds=asked.kinds,
         )
         await self._look_at_open(keepers)
-        found = await asyncio.gather(*(self._asked(each, query, allows) for each in keepers))
+        found = await asyncio.gather(*(self._asked(each, query, sight) for each in keepers))
         return Found(_merged(found, limit), self._notes(keepers, asked))
 
     async def similar(
-        self, path: str, line: int | None, cell_id: str | None, limit: int, allows: Allows
+        self, path: str, line: int | None, cell_id: str | None, limit: int, sight: Sight
     ) -> Found:
         """Return what is like a piece of a file, in the same source.
 
@@ -113,30 +130,29 @@ class SearchService:
             ToolError: ``not_found`` when there is no such piece, or not to this caller.
         """
         [keeper], inside = self._of_path(path)
-        if not allows(path):
+        if not sight.shows(path):
             raise no_piece(path)
         await self._look_at_open([keeper])
-        hits = [
-            each
-            for each in await keeper.similar(inside, line, cell_id, limit)
-            if allows(keeper.source.told(each.path))
-        ]
-        return Found([_told(each, keeper.source) for each in hits], self._notes([keeper]))
+        most = limit if sight.is_whole else MOST_LOOKED_AT
+        found = await keeper.similar(inside, line, cell_id, most)
+        hits = [_told(each, keeper.source) for each in found]
+        seen = [each for each in hits if sight.shows(each.path)]
+        return Found(seen[:limit], self._notes([keeper]))
 
-    async def piece(self, path: str, place: str, allows: Allows) -> str:
+    async def piece(self, path: str, place: str, sight: Sight) -> str:
         """Return the text of a piece that was found.
 
         Args:
             path: The file, as a hit has it.
             place: Its lines, as in ``10-24``, or its cell's id.
-            allows: Says of which paths something may be told.
+            sight: What the caller may be told of.
 
         Raises:
             ToolError: ``not_found`` when there is no such piece, or not to this caller.
         """
         [keeper], inside = self._of_path(path)
         lines = _LINES.fullmatch(place)
-        if not allows(path):
+        if not sight.shows(path):
             raise no_piece(path)
         await self._look_at_open([keeper])
         cell_id = place if lines is None or path.endswith(".ipynb") else None
@@ -165,13 +181,13 @@ class SearchService:
         )
         return replace(first, done=sum(each.done for each in same), total=total)
 
-    async def states(self, allows: Allows | None = None) -> list[SourceState]:
+    async def states(self, sight: Sight = EVERYTHING) -> list[SourceState]:
         """Return what is in each index; indexes that nobody has used are looked at, not begun.
 
         Args:
-            allows: Says of which paths something may be told; None for all.
+            sight: What the caller may be told of.
         """
-        return list(await asyncio.gather(*(self._state(each, allows) for each in self._all())))
+        return list(await asyncio.gather(*(self._state(each, sight) for each in self._all())))
 
     async def drop(self, name: str | None) -> list[str]:
         """Forget the index of a source, or all of them; return their names."""
@@ -219,14 +235,13 @@ class SearchService:
             return self._some([]), inside
         return [self._keepers[source.name]], inside
 
-    async def _asked(self, keeper: Keeper, query: Query, allows: Allows) -> list[Hit]:
-        source = keeper.source
-
-        def told(path: str) -> bool:
-            return allows(source.told(path))
-
-        hits = await keeper.search(replace(query, allows=told))
-        return [_told(each, source) for each in hits if told(each.path)]
+    async def _asked(self, keeper: Keeper, query: Query, sight: Sight) -> list[Hit]:
+        allows = _allows(keeper.source, sight)
+        hits = [
+            _told(each, keeper.source)
+            for each in await keeper.search(replace(query, allows=allows))
+        ]
+        return [each for each in hits if sight.shows(each.path)]
 
     async def _look_at_open(self, keepers: Sequence[Keeper]) -> None:
         if all(each.source.name != ROOT for each in keepers):
@@ -260,11 +275,9 @@ class SearchService:
             second=second,
         )
 
-    async def _state(self, keeper: Keeper, allows: Allows | None) -> SourceState:
-        source = keeper.source
-        told = None if allows is None else lambda path: allows(source.told(path))
+    async def _state(self, keeper: Keeper, sight: Sight) -> SourceState:
         try:
-            status = await keeper.status(told)
+            status = await keeper.status(_allows(keeper.source, sight))
         except ToolError as error:
             return SourceState(keeper.source, None, keeper.progress, error)
         return SourceState(keeper.source, status, keeper.progress, keeper.problem)
@@ -303,6 +316,11 @@ def no_piece(path: str) -> ToolError:
         f"Nothing of '{path[:200]}' is in the index there.",
         "Give path and line, or cell_id, as a hit has them; index_status tells what is left out.",
     )
+
+
+def _allows(source: Source, sight: Sight) -> Callable[[str], bool] | None:
+    """Return what says which files of a source may be told of; None for all."""
+    return None if sight.is_whole else lambda path: sight.shows(source.told(path))
 
 
 def _told(hit: Hit, source: Source) -> Hit:

@@ -19,7 +19,7 @@ from jupyter_mcp.security.policy.policy import Pseudo
 from jupyter_mcp.security.policy.reach import Allows, is_uniform, reach
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.toolsets.search.keeping import Workers
-from jupyter_mcp.toolsets.search.service import Parts, SearchService
+from jupyter_mcp.toolsets.search.service import Parts, SearchService, Sight
 from jupyter_mcp.toolsets.search.sources import sources_of
 
 THREADS = 3
@@ -67,8 +67,11 @@ class SearchToolset(Toolset):
         """Return the path that a call names; none is the whole root, which hits are left out of."""
         return [str(values.get("path") or "")]
 
-    def sees(self, ctx: Context) -> Allows:
-        """Return what says whether a caller may be told what stands in a file or notebook."""
+    def sight(self, ctx: Context) -> Sight:
+        """Return what of files and notebooks a caller may be told."""
+        return Sight(self._shows(ctx), is_whole=self._sees_all(ctx))
+
+    def _shows(self, ctx: Context) -> Allows:
         policy, who = self.host.trust.policy, ctx.principal
         own = reach(policy, who, self._by_path)
         shows_hidden = _shows_hidden(self.host)
@@ -82,8 +85,7 @@ class SearchToolset(Toolset):
 
         return allows
 
-    def sees_all(self, ctx: Context) -> bool:
-        """Return whether a caller may be told of every file."""
+    def _sees_all(self, ctx: Context) -> bool:
         policy = self.host.trust.policy
         asked = (self._by_path, READ_NOTEBOOK, READ_FILE)
         return all(

@@ -119,8 +119,7 @@ class IndexTools(SearchToolset):
     @tool(scope="read", title="Status of the search index")
     async def index_status(self, ctx: Context) -> Reply[IndexStatus]:
         """How much is in the index, how far it is, what is left out and why."""
-        allows = None if self.sees_all(ctx) else self.sees(ctx)
-        value = _status(await self.search_service.states(allows))
+        value = _status(await self.search_service.states(self.sight(ctx)))
         return Reply(value, [Text(_told(value))])
 
     @tool(scope="edit", title="Forget the search index", idempotent=True)
@@ -134,7 +133,7 @@ class IndexTools(SearchToolset):
     @tool(scope="read", title="List what is searched")
     async def index_sources(self, ctx: Context) -> Sources:
         """The folders that are searched, and what paths in them begin with."""
-        sees_all = self.sees_all(ctx)
+        sees_all = self.sight(ctx).is_whole
         shows = self.host.trust.policy.shows_folder
         return Sources(
             sources=[

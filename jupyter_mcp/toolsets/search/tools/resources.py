@@ -16,7 +16,7 @@ class SearchResources(SearchTools, IndexTools):
     @resource(TEMPLATE, name="found piece", title="Found piece", mime="text/plain")
     async def piece_resource(self, ctx: Context, place: str, path: str) -> str:
         """What was found: the lines of a file, as in 10-24, or a notebook's cell by its id."""
-        return await self.search_service.piece(path, place, self.sees(ctx))
+        return await self.search_service.piece(path, place, self.sight(ctx))
 
     @prompt(title="Answer from my project")
     async def answer_from_project(self, ctx: Context, question: str) -> list[Text | Link]:

@@ -70,7 +70,7 @@ class SearchTools(SearchToolset):
         limit: Limit = 10,
     ) -> Reply[Hits]:
         """Find what is like the function at a line of a file, or like a notebook's cell."""
-        found = await self.search_service.similar(path, line, cell_id, limit, self.sees(ctx))
+        found = await self.search_service.similar(path, line, cell_id, limit, self.sight(ctx))
         return page_of([hit_of(each) for each in found.hits], 0, limit, found.notes)
 
     async def _everywhere(
@@ -82,7 +82,7 @@ class SearchTools(SearchToolset):
         is_alone = len(asked.scopes) == 1
         if asked.is_of_project:
             try:
-                found = await self.search_service.search(asked, limit, self.sees(ctx))
+                found = await self.search_service.search(asked, limit, self.sight(ctx))
             except ToolError as error:
                 if asked.scopes.issubset({"code", "notebooks"}):
                     raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import dedent
 from urllib.parse import quote
 
 from pydantic import BaseModel
@@ -65,7 +66,7 @@ def hit_of(hit: Hit, *, is_readable: bool = True) -> FoundHit:
         symbol=hit.symbol or None,
         score=round(hit.score, 3),
         parts={name: round(value, 3) for name, value in hit.parts.items()},
-        snippet=hit.snippet,
+        snippet=dedent(hit.snippet).strip("\n"),
         kind=hit.kind,
         language=hit.language or None,
         uri=uri_of(hit) if is_readable else None,
