@@ -39,9 +39,10 @@ def fill(
         ToolError: When the embedder or the store fails.
     """
     ledger = meaning.ledger
-    if ledger.is_complete:
-        return 0
     losses, made, looked = ledger.losses, 0, 0
+    if ledger.is_mended:
+        meaning.flush(_FLUSH_SECONDS, is_cancelled)
+        return 0
     digests = sorted(words.digests())
     for some in _slices(iter(digests), _LOOKED_UP):
         known = meaning.known(some)

@@ -83,9 +83,7 @@ class Finding:
         """Return what is like a piece, without itself."""
         text = text_of(chunk)
         meaning = self._stores.static
-        if meaning is not None and (
-            meaning.is_loaded or meaning.ledger.count or len(meaning.fresh)
-        ):
+        if meaning is not None and not meaning.is_empty:
             meaning.load()
             vector = meaning.embedder.embed_documents([text])[0]
             found = {STATIC: self._nearest(meaning, vector, Query(text, limit=limit))}
@@ -130,7 +128,7 @@ class Finding:
             return
         if waits:
             meaning.load()
-        elif not meaning.is_loaded and meaning.ledger.count:
+        else:
             meaning.load_soon()
         if meaning.is_loaded or len(meaning.fresh):
             (vector,) = meaning.embedder.embed_queries([query.text])

@@ -2,20 +2,24 @@
 
 Importing Chroma takes a second and writing into it as long as all the rest of an update, so both
 happen behind the caller's back. Until then the vectors lie here, and are compared one by one.
+Those of a process that ended before lie in a file, so that a short program need not wait.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import zipfile
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.search.embedding.embedder import Vectors
 
-_MERGED = 2000
+_MERGED = 1000
 """Batches are joined up to so many vectors, so that many small updates are few batches."""
 
 
@@ -33,15 +37,23 @@ class Batch:
 
 
 class FreshVectors:
-    """A queue of vectors that can be searched. Thread-safe."""
+    """A queue of vectors that can be searched. Thread-safe.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    Args:
+        file: Where they lie while no process has them.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._is_read = False
+        self._lock = threading.RLock()
         self._batches: deque[Batch] = deque()
         self._digests: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._digests)
+        with self._lock:
+            self._read()
+            return len(self._digests)
 
     def add(self, digests: Sequence[str], vectors: Vectors) -> None:
         """Put vectors at the end; those that are here already are replaced."""
@@ -49,6 +61,7 @@ class FreshVectors:
 
         batch = Batch(tuple(digests), vectors)
         with self._lock:
+            self._read()
             self._digests.update(digests)
             last = self._batches[-1] if len(self._batches) > 1 else None
             if last and len(last.digests) + len(digests) <= _MERGED:
@@ -60,6 +73,7 @@ class FreshVectors:
     def first(self) -> Batch | None:
         """Return the oldest batch, which stays until it is `done`."""
         with self._lock:
+            self._read()
             return self._batches[0] if self._batches else None
 
     def done(self, batch: Batch) -> None:
@@ -68,16 +82,38 @@ class FreshVectors:
             if self._batches and self._batches[0] is batch:
                 self._batches.popleft()
                 self._digests = {one for each in self._batches for one in each.digests}
+            if not self._batches:
+                self._file.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
+            self._is_read = True
             self._batches.clear()
             self._digests = set()
+            self._file.unlink(missing_ok=True)
+
+    def save(self) -> bool:
+        """Write what is here into the file; return whether it is there."""
+        import numpy as np
+
+        with self._lock:
+            digests = [one for each in self._all() for one in each.digests]
+            vectors = np.concatenate([each.vectors for each in self._all()])
+        told = np.frombuffer(bytes.fromhex("".join(digests)), np.uint8).reshape(len(digests), -1)
+        draft = self._file.with_suffix(".draft")
+        try:
+            with draft.open("wb") as opened:
+                np.savez(opened, digests=told, vectors=vectors.astype(np.float16))
+            draft.replace(self._file)
+        except OSError:
+            return False
+        return True
 
     def known(self, digests: Sequence[str]) -> set[str]:
         """Return those of `digests` that are here."""
         with self._lock:
+            self._read()
             return self._digests.intersection(digests)
 
     def similarities(self, vector: Vectors, digests: Sequence[str]) -> dict[str, float]:
@@ -103,4 +139,23 @@ class FreshVectors:
 
     def _all(self) -> list[Batch]:
         with self._lock:
+            self._read()
             return list(self._batches)
+
+    def _read(self) -> None:
+        """Take what an earlier process left; what cannot be read is made again."""
+        if self._is_read:
+            return
+        self._is_read = True
+        if not self._file.exists():
+            return
+        import numpy as np
+
+        with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
+            with np.load(self._file) as arrays:
+                digests = [row.tobytes().hex() for row in arrays["digests"]]
+                vectors = arrays["vectors"].astype(np.float32)
+            for at in range(0, len(digests), _MERGED):
+                some = tuple(digests[at : at + _MERGED])
+                self._batches.append(Batch(some, vectors[at : at + _MERGED]))
+            self._digests.update(digests)

@@ -41,7 +41,6 @@ _BATCHES = {STATIC: 500, SECOND: 8}
 
 _TURN = 0.05
 _KEEP_UNUSED = 1000
-_FLUSH_SECONDS = 2.0
 
 
 class Index:
@@ -313,8 +312,6 @@ class Index:
         with self._updating, self._embedding, self._opening:
             self._pool.close()
             if self._stores is not None:
-                for meaning in self._stores.meanings().values():
-                    meaning.flush(_FLUSH_SECONDS)
                 self._stores.close()
                 self._stores = None
             self._lock.release()

@@ -44,6 +44,11 @@ class Layout:
         """Who owns it."""
         return self.state / "lock"
 
+    def waiting(self, embedder: str) -> Path:
+        """Vectors that are not in Chroma's folder yet."""
+        mark = hashlib.blake2b(embedder.encode(), digest_size=8).hexdigest()
+        return self.state / f"waiting-{mark}.npz"
+
     def make(self) -> None:
         """Make the folder, for this account alone."""
         self.state.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)

@@ -1,8 +1,8 @@
 """Remembers across processes whether every piece has its vector.
 
-Words and vectors lie in two stores, and no transaction spans both. So it is written down before
-the words of an update that its vectors may be missing, and taken back when they are all there.
-Who finds the note after a crash compares the two stores; who does not need not open Chroma.
+Words and vectors lie in two stores, and no transaction spans both. So it is noted up to which piece
+all vectors are there; the numbers of pieces only rise. After a crash the newest piece has a higher
+number than the note, and the two stores are compared; otherwise nobody needs to open Chroma.
 """
 
 from __future__ import annotations
@@ -17,62 +17,67 @@ from jupyter_mcp.toolsets.search.lexical.store import LexicalStore
 
 
 class Ledger:
-    """The note about the vectors of one embedder.
+    """The note about the vectors of one embedder. Thread-safe.
 
     Args:
-        store: Where it is kept.
+        words: Where the pieces are, and the note.
         name: The embedder's.
         is_kept: Whether this process writes it down; else it only reads it.
     """
 
-    def __init__(self, store: LexicalStore, name: str, *, is_kept: bool = True) -> None:
-        self._store, self._key, self._is_kept = store, f"vectors {name}", is_kept
+    def __init__(self, words: LexicalStore, name: str, *, is_kept: bool = True) -> None:
+        self._words, self._key, self._is_kept = words, f"vectors {name}", is_kept
         self._lock = threading.Lock()
-        self._writing = 0
-        told = json.loads(store.get(self._key, "{}"))
-        self._is_complete = bool(told.get("complete", False))
-        self._count = int(told.get("count", 0))
-        self._is_mended = self._is_complete
-        self._losses = 0
+        self._writing = self._losses = 0
+        self._noted = words.get(self._key, "[0, 0, 0]")
+        self._stored, self._waiting, self._count = json.loads(self._noted)
+        self._is_mended = words.last() in {self._stored, self._waiting}
 
     @property
     def is_complete(self) -> bool:
-        """Whether every piece has its vector on the disk."""
-        return self._is_complete
+        """Whether every piece has its vector in the store."""
+        return bool(self._words.last() == self._stored)
+
+    @property
+    def is_mended(self) -> bool:
+        """Whether every piece has its vector in the store, or on the way there."""
+        return self._is_mended
 
     @property
     def count(self) -> int:
-        """How many vectors there were on the disk when that was written down last."""
-        return self._count
+        """How many vectors there were in the store when that was noted last."""
+        return int(self._count)
 
     @property
     def losses(self) -> int:
-        """How often vectors got lost since the ledger was opened, see `mend`."""
+        """How often vectors were missed since the ledger was opened, see `mend`."""
         return self._losses
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Note that vectors may be missing while words are written."""
+        """Lend the time in which pieces are written before their vectors."""
         with self._lock:
             self._writing += 1
-            if self._is_complete:
-                self._note(is_complete=False, count=self._count)
         try:
             yield
         finally:
             with self._lock:
                 self._writing -= 1
 
-    def lose(self) -> None:
-        """Note that vectors are missing, and not only for a moment."""
+    def lag(self) -> None:
+        """Take note that new pieces came without vectors."""
         with self._lock:
             self._is_mended = False
             self._losses += 1
-            if self._is_complete:
-                self._note(is_complete=False, count=self._count)
+
+    def lose(self) -> None:
+        """Take note that vectors went away that were there."""
+        self.lag()
+        with self._lock:
+            self._note(-1, -1, 0)
 
     def mend(self, losses: int) -> None:
-        """Note that all that was missing has been made, unless more got lost meanwhile.
+        """Take note that all that was missing has been made, unless more was missed meanwhile.
 
         Args:
             losses: What `losses` was before.
@@ -80,19 +85,30 @@ class Ledger:
         with self._lock:
             self._is_mended = losses == self._losses
 
-    def settle(self, count: int) -> None:
-        """Note how many vectors there are when all that were made are written."""
-        with self._lock:
-            is_complete = self._is_mended and not self._writing
-            if (is_complete, count) != (self._is_complete, self._count):
-                self._note(is_complete=is_complete, count=count)
+    def grow(self, count: int) -> None:
+        """Take note that so many more vectors are in the store; it is written down later."""
+        self._count += count
 
-    def _note(self, *, is_complete: bool, count: int) -> None:
-        """Write it down; where that fails it stays incomplete, which only costs time."""
-        self._is_complete, self._count = is_complete, count
-        if not self._is_kept:
+    def settle(self, count: int) -> None:
+        """Take note of how many vectors are in the store when none waits for it."""
+        with self._lock:
+            is_whole = self._is_mended and not self._writing
+            last = self._words.last() if is_whole else self._stored
+            self._note(last, self._waiting, count)
+
+    def wait(self) -> None:
+        """Take note that the vectors that are not in the store are kept elsewhere."""
+        with self._lock:
+            if self._is_mended and not self._writing:
+                self._note(self._stored, self._words.last(), self._count)
+
+    def _note(self, stored: int, waiting: int, count: int) -> None:
+        self._stored, self._waiting, self._count = stored, waiting, count
+        note = json.dumps([stored, waiting, count])
+        if note == self._noted or not self._is_kept:
             return
         try:
-            self._store.set(self._key, json.dumps({"complete": is_complete, "count": count}))
-        except ToolError:
-            self._is_complete = False
+            self._words.set(self._key, note)
+            self._noted = note
+        except ToolError:  # a note that is too old only costs time, see above
+            self._stored = -1

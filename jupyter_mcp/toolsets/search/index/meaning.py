@@ -10,6 +10,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mcp.errors import ToolError
@@ -26,7 +27,7 @@ MOST_FRESH = 24_000
 MANY_FRESH = 3000
 """From so many on Chroma is loaded at once."""
 
-PATIENCE = 0.7
+PATIENCE = 3.0
 """Seconds before Chroma is loaded for few: whoever asks first gets the processor for words."""
 
 _WAIT = 0.05
@@ -39,6 +40,7 @@ class Meaning:
         embedder: What makes its vectors.
         vectors: Where they lie.
         ledger: Where it is noted what lies there.
+        waiting: The file for vectors that are not written when it is closed.
         on_trouble: Is told, in the thread, why something could not be written. It is lost then.
     """
 
@@ -47,10 +49,11 @@ class Meaning:
         embedder: Embedder,
         vectors: VectorStore,
         ledger: Ledger,
+        waiting: Path,
         on_trouble: Callable[[ToolError], None],
     ) -> None:
         self.embedder = embedder
-        self.fresh = FreshVectors()
+        self.fresh = FreshVectors(waiting)
         self.ledger = ledger
         self._vectors, self._on_trouble = vectors, on_trouble
         self._changed = threading.Condition()
@@ -63,6 +66,11 @@ class Meaning:
     def is_loaded(self) -> bool:
         """Whether the store answers at once."""
         return self._is_loaded
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are no vectors at all."""
+        return not self._is_loaded and not self.ledger.count and not len(self.fresh)
 
     def add(
         self, digests: Sequence[str], vectors: Vectors, is_ended: Callable[[], bool] | None = None
@@ -90,8 +98,8 @@ class Meaning:
 
     def load_soon(self) -> None:
         """Make the store answer before long."""
-        if not self._is_loaded:
-            self._is_wanted = True
+        if not self._is_loaded and not self.is_empty:
+            self._is_wanted = self.ledger.count > 0
             self._work()
 
     def count(self) -> int:
@@ -152,17 +160,19 @@ class Meaning:
         return True
 
     def close(self) -> None:
-        """End the thread; what is not written yet is lost."""
+        """End the thread; what is not written yet goes into the file."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
             thread = self._thread
         if thread and thread is not threading.current_thread():
             thread.join()
+        if len(self.fresh) and self.fresh.save():
+            self.ledger.wait()
         self._vectors.close()
 
     def settle(self) -> None:
-        """Note that nothing is missing, if so and if the store is loaded anyway."""
+        """Take note of what lies on the disk, if the store is loaded anyway."""
         if self._is_loaded and not len(self.fresh):
             self._settle()
 
@@ -191,9 +201,10 @@ class Meaning:
         with self._changed:
             self._changed.wait_for(self._is_due, PATIENCE)
         while True:
-            self._write_one()
-            if not self.fresh.first() and not self._is_closed:
-                self._settle()
+            if not self._is_closed:
+                self._write_one()
+                if not self.fresh.first():
+                    self._settle()
             with self._changed:
                 self._changed.notify_all()
                 if self._is_closed or not (self.fresh.first() or self._is_wanted):
@@ -210,9 +221,11 @@ class Meaning:
             self.load()
             if batch:
                 self._vectors.upsert(batch.digests, batch.vectors)
+                self.ledger.grow(len(batch.digests))
         except ToolError as error:
-            self.ledger.lose()
             self._on_trouble(error)
+            if batch:
+                self.ledger.lag()
         if batch:
             self.fresh.done(batch)
 

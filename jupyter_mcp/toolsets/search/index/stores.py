@@ -121,7 +121,8 @@ class Stores:
     def _meaning(self, engine: str, embedder: Embedder) -> Meaning:
         vectors = self._vectors(embedder.name, embedder.dimensions)
         ledger = Ledger(self.words, embedder.name, is_kept=self.is_owner)
-        return Meaning(embedder, vectors, ledger, self._trouble(engine))
+        waiting = self._layout.waiting(embedder.name)
+        return Meaning(embedder, vectors, ledger, waiting, self._trouble(engine))
 
     def _trouble(self, engine: str) -> Callable[[ToolError], None]:
         def tell(error: ToolError) -> None:

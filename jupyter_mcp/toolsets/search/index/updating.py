@@ -193,9 +193,9 @@ class Update:
 
             static.add(list(here), np.stack(list(here.values())), self._is_cancelled)
         if static and len(here) < len(changes.came):
-            static.ledger.lose()
+            static.ledger.lag()
         if self._stores.second and changes.came:
-            self._stores.second.ledger.lose()
+            self._stores.second.ledger.lag()
 
     def _forget(self, changes: Changes, paths: Sequence[str]) -> None:
         for meaning in self._stores.meanings().values():
