@@ -11,13 +11,13 @@ import contextlib
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol
-
-from limits import RateLimitItem
-from limits.aio.storage import RedisStorage
-from limits.aio.strategies import MovingWindowRateLimiter
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_mcp.errors import ToolError
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.aio.strategies import MovingWindowRateLimiter
 
 HITS = 500_000
 """How many hits are remembered in all (16 MB); the windows used longest ago are forgotten first."""
@@ -148,6 +148,9 @@ async def _seconds(strategy: MovingWindowRateLimiter, limit: RateLimitItem, key:
 
 
 def _in_redis(link: Link) -> MovingWindowRateLimiter:
+    from limits.aio.storage import RedisStorage
+    from limits.aio.strategies import MovingWindowRateLimiter
+
     storage = RedisStorage(
         "async+redis://",
         implementation="redispy",
