@@ -1,21 +1,15 @@
-"""Reads chunks again and finds them by their words."""
+"""Reads chunks again, by number, digest or file."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 
 from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
 from jupyter_mcp.toolsets.search.lexical.packing import unpack
-from jupyter_mcp.toolsets.search.lexical.words import terms
-
-SYMBOL, PATH, EXTRA, BODY = 4.0, 2.0, 1.0, 1.0
-"""What a word in each column counts."""
-
-MOST_TERMS = 64
-"""Words of a question that are looked for; a pasted page is cut here."""
 
 _CHUNKS = """
     SELECT c.id, f.path, c.kind, c.language, c.line, c.end_line, c.symbol, c.cell_id, c.ordinal,
@@ -33,28 +27,6 @@ def chunks_of(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, C
             path, kind, language, line, end_line, text, symbol, extra, cell_id, ordinal
         )
     return found
-
-
-def search(
-    connection: sqlite3.Connection, text: str, limit: int, wanted: Filter
-) -> list[tuple[int, float]]:
-    """Return the best chunks for the words of `text` with their score, the best first."""
-    words = terms(text)[:MOST_TERMS]
-    if not words or limit < 1:
-        return []
-    condition, values = restriction(connection, wanted)
-    rows = connection.execute(
-        f"""SELECT words.rowid, -words.rank
-        FROM words {"JOIN chunks c ON c.id = words.rowid" if condition else ""}
-        WHERE words MATCH ? AND rank MATCH ? {condition} ORDER BY rank LIMIT ?""",  # noqa: S608
-        (match(words), f"bm25({SYMBOL}, {PATH}, {EXTRA}, {BODY})", *values, limit),
-    )
-    return rows.fetchall()
-
-
-def match(words: Sequence[str]) -> str:
-    """Return the full-text expression for any of some words."""
-    return " OR ".join(f'"{word}"' for word in words)
 
 
 def restriction(connection: sqlite3.Connection, wanted: Filter) -> tuple[str, list[object]]:
@@ -83,13 +55,14 @@ def of_digests(
     connection: sqlite3.Connection, digests: Sequence[str], wanted: Filter
 ) -> dict[str, list[int]]:
     """Return the ids of the wanted chunks with each digest."""
-    condition, values = restriction(connection, wanted)
-    asked = f"SELECT c.id FROM chunks c WHERE c.digest = ? {condition} ORDER BY c.id"  # noqa: S608
+    files = set(files_of(connection, wanted)) if wanted.names_files else None
+    condition, values = restriction(connection, replace(wanted, path="", allows=None))
+    asked = f"SELECT c.id, c.file FROM chunks c WHERE c.digest = ? {condition} ORDER BY c.id"  # noqa: S608
     found = {}
     for digest in digests:
-        rows = connection.execute(asked, (bytes.fromhex(digest), *values)).fetchall()
-        if rows:
-            found[digest] = [number for (number,) in rows]
+        rows = connection.execute(asked, (bytes.fromhex(digest), *values))
+        if numbers := [number for number, file in rows if files is None or file in files]:
+            found[digest] = numbers
     return found
 
 

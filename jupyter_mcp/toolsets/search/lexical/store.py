@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from jupyter_mcp.toolsets.search.chunk import Chunk
-from jupyter_mcp.toolsets.search.lexical import reading, schema
+from jupyter_mcp.toolsets.search.lexical import ranking, reading, schema
 from jupyter_mcp.toolsets.search.lexical.connections import Connections
 from jupyter_mcp.toolsets.search.lexical.faults import telling
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
@@ -82,7 +82,7 @@ class LexicalStore:
     def search(self, text: str, limit: int, wanted: Filter = ALL) -> list[tuple[int, float]]:
         """Return the ids of the chunks that fit the words of `text` best, with their score."""
         with self._reading() as connection:
-            return reading.search(connection, text, limit, wanted)
+            return ranking.search(connection, text, limit, wanted)
 
     def chunks(self, ids: Sequence[int]) -> dict[int, Chunk]:
         """Return chunks by id; those that are gone are left out."""
@@ -103,6 +103,14 @@ class LexicalStore:
         """Return the digest of every chunk."""
         with self._reading() as connection:
             return {row[0].hex() for row in connection.execute("SELECT digest FROM chunks")}
+
+    def last(self) -> int:
+        """Return the number of the newest chunk that there ever was; it only rises."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT seq FROM sqlite_sequence WHERE name = 'chunks'"
+            ).fetchone()
+            return row[0] if row else 0
 
     def scan(self, pattern: str, limit: int, wanted: Filter = ALL, *, is_regex: bool) -> Scan:
         """Return the lines that hold a text or fit a pattern, by file and line.

@@ -43,6 +43,15 @@ class Columns:
     extra: str
     body: str
 
+    @property
+    def length(self) -> int:
+        """How many words there are."""
+        return sum(told.count(" ") + 1 for told in self._all if told)
+
+    @property
+    def _all(self) -> tuple[str, str, str, str]:
+        return self.symbol, self.path, self.extra, self.body
+
 
 def columns(chunk: Chunk) -> Columns:
     """Return the words of `chunk`: the same chunk always gives the same ones."""

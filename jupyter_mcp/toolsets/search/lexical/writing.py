@@ -18,7 +18,7 @@ _FILE = """
         digest = excluded.digest, chunks = excluded.chunks, error = excluded.error
     RETURNING id"""
 
-_CHUNK = "INSERT INTO chunks VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CHUNK = "INSERT INTO chunks VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _MOVED = "UPDATE chunks SET ordinal = ?, line = ?, end_line = ?, cell_id = ? WHERE id = ?"
 
@@ -26,6 +26,8 @@ _WORDS = "INSERT INTO words(rowid, symbol, path, extra, body) VALUES(?, ?, ?, ?,
 
 _UNWORDS = """
     INSERT INTO words(words, rowid, symbol, path, extra, body) VALUES('delete', ?, ?, ?, ?, ?)"""
+
+_LENGTH = "UPDATE meta SET value = CAST(value AS INTEGER) + ? WHERE name = 'length'"
 
 
 class Writing:
@@ -36,7 +38,7 @@ class Writing:
         self._delta: Counter[str] = Counter()
         self._new: list[tuple[int, Chunk, Columns]] = []
         self._moved: list[tuple[int, int, int, str, int]] = []
-        self._written = 0
+        self._length = 0
 
     def replace(self, file: FilePieces) -> None:
         """Put the chunks of a file in the place of those that it has."""
@@ -64,6 +66,7 @@ class Writing:
         """Write what is left and tell what changed."""
         self._connection.executemany(_MOVED, self._moved)
         self._insert()
+        self._connection.execute(_LENGTH, (self._length,))
         count = "SELECT count(*) FROM chunks WHERE digest = ?"
         came, gone = set(), set()
         for digest, delta in self._delta.items():
@@ -86,16 +89,18 @@ class Writing:
         for number, chunk in chunks_of(self._connection, wanted).items():
             self._delta[chunk.digest] -= 1
             found = columns(chunk)
+            self._length -= found.length
             self._connection.execute(
                 _UNWORDS, (number, found.symbol, found.path, found.extra, found.body)
             )
         self._connection.executemany("DELETE FROM chunks WHERE id = ?", ((n,) for n in wanted))
 
     def _insert(self) -> None:
+        self._length += sum(w.length for _, _, w in self._new)
         first = self._last() + 1
         numbered = list(enumerate(self._new, first))
         self._connection.executemany(
-            _CHUNK, (_row(number, file, chunk) for number, (file, chunk, _) in numbered)
+            _CHUNK, (_row(number, file, chunk, w.length) for number, (file, chunk, w) in numbered)
         )
         self._connection.executemany(
             _WORDS,
@@ -109,7 +114,7 @@ class Writing:
         return row[0] if row else 0
 
 
-def _row(number: int, file: int, chunk: Chunk) -> tuple[object, ...]:
+def _row(number: int, file: int, chunk: Chunk, length: int) -> tuple[object, ...]:
     return (
         number,
         file,
@@ -121,6 +126,7 @@ def _row(number: int, file: int, chunk: Chunk) -> tuple[object, ...]:
         _storable(chunk.symbol),
         chunk.cell_id,
         bytes.fromhex(chunk.digest),
+        length,
         pack(chunk.text, chunk.extra),
     )
 

@@ -1,0 +1,130 @@
+"""Finds chunks by their words and orders them: BM25 in two steps.
+
+The full-text index scores every row that holds a word, so what it does for each row is the time of
+a search. It therefore scores without the rows' lengths (see `schema`), in which case its ``bm25``
+counts every row as of length -4, and only the best rows are then corrected by their length.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from jupyter_mcp.toolsets.search.lexical.filter import Filter
+from jupyter_mcp.toolsets.search.lexical.reading import restriction
+from jupyter_mcp.toolsets.search.lexical.words import terms
+
+SYMBOL, PATH, EXTRA, BODY = 4.0, 2.0, 1.0, 1.0
+"""What a word in each column counts."""
+
+LENGTH = 0.3
+"""How much the length of a chunk counts against it, from 0 to 1."""
+
+DEPTH = 400
+"""Rows, at least, that are corrected by their length."""
+
+ROWS = 3_000
+"""Rows that may be scored before common words have to be in company."""
+
+COUNTED = 30_000
+"""Rows of a word that are counted; all that are in more are as common."""
+
+MOST_TERMS = 64
+"""Words of a question that are looked for; a pasted page is cut here."""
+
+_K1, _B, _COLUMNS = 1.2, 0.75, 4
+"""Constants of SQLite's ``bm25``."""
+
+
+def search(
+    connection: sqlite3.Connection, text: str, limit: int, wanted: Filter
+) -> list[tuple[int, float]]:
+    """Return the best chunks for the words of `text` with their score, the best first."""
+    words = terms(text)[:MOST_TERMS]
+    if not words or limit < 1:
+        return []
+    average = _average(connection)
+    found: dict[int, float] = {}
+    for expression, times in _expressions(connection, words):
+        for number, score, length in _rows(
+            connection, expression, wanted, _scale(average), max(DEPTH, 2 * limit)
+        ):
+            corrected = score / times / (1 - LENGTH + LENGTH * length / average)
+            found.setdefault(number, corrected)
+    return sorted(found.items(), key=lambda each: (-each[1], each[0]))[:limit]
+
+
+def any_of(words: Sequence[str]) -> str:
+    """Return the full-text expression for any of some words."""
+    return " OR ".join(f'"{word}"' for word in words)
+
+
+def _expressions(connection: sqlite3.Connection, words: Sequence[str]) -> list[tuple[str, int]]:
+    """Return what to ask for, and how many times the answer counts each word.
+
+    Rows that hold only common words are many and seldom the answer: where there are too many rows,
+    one has to hold a rarer word, or all of the common ones. In the first case each word is named
+    twice, so that all count alike.
+    """
+    counts = {word: _count(connection, word) for word in words}
+    rare, common = _parted(counts)
+    if not common:
+        return [(any_of(words), 1)]
+    asked = [(f"({any_of(rare)}) AND ({any_of([*rare, *common, *common])})", 2)]
+    if len(common) > 1:
+        asked.append((" AND ".join(f'"{word}"' for word in common), 1))
+    return asked
+
+
+def _parted(counts: Mapping[str, int]) -> tuple[list[str], list[str]]:
+    """Return the rarest words, at least one, that are in at most `ROWS` rows, and the others."""
+    rare: list[str] = []
+    common: list[str] = []
+    total = 0
+    for word in sorted(counts, key=lambda word: counts[word]):
+        total += counts[word]
+        (common if rare and total > ROWS else rare).append(word)
+    return rare, common
+
+
+def _count(connection: sqlite3.Connection, word: str) -> int:
+    """Return in how many rows a word is; of a common one only that it is."""
+    rows = "SELECT 1 FROM words WHERE words MATCH ? LIMIT ?"
+    asked = connection.execute(f"SELECT count(*) FROM ({rows})", (f'"{word}"', COUNTED))  # noqa: S608
+    return int(asked.fetchone()[0])
+
+
+def _rows(
+    connection: sqlite3.Connection, expression: str, wanted: Filter, scale: float, depth: int
+) -> list[tuple[int, float, int]]:
+    """Return number, uncorrected score and length of the best rows."""
+    condition, values = restriction(connection, wanted)
+    weights = [weight * scale for weight in (SYMBOL, PATH, EXTRA, BODY)]
+    return connection.execute(
+        f"""SELECT s.id, -s.cost, l.length FROM (
+            SELECT words.rowid AS id, bm25(words, ?, ?, ?, ?) AS cost
+            FROM words {"JOIN chunks c ON c.id = words.rowid" if condition else ""}
+            WHERE words MATCH ? {condition} ORDER BY cost LIMIT ?
+        ) s JOIN chunks l ON l.id = s.id""",  # noqa: S608
+        (*weights, expression, *values, depth),
+    ).fetchall()
+
+
+def _average(connection: sqlite3.Connection) -> float:
+    """Return the words of a chunk, on average."""
+    row = connection.execute(
+        """SELECT (SELECT value FROM meta WHERE name = 'length'),
+        (SELECT sum(chunks) FROM files)"""
+    ).fetchone()
+    return max(1.0, float(row[0]) / (row[1] or 1))
+
+
+def _scale(average: float) -> float:
+    """Return the factor of the weights with which ``bm25`` saturates as with lengths.
+
+    It divides by ``f + k`` where `f` is the weighted count of a word and `k` would be 1.2 for a row
+    of average length. Here `k` is smaller, or below 0 when the rows are very short; in that case
+    a word counts the same however often it is there.
+    """
+    k = _K1 * (1 - _B - _B * _COLUMNS / average)
+    return k / _K1 if k > 0 else 1000.0
