@@ -44,7 +44,9 @@ async def test_what_was_decided_is_in_force_before_the_first_call(tmp_path: Path
         assert [each.who for each in after.trust.access.ended()] == ["user:bob"]
 
 
-def test_a_new_server_that_is_only_looked_at_opens_no_database_and_imports_nothing_heavy(tmp_path: Path) -> None:
+def test_a_new_server_that_is_only_looked_at_opens_no_database_and_imports_nothing_heavy(
+    tmp_path: Path,
+) -> None:
     tests = Path(__file__).resolve().parents[1]
     done = subprocess.run(
         [sys.executable, "-c", LOOKS, str(tmp_path)],
