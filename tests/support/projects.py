@@ -45,9 +45,7 @@ def markdown(identity: str, source: str) -> dict[str, Any]:
 
 def git_ignored(folder: Path, paths: Sequence[str]) -> set[str]:
     """Return which of some paths git itself would ignore."""
-    (folder / ".git").exists() or subprocess.run(
-        ["git", "init", "-q", "."], cwd=folder, check=True
-    )
+    (folder / ".git").exists() or subprocess.run(["git", "init", "-q", "."], cwd=folder, check=True)
     told = subprocess.run(
         ["git", "check-ignore", "-z", "--no-index", "--stdin"],
         cwd=folder,

@@ -117,7 +117,7 @@ class Assembler:
         tiny: list[tuple[int, int, str]] = []
         for definition in around.inside:
             start = max(at, self._start(definition.line, at))
-            end = definition.end_line
+            end = definition.end_line = min(definition.end_line, around.end_line)
             if end < start:
                 continue
             if at > around.line or not symbol:

@@ -7,8 +7,9 @@ offline.
 from __future__ import annotations
 
 import importlib
+import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_mcp.toolsets.search.chunking.definitions import Definition, signature
 from jupyter_mcp.toolsets.search.chunking.lines import Lines
@@ -40,9 +41,12 @@ _LEAVES = frozenset(
     function_statement generator_function_declaration macro_definition message method
     method_declaration method_definition rpc secondary_constructor signature singleton_method
     struct_definition struct_item subroutine subroutine_declaration_statement type_alias_declaration
-    type_declaration type_definition type_item union_item value_definition
+    type_declaration type_definition type_item type_spec union_item value_definition
     """.split()  # noqa: SIM905
 )
+_FUNCTIONS = frozenset({"arrow_function", "function_expression", "function"})
+_RECEIVER = re.compile(r"(\w+)(?:\[[^\]]*\])?\s*\)?\Z")
+_LONGEST = 120
 _DEEPEST = 60
 _MOST = 500_000
 """Characters of a file that is parsed; a longer one is data and would keep a process busy."""
@@ -80,9 +84,9 @@ def _inside(node: Node, lines: Lines, depth: int) -> list[Definition]:
     found: list[Definition] = []
     for child in node.named_children:
         is_box = child.type in _BOXES
-        name = _name(child) if is_box or child.type in _LEAVES else ""
+        name = _name(child) if is_box or child.type in _LEAVES else _function_value(child)
         if not name:
-            if child.named_child_count and child.type not in _LEAVES:
+            if child.named_child_count:
                 found += _inside(child, lines, depth + 1)
             continue
         line, end = child.start_point[0] + 1, child.end_point[0] + 1
@@ -95,15 +99,32 @@ def _inside(node: Node, lines: Lines, depth: int) -> list[Definition]:
 
 def _name(node: Node) -> str:
     """Return what a node defines; nothing when it only mentions something."""
-    at: Any = node
-    for _ in range(6):
+    at: Node = node
+    for _ in range(6):  # in C the name is inside of what it is declared as
         found = at.child_by_field_name("name") or at.child_by_field_name("declarator")
-        if found is None and at is node:
-            found = at.child_by_field_name("type") if at.type == "impl_item" else None
+        if found is None and at is node and node.type == "impl_item":
+            found = node.child_by_field_name("type")
         if found is None:
             break
         at = found
-    if at is node or at.text is None:
+    name = "" if at is node else _text(at)
+    receiver = node.child_by_field_name("receiver")
+    if name and receiver is not None and (of := _RECEIVER.search(_text(receiver))):
+        return f"{of[1]}.{name}"
+    return name
+
+
+def _function_value(node: Node) -> str:
+    """Return the name that a declaration gives to a function without one, as in JavaScript."""
+    if node.type not in {"lexical_declaration", "variable_declaration"}:
         return ""
-    told = at.text.decode("utf-8", "replace")
-    return told if len(told) <= 120 and "\n" not in told else ""  # noqa: PLR2004
+    for child in node.named_children:
+        value = child.child_by_field_name("value")
+        if value is not None and value.type in _FUNCTIONS:
+            return _name(child)
+    return ""
+
+
+def _text(node: Node) -> str:
+    told = (node.text or b"").decode("utf-8", "replace")
+    return told if len(told) <= _LONGEST and "\n" not in told else ""

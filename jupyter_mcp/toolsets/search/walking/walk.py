@@ -60,20 +60,16 @@ def walk(
         if level.reason:
             skip(path, level.reason)
             continue
-        folders: list[str] = []
         before = f"{path}/" if path else ""
-        for entry in entries:
-            found = _look(entry, before + entry.name, rules, level)
+        looked = [
+            (before + each.name, _look(each, before + each.name, rules, level)) for each in entries
+        ]
+        for name, found in looked:
             if isinstance(found, Found):
                 yield found
-            elif found is _FOLDER:
-                folders.append(before + entry.name)
-            elif found:
-                skip(before + entry.name, found)
-        if path.count("/") < _DEEPEST:
-            waiting += reversed(folders)
-        elif folders:
-            skip(path, "too many folders in folders")
+            elif found and found is not _FOLDER:
+                skip(name, found)
+        waiting += [name for name, found in reversed(looked) if found is _FOLDER]
 
 
 def _look(entry: os.DirEntry[str], path: str, rules: Rules, level: Level) -> Found | str:
@@ -86,7 +82,7 @@ def _look(entry: os.DirEntry[str], path: str, rules: Rules, level: Level) -> Fou
         if reason:
             return reason
         if is_dir:
-            return _FOLDER
+            return _FOLDER if path.count("/") < _DEEPEST else "too many folders in folders"
         if not entry.is_file(follow_symlinks=False):
             return "symbolic link" if entry.is_symlink() else "not a file"
         state = entry.stat(follow_symlinks=False)

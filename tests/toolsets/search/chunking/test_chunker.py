@@ -15,10 +15,10 @@ from jupyter_mcp.toolsets.search.chunking.languages import language_of
 from jupyter_mcp.toolsets.search.chunking.lines import Lines
 from jupyter_mcp.toolsets.search.walking.reading import Unreadable
 
-SUFFIXES = (
-    "py js ts go rs java c cpp cs rb php swift kt scala lua pl r jl ex erl hs ml clj el sql sh ps1"
-    " proto tf toml yaml json md rst tex html css vue txt f90 zig nim sol graphql cmake dart m"
-).split()
+SUFFIXES = """
+    py js ts go rs java c cpp cs rb php swift kt scala lua pl r jl ex erl hs ml clj el sql sh ps1
+    proto tf toml yaml json md rst tex html css vue txt f90 zig nim sol graphql cmake dart m
+    """.split()  # noqa: SIM905 - a list of words reads better than one of strings
 PIECES = st.sampled_from(
     [
         *("def f(a):", "class A(B):", "    def m(self):", "        return 1", "# note", "@x", ""),
@@ -52,7 +52,7 @@ def assert_exact(path: str, text: str) -> None:
             assert number in told, line
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.sampled_from(SUFFIXES), SOURCES)
 def test_citations_are_exact_for_any_text_in_any_language(suffix: str, text: str) -> None:
     assert_exact(f"x.{suffix}", text)
@@ -81,7 +81,19 @@ def test_no_line_makes_a_pattern_slow(suffix: str) -> None:
     if pattern is None:
         return
     begin = time.process_time()
-    for part in ("public static ", "a ", "a* ", "  ", "\t", "((", "<a,", "x(", "const ", "=> ", "a::"):
+    for part in (
+        "public static ",
+        "a ",
+        "a* ",
+        "  ",
+        "\t",
+        "((",
+        "<a,",
+        "x(",
+        "const ",
+        "=> ",
+        "a::",
+    ):
         for text in (part * 3000, "\n".join([part * 40] * 100)):
             list(pattern.finditer(text))
     assert time.process_time() - begin < 5

@@ -67,12 +67,16 @@ if __name__ == "__main__":
 
 
 def by_symbol(chunks: list[Chunk]) -> dict[str, Chunk]:
-    return {each.symbol: each for each in reversed(chunks) if each.symbol}
+    found: dict[str, Chunk] = {}
+    for each in chunks:
+        if each.symbol:
+            found.setdefault(each.symbol, each)
+    return found
 
 
 def test_each_function_and_method_is_a_chunk_with_what_belongs_to_it() -> None:
     found = by_symbol(chunk("a/counter.py", SOURCE))
-    assert list(reversed(found)) == [
+    assert list(found) == [
         "count",
         "Counter",
         "Counter.add",
@@ -100,8 +104,9 @@ def test_the_rest_of_a_module_is_not_lost() -> None:
     assert rest[0].startswith("#!/usr/bin/env python")
     assert rest[0].endswith('"""')
     assert rest[1].startswith("import os")
-    assert rest[1].endswith("LIMIT = 3")
-    assert rest[2].startswith("if __name__")
+    assert rest[1].endswith("import module_29")
+    assert rest[2] == "LIMIT = 3"
+    assert rest[3].startswith("if __name__")
     attributes = next(each for each in chunks if each.text.strip() == "step = 1")
     assert attributes.symbol == "Counter"
     assert [each.ordinal for each in chunks] == list(range(len(chunks)))
@@ -111,7 +116,8 @@ def test_the_rest_of_a_module_is_not_lost() -> None:
 
 def test_a_long_function_is_cut_and_each_part_names_it() -> None:
     body = "\n".join(f"    line_{n} = some_function(line_{n - 1}, {n})" for n in range(1, 200))
-    source = f"class A:\n    x = 1\n\n    def long(\n        self, first,\n    ):\n{textwrap.indent(body, '    ')}\n"
+    head = "class A:\n    x = 1\n\n    def long(\n        self, first,\n    ):\n"
+    source = head + textwrap.indent(body, "    ")
     parts = [each for each in chunk("x.py", source) if each.symbol == "A.long"]
     assert len(parts) > 2
     assert all(len(each.text) <= 2500 for each in parts)
@@ -121,7 +127,9 @@ def test_a_long_function_is_cut_and_each_part_names_it() -> None:
 
 
 def test_tiny_neighbours_are_found_together_and_named() -> None:
-    source = "class E(Exception):\n    pass\n\n\nclass F(E):\n    pass\n\n\ndef f():\n    return 1\n"
+    source = (
+        "class E(Exception):\n    pass\n\n\nclass F(E):\n    pass\n\n\ndef f():\n    return 1\n"
+    )
     (only,) = chunk("errors.py", source)
     assert only.symbol == "E, F, f"
     assert only.text == source.strip()
@@ -134,7 +142,8 @@ def test_a_long_table_is_found_by_its_name() -> None:
 
 
 def test_a_syntax_error_leaves_the_lines_that_define() -> None:
-    source = f"def first():\n{FILLER}\n\nclass Old:\n    def method(self):\n{FILLER}\n        print 'x'\n"
+    old = f"class Old:\n    def method(self):\n{FILLER}\n        print 'x'\n"
+    source = f"def first():\n{FILLER}\n\n{old}"
     found = by_symbol(chunk("old.py", source))
     assert set(found) == {"first", "Old", "Old.method"}
     assert found["Old.method"].text.endswith("print 'x'")
@@ -142,7 +151,12 @@ def test_a_syntax_error_leaves_the_lines_that_define() -> None:
 
 
 def test_what_breaks_parsers_only_costs_the_structure() -> None:
-    for source in ("x = " + "(" * 5000, "x = " + "-" * 200_000 + "1", "a\n" * 9 + "\0", "x" + ".y" * 2000):
+    for source in (
+        "x = " + "(" * 5000,
+        "x = " + "-" * 200_000 + "1",
+        "a\n" * 9 + "\0",
+        "x" + ".y" * 2000,
+    ):
         chunk("deep.py", source.replace("-", "-\\\n") if len(source) > 9000 else source)
 
 

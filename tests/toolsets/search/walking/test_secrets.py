@@ -13,7 +13,7 @@ from jupyter_mcp.toolsets.search.walking.secrets import holds_secret, is_secret_
 if TYPE_CHECKING:
     from pathlib import Path
 
-LETTERS = "".join(random.Random(7).choices(string.ascii_letters + string.digits, k=80))  # noqa: S311
+LETTERS = "".join(random.Random(7).choices(string.ascii_letters + string.digits, k=80))
 
 
 @pytest.mark.parametrize(
