@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mcp.toolsets.search.embedding.vocabulary import Vocabulary
+from jupyter_mcp.toolsets.search.lexical.words import telling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,8 +60,8 @@ class StaticEmbedder:
         return found / np.maximum(lengths, np.float32(1e-9))
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """The same: a question is a text like any other."""
-        return self.embed_documents(texts)
+        """The same, of the words that say what is looked for."""
+        return self.embed_documents([telling(text) for text in texts])
 
     @cached_property
     def _table(self) -> tuple[NDArray[np.int8], NDArray[np.float32], Vocabulary]:

@@ -10,3 +10,25 @@ who whose why will with would you your
 """
 
 STOP_WORDS = frozenset(_WORDS.split())
+
+LANGUAGES = frozenset(
+    [
+        "csharp",
+        "golang",
+        "java",
+        "javascript",
+        "julia",
+        "kotlin",
+        "perl",
+        "php",
+        "py",
+        "python",
+        "python2",
+        "python3",
+        "ruby",
+        "rust",
+        "scala",
+        "typescript",
+    ]
+)
+"""Names of languages: people add theirs to what they ask, and programs seldom say their own."""
