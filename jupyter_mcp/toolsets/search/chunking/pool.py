@@ -25,6 +25,7 @@ _BATCH_BYTES = 256 * 1024
 _AHEAD = 2
 """Requests that a process has: one that it works on, one that it goes on with."""
 
+_MOST = 4
 _LOOK_SECONDS = 0.1
 
 
@@ -38,7 +39,7 @@ class Pool:
     """
 
     def __init__(self, processes: int = 0, limit: float = 10) -> None:
-        self._count = processes or min(4, len(os.sched_getaffinity(0)))
+        self._count = processes or min(_MOST, _cpus())
         self._limit = limit
         self._processes: list[Process] = []
         self._lock = threading.Lock()
@@ -155,13 +156,13 @@ class _Run:
         for descriptor in by_descriptor:
             poll.register(descriptor, select.POLLIN)
         for descriptor, _ in poll.poll(_LOOK_SECONDS * 1000):
-            process = by_descriptor[descriptor]
+            process = by_descriptor.pop(descriptor)
             try:
                 self._done += process.receive()
             except (EOFError, OSError):
                 self._replace(process)
-        for process in busy:
-            if process in self._processes and process.is_late:
+        for process in by_descriptor.values():  # an answer may have waited for us, not we for it
+            if process.is_late:
                 self._replace(process, "took too long to be cut")
 
     def _replace(self, process: Process, reason: str = "") -> None:
@@ -200,6 +201,12 @@ def batched(jobs: Sequence[Job]) -> list[list[Job]]:
         batches[-1].append(job)
         size += job.size
     return batches
+
+
+def _cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _never() -> bool:

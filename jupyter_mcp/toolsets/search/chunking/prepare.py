@@ -16,7 +16,7 @@ from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.chunking.chunker import chunk
 from jupyter_mcp.toolsets.search.embedding.text import text_of
 from jupyter_mcp.toolsets.search.lexical.pieces import FilePieces
-from jupyter_mcp.toolsets.search.lexical.words import columns
+from jupyter_mcp.toolsets.search.lexical.words import Columns, columns
 from jupyter_mcp.toolsets.search.walking.reading import Unreadable, limit_of, read
 
 if TYPE_CHECKING:
@@ -80,14 +80,22 @@ def prepare(job: Job) -> Prepared:
     if source.digest == job.known:
         return Prepared(FilePieces(*state), is_unchanged=True)
     try:
-        chunks = chunk(job.path, source.text)
+        pieces, name, packed = _cut(job, source.text)
     except Unreadable as unreadable:
         return Prepared(FilePieces(*state, error=unreadable.reason))
     except (MemoryError, RecursionError):
         return Prepared(FilePieces(*state, error="too deeply nested to be cut"))
-    pieces = [(piece, columns(piece)) for piece in chunks]
-    name, packed = _embed(chunks) if job.is_embedded else ("", b"")
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one file, others go on
+        return Prepared(FilePieces(*state, error=f"could not be cut ({type(error).__name__})"))
     return Prepared(FilePieces(*state, pieces), embedder=name, packed=packed)
+
+
+def _cut(job: Job, text: str) -> tuple[list[tuple[Chunk, Columns]], str, bytes]:
+    chunks = chunk(job.path, text)
+    for piece in chunks:
+        piece.digest  # noqa: B018 - is kept with the chunk, so that it is made here
+    pieces = [(piece, columns(piece)) for piece in chunks]
+    return (pieces, *(_embed(chunks) if job.is_embedded else ("", b"")))
 
 
 def failed(job: Job, reason: str) -> Prepared:

@@ -7,6 +7,7 @@ UTF-8 is decoded as it declares (PEP 263) or as Latin-1, so that no file is lost
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
 import os
 import re
@@ -118,6 +119,8 @@ def _bytes(file: str, limit: int) -> tuple[bytes, os.stat_result]:
     except PermissionError:
         raise Unreadable("no permission") from None
     except (OSError, ValueError) as error:
+        if getattr(error, "errno", 0) == errno.ELOOP:
+            raise Unreadable("symbolic link") from None
         raise Unreadable(f"cannot be opened: {_told(error)}") from None
     try:
         state = os.fstat(descriptor)

@@ -20,7 +20,7 @@ _NAMES = frozenset(
 )
 _SUFFIXES = tuple(
     """
-    .asc .gpg .jks .kdb .kdbx .key .keystore .ovpn .p12 .pem .pfx .pgp .ppk .tfstate
+    .gpg .jks .kdb .kdbx .key .keystore .ovpn .p12 .pem .pfx .pgp .ppk .tfstate
     """.split()  # noqa: SIM905
 )
 _SAMPLES = (".example", ".sample", ".template", ".dist")
