@@ -42,10 +42,11 @@ def embedder_of(spec: str, options: Mapping[str, Any] | None = None) -> Callable
         if entry.name == kind and kind not in makers:
             return partial(_other, entry, text, dict(options or {}))
     others = sorted({entry.name for entry in entry_points(group=GROUP)})
+    known = ", ".join(["static", "onnx:/folder", *_named(), *others])
     raise ToolError(
         "invalid_arguments",
         f"There is no embedder {spec!r}.",
-        f"Set search_embedder to one of: {', '.join(['static', 'onnx:/folder', *_named(), *others])}.",
+        f"Set search_embedder to one of: {known}.",
     )
 
 

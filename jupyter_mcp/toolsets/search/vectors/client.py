@@ -39,12 +39,24 @@ def chroma() -> Any:
         raise ToolError(
             "unavailable", f"Chroma is missing, so only words are searched ({error}).", INSTALL
         ) from error
+    except Exception as error:
+        # Chroma reads the environment and .env at its import, and may not like them.
+        told = " ".join(str(error).split())[:200]
+        raise ToolError(
+            "unavailable",
+            f"Chroma cannot be imported, so only words are searched ({told}).",
+            "Look at the file .env and at environment variables of these names.",
+        ) from error
 
 
 def open_folder(folder: Path) -> Any:
     """Return a client of a folder; no other process may use it meanwhile."""
     module = chroma()
-    return module.PersistentClient(str(folder), settings=_settings())
+    try:
+        return module.PersistentClient(str(folder), settings=_settings())
+    except BaseException:
+        _forget(str(folder))
+        raise
 
 
 def open_server(url: str) -> Any:
@@ -80,11 +92,32 @@ def open_server(url: str) -> Any:
 
 
 def close(client: Any) -> None:
-    """Let go of all that a client holds."""
-    session = _session(client)
+    """Let go of all that a client holds.
+
+    A client of a server has a second one for tenants, and neither closes its connections.
+    """
+    parts = [part for part in (client, getattr(client, "_admin_client", None)) if part is not None]
+    sessions = [_session(part) for part in parts]
+    systems = [part._system for part in parts]  # noqa: SLF001
     client.close()
-    if session is not None:
-        session.close()
+    for session in sessions:
+        if session is not None:
+            session.close()
+    kept = _shared()._identifier_to_system  # noqa: SLF001
+    for name, system in list(kept.items()):
+        if system in systems:
+            kept.pop(name, None)
+
+
+def _forget(identifier: str) -> None:
+    """Chroma keeps in its cache also what did not start, and would hand it out."""
+    shared = _shared()
+    shared._identifier_to_system.pop(identifier, None)  # noqa: SLF001
+    shared._identifier_to_refcount.pop(identifier, None)  # noqa: SLF001
+
+
+def _shared() -> Any:
+    return importlib.import_module("chromadb.api.shared_system_client").SharedSystemClient
 
 
 def _settings(**more: Any) -> Any:

@@ -43,7 +43,12 @@ def ensure_sound(folder: Path, collection: str) -> None:
     Raises:
         ToolError: ``corrupt`` when it cannot.
     """
-    if not (folder / "chroma.sqlite3").exists() or _is_sealed(folder):
+    database = folder / "chroma.sqlite3"
+    if not database.exists() or not database.stat().st_size:
+        if _graph(folder):
+            raise _unsound(folder, "its database is gone")
+        return
+    if _is_sealed(folder):
         return
     command = [sys.executable, "-m", f"{__package__}.trial", str(folder), collection]
     try:
