@@ -51,13 +51,12 @@ class Scan:
     is_cut: bool
 
 
-def scan(asked: Mapping[str, Any], seconds: float = SECONDS) -> Scan:
+def scan(asked: Mapping[str, Any]) -> Scan:
     """Run the scanner.
 
     Args:
         asked: What it reads: ``database``, ``files``, ``condition``, ``values``, ``limit``,
             ``pattern`` and ``is_regex``.
-        seconds: When it is ended.
 
     Raises:
         ToolError: ``invalid_arguments`` for a pattern that is none, ``timeout`` for one that
@@ -67,13 +66,13 @@ def scan(asked: Mapping[str, Any], seconds: float = SECONDS) -> Scan:
     if is_regex:
         _refuse_bad(pattern)
     ignores_case = is_insensitive(pattern, is_regex=is_regex)
-    output, is_late = _run({**asked, "ignores_case": ignores_case}, seconds)
+    output, is_late = _run({**asked, "ignores_case": ignores_case}, SECONDS)
     found = [json.loads(line) for line in output.splitlines(keepends=True) if line[-1:] == b"\n"]
     matches = [Match(*each) for each in found if isinstance(each, list)]
     if is_late and not matches:
         raise ToolError(
             "timeout",
-            f"The pattern found nothing in {seconds:g} seconds.",
+            f"The pattern found nothing in {SECONDS:g} seconds.",
             "Make it simpler, or give a path.",
         )
     return Scan(matches, is_cut=is_late or found[-1]["is_cut"])

@@ -27,7 +27,7 @@ _WIDE = re.compile(
 )
 """Runs of letters of languages that are written without spaces."""
 
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\dA-Za-z_]+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,9 @@ def _expand(identifier: str) -> tuple[str, ...]:
         if wide := _WIDE.findall(identifier):
             return tuple(pair for run in wide for pair in _pairs(run))
     parts = [part.lower() for part in _PART.findall(identifier)]
-    whole = "".join(parts)
-    return (whole,) if len(parts) < 2 else (*(each for each in parts if _tells(each)), whole)  # noqa: PLR2004
+    if len(parts) < 2:  # noqa: PLR2004
+        return tuple(parts)
+    return (*(each for each in parts if _tells(each)), "".join(parts))
 
 
 def _tells(part: str) -> bool:
@@ -111,9 +112,10 @@ def _tells(part: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Return `text` without accents, in one spelling of each letter."""
+    """Return `text` without accents, in one spelling of each letter; ASCII keeps its case."""
     apart = unicodedata.normalize("NFKD", text)
-    return unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
+    plain = (c if c.isascii() else c.casefold() for c in apart if not unicodedata.combining(c))
+    return unicodedata.normalize("NFC", "".join(plain))
 
 
 def _pairs(run: str) -> list[str]:
