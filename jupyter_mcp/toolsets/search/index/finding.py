@@ -14,7 +14,7 @@ from jupyter_mcp.toolsets.search.index import documents
 from jupyter_mcp.toolsets.search.index.checking import Checking
 from jupyter_mcp.toolsets.search.index.filling import add
 from jupyter_mcp.toolsets.search.index.meaning import Meaning
-from jupyter_mcp.toolsets.search.index.notes import Notes, no_vectors
+from jupyter_mcp.toolsets.search.index.notes import no_vectors
 from jupyter_mcp.toolsets.search.index.stores import SECOND, STATIC, Stores
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
 from jupyter_mcp.toolsets.search.query import Hit, Query
@@ -58,13 +58,10 @@ class Finding:
         limit: The largest file.
         stores: What is searched.
         live: Notebooks that are open somewhere.
-        notes: Is told why an engine did not answer.
     """
 
-    def __init__(
-        self, folder: Path, limit: int, stores: Stores, live: Mapping[str, int], notes: Notes
-    ) -> None:
-        self._stores, self._notes = stores, notes
+    def __init__(self, folder: Path, limit: int, stores: Stores, live: Mapping[str, int]) -> None:
+        self._stores = stores
         # The states of the files before anything else: see `KnownFiles.all`.
         self._checking = Checking(folder, limit, stores.known.all(), live)
 
@@ -83,12 +80,16 @@ class Finding:
         """Return what is like a piece, without itself."""
         text = text_of(chunk)
         meaning = self._stores.static
+        found: dict[str, Scored] = {}
         if meaning is not None and not meaning.is_empty:
-            meaning.load()
-            vector = meaning.embedder.embed_documents([text])[0]
-            found = {STATIC: self._nearest(meaning, vector, Query(text, limit=limit))}
-        else:
-            found = {"lexical": self._stores.words.search(text, DEPTH)}
+            try:
+                meaning.load()
+                (vector,) = meaning.embedder.embed_documents([text])
+                found[STATIC] = self._nearest(meaning, vector, Query(text, limit=limit))
+            except ToolError as error:
+                self._stores.failed(error)
+        if not found:
+            found["lexical"] = self._stores.words.search(text, DEPTH)
         ranked = [
             Ranked(one, score, {engine: score})
             for engine, scored in found.items()
@@ -117,9 +118,9 @@ class Finding:
             self._ask_static(query, found, waits=is_dense)
             self._ask_second(query, found, waits=is_dense)
         except ToolError as error:
+            self._stores.failed(error)
             if is_dense:
                 raise
-            self._notes.tell("vectors", error)
         return found
 
     def _ask_static(self, query: Query, found: dict[str, Scored], *, waits: bool) -> None:

@@ -155,9 +155,9 @@ class Index:
                         stores.words, meaning, _BATCHES[engine], progress or _ignore, is_ended
                     )
                 except ToolError as error:
+                    stores.failed(error)
                     if error.code != "corrupt":
                         raise
-                    stores.mend_vectors(error)
                     made += fill(
                         stores.words, meaning, _BATCHES[engine], progress or _ignore, is_ended
                     )
@@ -175,7 +175,11 @@ class Index:
             stores.load_second()
             for meaning in stores.meanings().values():
                 if meaning.ledger.count:
-                    meaning.load()
+                    try:
+                        meaning.load()
+                    except ToolError as error:
+                        stores.failed(error)
+                        raise
 
     def put_notebook(self, path: str, notebook: Mapping[str, Any]) -> Report:
         """Take a notebook as it is open somewhere, until the file on the disk is newer.
@@ -356,7 +360,7 @@ class Index:
         if stores is None:
             return []
         try:
-            finding = Finding(self.folder, self.options.file_bytes, stores, self._live, self._notes)
+            finding = Finding(self.folder, self.options.file_bytes, stores, self._live)
             answer = find(finding, stores)
         except CorruptStoreError as error:
             if not stores.is_owner:

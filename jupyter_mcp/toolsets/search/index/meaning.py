@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from jupyter_mcp.toolsets.search.embedding.embedder import Embedder, Vectors
     from jupyter_mcp.toolsets.search.vectors.vectors import VectorStore
 
-MOST_FRESH = 24_000
-"""So many vectors may wait (24 MB of 256 floats); then `add` waits."""
+MOST_FRESH = 64_000
+"""So many vectors may wait (64 MB of 256 floats); then `add` waits."""
 
 MANY_FRESH = 3000
 """From so many on Chroma is loaded at once."""
@@ -60,6 +61,7 @@ class Meaning:
         self._thread: threading.Thread | None = None
         self._is_loaded = self._is_closed = self._is_working = False
         self._is_wanted = False
+        self._holds = 0
         self._unused: set[str] = set()
 
     @property
@@ -85,6 +87,18 @@ class Meaning:
                 return
             with self._changed:
                 self._changed.wait(_WAIT)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Write nothing meanwhile, unless too much waits: an update gets all processors."""
+        with self._changed:
+            self._holds += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._holds -= 1
+                self._changed.notify_all()
 
     def load(self) -> None:
         """Make the store answer; blocks for what that takes.
@@ -201,6 +215,8 @@ class Meaning:
         with self._changed:
             self._changed.wait_for(self._is_due, PATIENCE)
         while True:
+            with self._changed:
+                self._changed.wait_for(self._is_free)
             if not self._is_closed:
                 self._write_one()
                 if not self.fresh.first():
@@ -213,6 +229,10 @@ class Meaning:
 
     def _is_due(self) -> bool:
         return self._is_loaded or self._is_wanted or self._is_closed or len(self.fresh) > MANY_FRESH
+
+    def _is_free(self) -> bool:
+        is_free = not self._holds or self._is_closed or len(self.fresh) > MOST_FRESH // 2
+        return is_free or (self._is_wanted and not self._is_loaded)
 
     def _write_one(self) -> None:
         self._is_wanted = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jupyter_mcp.errors import ToolError
@@ -54,7 +53,7 @@ class Stores:
         elif is_owner or options.chroma_url:
             from jupyter_mcp.toolsets.search.embedding.static import StaticEmbedder
 
-            self.static = self._meaning(STATIC, StaticEmbedder())
+            self.static = self._meaning(StaticEmbedder())
 
     @property
     def second(self) -> Meaning | None:
@@ -71,7 +70,7 @@ class Stores:
         with self._lock:
             if self.wants_second and self._options.second and not self._is_closed:
                 try:
-                    self._second = self._meaning(SECOND, self._options.second())
+                    self._second = self._meaning(self._options.second())
                 except ToolError as error:
                     self._notes.tell(SECOND, error)
                     return None
@@ -96,10 +95,17 @@ class Stores:
             self._vectors(before["name"], before["dimensions"]).drop()
         self.words.set(f"embedder {engine}", json.dumps(now))
 
-    def mend_vectors(self, error: ToolError) -> None:
-        """Put a folder of Chroma's aside that cannot be read; its vectors are made again."""
+    def failed(self, error: ToolError) -> None:
+        """Take note that vectors could not be used; those that cannot be read are put aside."""
+        if error.code == "corrupt":
+            self._put_aside(error)
+        else:
+            self._notes.tell("vectors", error)
+
+    def _put_aside(self, error: ToolError) -> None:
+        """Put Chroma's folder aside; its vectors are made again by `embed`."""
         with self._lock:
-            if self._options.chroma_url or self._is_closed:
+            if self._options.chroma_url or self._is_closed or not self.is_owner:
                 return
             for meaning in self.meanings().values():
                 meaning.reset()
@@ -118,20 +124,11 @@ class Stores:
                 meaning.close()
             self.words.close()
 
-    def _meaning(self, engine: str, embedder: Embedder) -> Meaning:
+    def _meaning(self, embedder: Embedder) -> Meaning:
         vectors = self._vectors(embedder.name, embedder.dimensions)
         ledger = Ledger(self.words, embedder.name, is_kept=self.is_owner)
         waiting = self._layout.waiting(embedder.name)
-        return Meaning(embedder, vectors, ledger, waiting, self._trouble(engine))
-
-    def _trouble(self, engine: str) -> Callable[[ToolError], None]:
-        def tell(error: ToolError) -> None:
-            if error.code == "corrupt":
-                self.mend_vectors(error)
-            else:
-                self._notes.tell(engine, error)
-
-        return tell
+        return Meaning(embedder, vectors, ledger, waiting, self.failed)
 
     def _vectors(self, name: str, dimensions: int) -> VectorStore:
         from jupyter_mcp.toolsets.search.vectors.chroma import ChromaVectors

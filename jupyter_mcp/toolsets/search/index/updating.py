@@ -88,6 +88,7 @@ class Update:
             if differences.found or differences.gone:
                 for meaning in self._stores.meanings().values():
                     stack.enter_context(meaning.ledger.writing())
+                    stack.enter_context(meaning.held())
             if differences.found:
                 self._read(differences.found, embed=embed)
             # Last, so that what was only moved keeps its vectors.
@@ -120,7 +121,7 @@ class Update:
 
     def _job(self, found: Found, *, is_embedded: bool) -> Job:
         known = self._known.get(found.path)
-        digest = known.digest if known and not known.error else ""
+        digest = known.digest if known else ""
         return Job(
             str(self._rules.folder),
             found.path,
@@ -175,8 +176,9 @@ class Update:
         self._chunks += changes.written
         for file in files:
             self._live.pop(file.path, None)
-            self._added += file.path not in self._known
-            self._changed += file.path in self._known
+            known = self._known.get(file.path)
+            self._added += known is None
+            self._changed += known is not None and _differs(file, known)
         self._stores.known.put([*files, *batch.touched])
         gone = [file.path for file in batch.files if file.error == _GONE]
         self._embed(changes, batch)
@@ -204,3 +206,7 @@ class Update:
             self._live.pop(path, None)
             self._removed += path in self._known
         self._stores.known.remove(paths)
+
+
+def _differs(file: FilePieces, known: FileState) -> bool:
+    return (file.digest, file.error) != (known.digest, known.error)

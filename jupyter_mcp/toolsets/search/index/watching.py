@@ -92,10 +92,11 @@ class Watcher:
         changed: set[str] = set()
         for paths in self._events():
             changed |= paths
-            if not changed or (paths and len(changed) > _MANY):
+            if paths and len(changed) > _MANY:
                 continue
-            taken, changed = changed, set()
-            self._update(sorted(taken))
+            if taken := changed.union(self._index.pending):
+                changed = set()
+                self._update(sorted(taken))
 
     def _events(self) -> Iterator[set[str]]:
         """Yield what changed below the folder, an empty set every now and then."""

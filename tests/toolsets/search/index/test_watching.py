@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jupyter_mcp.toolsets.search.index import watching
+from jupyter_mcp.toolsets.search.index.index import Index
+from jupyter_mcp.toolsets.search.index.model import Options, Report
+from jupyter_mcp.toolsets.search.index.watching import Watcher
+from jupyter_mcp.toolsets.search.query import Query
+from support.folders import write_many, write_project
+
+ONE = Options(processes=1)
+
+
+class Watched:
+    """An index that is kept up to date, and what its watcher told."""
+
+    def __init__(self, index: Index, poll_seconds: float) -> None:
+        self.index = index
+        self.reports: queue.Queue[Report] = queue.Queue()
+        self.watcher = Watcher(index, self.reports.put, poll_seconds)
+
+    def wait(self, is_done: Callable[[], bool]) -> None:
+        """Wait for reports until something is so."""
+        while not is_done():
+            self.reports.get(timeout=20)
+
+    def paths(self, text: str) -> set[str]:
+        return {hit.path for hit in self.index.search(Query(text, mode="lexical"))}
+
+
+@contextmanager
+def watched(folder: Path, state: Path, poll_seconds: float = 5.0) -> Iterator[Watched]:
+    with Index(folder, state, ONE) as index:
+        index.update(embed=False)
+        found = Watched(index, poll_seconds)
+        try:
+            yield found
+        finally:
+            found.watcher.close()
+
+
+def test_changes_are_found_by_themselves(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    with watched(folder, tmp_path / "state") as found:
+        (folder / "new.py").write_text("def weigh_anchor():\n    pass\n")
+        found.wait(lambda: found.paths("anchor") == {"new.py"})
+        (folder / "new.py").rename(folder / "renamed.py")
+        found.wait(lambda: found.paths("anchor") == {"renamed.py"})
+        (folder / "renamed.py").unlink()
+        found.wait(lambda: found.index.status().files == 4)
+        (folder / "src").rename(folder / "lib")
+        found.wait(lambda: found.paths("boil water") == {"lib/kitchen.py"})
+        write_many(folder / "deep" / "rooms", 20)
+        found.wait(lambda: found.index.status().files == 24)
+        assert found.watcher.note == ""
+
+
+def test_a_change_of_the_ignored_files_counts_for_all(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    with watched(folder, tmp_path / "state") as found:
+        (folder / ".gitignore").write_text("src/\n")
+        found.wait(lambda: found.paths("boil water") == set())
+        (folder / ".gitignore").unlink()
+        found.wait(lambda: found.paths("boil water") == {"src/kitchen.py"})
+
+
+def test_another_branch_is_few_updates(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+
+    def git(*arguments: str) -> None:
+        name = ("-c", "user.name=A", "-c", "user.email=a@b")
+        subprocess.run(["git", *name, *arguments], cwd=folder, check=True, capture_output=True)
+
+    git("init", "-b", "main")
+    git("add", ".")
+    git("commit", "-m", "first")
+    git("checkout", "-b", "rooms")
+    write_many(folder / "rooms", 500)
+    git("add", ".")
+    git("commit", "-m", "second")
+    with watched(folder, tmp_path / "state") as found:
+        assert found.paths("room function 17") >= {"rooms/room_17.py"}
+        git("checkout", "main")
+        found.wait(lambda: found.index.status().files == 4)
+        git("checkout", "rooms")
+        found.wait(lambda: found.index.status().files == 504)
+        assert found.paths("room function 17") >= {"rooms/room_17.py"}
+
+
+def test_what_a_search_found_changed_is_read(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    with watched(folder, tmp_path / "state") as found:
+        found.index._pending.add("src/ledger.py")
+        deadline = time.monotonic() + 20
+        while found.index.pending and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert found.index.pending == []
+
+
+def test_closing_ends_the_thread(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    with watched(write_project(tmp_path / "project"), tmp_path / "state") as found:
+        assert any(thread.name == "jupyter-mcp-search-watcher" for thread in threading.enumerate())
+        found.watcher.close()
+        found.watcher.close()
+    assert set(threading.enumerate()) == before
+
+
+@pytest.mark.parametrize("failure", ["OS file watch limit reached.", "strange"])
+def test_without_watches_the_folder_is_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(failure)
+
+    monkeypatch.setattr("watchfiles.watch", refuse)
+    folder = write_project(tmp_path / "project")
+    with watched(folder, tmp_path / "state", poll_seconds=0.05) as found:
+        (folder / "new.py").write_text("def weigh_anchor():\n    pass\n")
+        found.wait(lambda: found.paths("anchor") == {"new.py"})
+        assert "looked through every 0.05 s" in found.watcher.note
+
+
+def test_a_network_folder_is_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "file_system", lambda _: "nfs4")
+    folder = write_project(tmp_path / "project")
+    with watched(folder, tmp_path / "state", poll_seconds=0.05) as found:
+        (folder / "new.py").write_text("def weigh_anchor():\n    pass\n")
+        found.wait(lambda: found.paths("anchor") == {"new.py"})
+        assert "nfs4" in found.watcher.note
