@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, context_matcher
 
+from jupyter_mcp.ipython import search_words
 from jupyter_mcp.ipython.sandbox_words import SUBWORDS
 from jupyter_mcp.ipython.schema import ToolInfo, choices
 from jupyter_mcp.ipython.trust_words import WORDS
@@ -27,7 +28,7 @@ _NAME = re.compile(r"^\s*%{1,2}mcp\s+(?P<before>(?:call\s+|help\s+)?)(?P<prefix>
 _GIVEN = re.compile(r"(?<!\S)([A-Za-z_]\w*):?=")
 _LAST = re.compile(r"(?:^|\s)(?P<name>[A-Za-z_]\w*)(?P<operator>:?=)(?P<prefix>[^\s\"']*)$")
 _SANDBOX = re.compile(r"^\s*%{1,2}mcp\s+sandbox\s+(?P<prefix>\w*)$")
-_COMMANDS = ("tools", "help", "connect", "disconnect", "sandbox", *WORDS)
+_COMMANDS = ("tools", "help", "connect", "disconnect", "sandbox", *search_words.WORDS, *WORDS)
 
 
 class HasClient(Protocol):
@@ -68,6 +69,8 @@ class Completer:
 
     def _candidates(self, line: str) -> Iterable[str]:
         """Yield what the last word of the line can become."""
+        if (found := search_words.completions(line)) is not None:
+            return found
         if match := _SANDBOX.match(line):
             return [word for word in SUBWORDS if word.startswith(match["prefix"])]
         if match := _NAME.match(line):

@@ -12,6 +12,8 @@
     %mcp approvals                       what waits for your yes; %mcp approve ID, %mcp deny ID
     %mcp sandbox new|list|attach|rm      development containers; terminal and screen show one live
     %%sandbox [NAME] [--lang python]     run the cell in one
+    %mcp search WORDS …                  find code, cells, docs and variables by meaning
+    %mcp index status|update|drop        what is searched
 
 Loading it imports nothing heavy; the first call connects.
 """
@@ -36,7 +38,7 @@ from IPython.core.magic import (
 from traitlets import Float, Unicode
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.ipython import discovery, own_kernel, progress, trust_words
+from jupyter_mcp.ipython import discovery, own_kernel, progress, search_words, trust_words
 from jupyter_mcp.ipython.arguments import arguments, check_names
 from jupyter_mcp.ipython.completer import Completer
 from jupyter_mcp.ipython.display import Markdown, Table
@@ -44,6 +46,7 @@ from jupyter_mcp.ipython.failure import CallError
 from jupyter_mcp.ipython.result import CallResult
 from jupyter_mcp.ipython.sandbox_words import SandboxWords
 from jupyter_mcp.ipython.schema import ToolInfo
+from jupyter_mcp.ipython.search_words import SearchWords
 from jupyter_mcp.ipython.words import Word, split
 
 T = TypeVar("T")
@@ -51,7 +54,7 @@ T = TypeVar("T")
 _PERSONS = ("sandbox", *trust_words.WORDS)
 """Words by which a person speaks, and no agent."""
 
-COMMANDS = ("tools", "help", "connect", "disconnect", "call", *_PERSONS)
+COMMANDS = ("tools", "help", "connect", "disconnect", "call", *search_words.WORDS, *_PERSONS)
 """Words after ``%mcp`` that are no tools; ``%mcp call NAME`` reaches a tool of such a name."""
 
 
@@ -69,6 +72,7 @@ class McpMagics(Magics):
         self._client: Any = None
         self._person: Any = None
         self._sandboxes = SandboxWords(lambda: self.person, self._bar)
+        self._search = SearchWords(lambda: self.client, self._bar, lambda: self._shell.user_ns)
         self.completer = Completer(self)
 
     @no_var_expand
@@ -80,7 +84,12 @@ class McpMagics(Magics):
         as JSON or YAML from the cell; ``%mcp connect URL --token TOKEN`` goes to another server.
         ``%mcp pause`` stops agents and ``%mcp resume`` lets them go on; ``%mcp agents`` says who is
         at work, ``%mcp approvals`` what waits for ``%mcp approve ID`` or ``%mcp deny ID``.
+        ``%mcp search WORDS`` finds code, notebook cells, docs and variables; ``%mcp index`` says
+        what is searched.
         """
+        question = search_words.question_in(line) if cell is None else None
+        if question is not None:
+            return _in_one_line(lambda: self._find(question))
         return _in_one_line(lambda: self._run(split(line), cell))
 
     @no_var_expand
@@ -151,12 +160,21 @@ class McpMagics(Magics):
             case "disconnect":
                 self.close()
                 return None
+            case "index":
+                shown = self._search.carry_out(rest)
             case "call" if rest:
                 shown = self._call(rest[0].value, rest[1:], cell)
             case _ if first in _PERSONS:
                 shown = self._as_person(first, rest)
             case _:
                 shown = self._call(first, rest, cell)
+        return self._kept(target, shown)
+
+    def _find(self, question: str) -> Any:
+        arguments, target = search_words.wish(question)
+        return self._kept(target, self._search.search(arguments))
+
+    def _kept(self, target: str, shown: Any) -> Any:
         if not target:
             return shown
         self._keep(target, shown)

@@ -1,0 +1,69 @@
+"""A search in the variables of this very process, for the kernel that asks.
+
+A kernel that runs the cell which asks cannot tell a server its variables meanwhile. So the question
+is taken apart and answered here, by the code of the toolsets that does the same in a server. This
+module stands outside of the rooms as the runtime does, since it puts two toolsets together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_mcp.toolsets.notebooks.inspectors import python
+from jupyter_mcp.toolsets.search.asking import Asked, understood
+from jupyter_mcp.toolsets.search.scopes.variables import Variable, found
+
+PARTS = ("query", "scope", "mode", "path", "language")
+"""The arguments of the tool ``search`` that the question consists of."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelQuestion:
+    """A search that is, at least in part, about this process's variables.
+
+    Args:
+        asked: The question, taken apart.
+    """
+
+    asked: Asked
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> KernelQuestion:
+        """Take the arguments of the tool ``search`` apart, as the tool does.
+
+        Raises:
+            ToolError: ``invalid_arguments`` for a scope that there is not, or nothing to find.
+        """
+        return cls(understood(**{name: arguments[name] for name in PARTS if name in arguments}))
+
+    @property
+    def elsewhere(self) -> Sequence[dict[str, Any]]:
+        """For each search that a server has to do besides: its part of the tool's arguments."""
+        asked = self.asked
+        files = [each for each in ("code", "notebooks") if each in asked.scopes]
+        docs = [each for each in ("docs",) if each in asked.scopes]
+        told = {"query": asked.text, "path": asked.path, "language": asked.language}
+        given = {name: value for name, value in told.items() if value}
+        return [{**given, "scope": scope} for scope in [*files[:1], *docs]]
+
+    def answered(self, namespace: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+        """Return the hits among the variables of a namespace, as the tool ``search`` has them.
+
+        Raises:
+            ToolError: ``unsupported`` for a regular expression.
+        """
+        if "vars" not in self.asked.scopes:
+            return []
+        known = [Variable(**each) for each in python.listed(namespace)]
+        return [
+            {
+                "path": "this kernel",
+                "symbol": each.name,
+                "score": round(score, 3),
+                "snippet": f"{each.type} {each.summary}".strip(),
+                "kind": "variable",
+            }
+            for each, score in found(known, self.asked.text, limit, self.asked.mode)
+        ]
