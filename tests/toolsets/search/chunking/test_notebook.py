@@ -15,18 +15,10 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                [
-                    "cells",
-                    "worksheets",
-                    "source",
-                    "input",
-                    "id",
-                    "cell_type",
-                    "outputs",
-                    "data",
-                    "text",
-                ]
-                + ["metadata", "language_info", "name", "text/plain", "output_type"]
+                """
+                cells worksheets source input id cell_type outputs data text metadata name
+                language_info text/plain output_type
+                """.split()  # noqa: SIM905 - a list of words reads better than one of strings
             ),
             inner,
             max_size=4,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -127,6 +128,21 @@ def test_a_file_that_takes_for_ever_costs_only_itself(tmp_path: Path) -> None:
     assert len(found) == 41
     assert {path for path, error in found.items() if error} == {"hang.py"}
     assert found["hang.py"] == "took too long to be cut"
+
+
+def test_an_answer_that_had_to_wait_for_the_caller_is_not_late(tmp_path: Path) -> None:
+    pool = Pool(2, limit=30)
+    body = "\n".join(f"def function_{n}():\n    return {n} + {n}\n" for n in range(9000))
+    project(tmp_path, {f"{n}.py": f"N = {n}\n{body}" for n in range(6)})
+    run = pool.run([Job(str(tmp_path), f"{n}.py", len(body)) for n in range(6)])
+    found = [next(run)]
+    for each in pool._processes:
+        select.select([each.fileno()], [], [], 30)
+        each._since -= 60  # as if the caller had written to a slow disk meanwhile
+    found += run
+    pool.close()
+    assert len(found) == 6
+    assert not any(each.file.error for each in found)
 
 
 @pytest.mark.usefixtures("misbehaving")
