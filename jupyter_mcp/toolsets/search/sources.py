@@ -56,7 +56,7 @@ def sources_of(
         Source(
             name,
             folder,
-            _state(settings, folder),
+            state_of(settings, folder),
             (*settings.search_exclude, *hidden, *_shut(folder, closed)),
         )
         for name, folder in folders.items()
@@ -92,7 +92,8 @@ def named(name: str, sources: Sequence[Source]) -> Source:
     raise ToolError("not_found", f"There is no source '{name[:40]}'.", f"There are: {known}.")
 
 
-def _state(settings: Any, folder: Path) -> Path:
+def state_of(settings: Any, folder: Path) -> Path:
+    """Return where the index of a folder lies."""
     if not settings.state_dir:
         from jupyter_mcp.toolsets.search.index.layout import state_folder
 

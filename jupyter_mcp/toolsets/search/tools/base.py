@@ -6,6 +6,8 @@ is held against the same policy, as reading it would be.
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,8 +21,9 @@ from jupyter_mcp.security.policy.policy import Pseudo
 from jupyter_mcp.security.policy.reach import Allows, is_uniform, reach
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.toolsets.search.keeping import Workers
+from jupyter_mcp.toolsets.search.package_docs import PackageDocs
 from jupyter_mcp.toolsets.search.service import Parts, SearchService, Sight
-from jupyter_mcp.toolsets.search.sources import sources_of
+from jupyter_mcp.toolsets.search.sources import sources_of, state_of
 
 THREADS = 3
 """Indexes that are worked on at once; others wait, and searches do not."""
@@ -40,13 +43,15 @@ class SearchToolset(Toolset):
         super().__init__(host)
         self._slow = Executor(THREADS, "jupyter-mcp-search")
         self._listening: Any = None
+        workers = Workers(host.executor, self._slow, host.tasks.spawn)
+        self.package_docs = PackageDocs(state_of(host.settings, Path(sys.prefix)), workers)
         self.search_service = SearchService(
             Parts(
                 settings=host.settings,
                 sources=sources_of(
                     host.settings, _root(host), _hidden_names(host), _closed_folders(host)
                 ),
-                workers=Workers(host.executor, self._slow, host.tasks.spawn),
+                workers=workers,
                 notebooks=lambda: host.neighbours.notebooks,
                 resolve=self._resolve,
             )
@@ -60,7 +65,7 @@ class SearchToolset(Toolset):
         """End what was begun, within a second or so."""
         if self._listening is not None:
             self._listening()
-        await self.search_service.stop()
+        await asyncio.gather(self.search_service.stop(), self.package_docs.stop())
         await self.host.executor.run(self._slow.stop)
 
     async def paths_of(self, values: Mapping[str, Any]) -> Sequence[str] | None:
@@ -136,7 +141,8 @@ def _root(host: Host) -> Path | None:
 
 def _hidden_names(host: Host) -> list[str]:
     manager = None if host.jupyter is None else host.jupyter.contents_manager
-    return [str(glob) for glob in getattr(manager, "hide_globs", ())]
+    globs = [str(glob) for glob in getattr(manager, "hide_globs", ())]
+    return globs if _shows_hidden(host) else [*globs, ".*"]
 
 
 def _shows_hidden(host: Host) -> bool:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated
 
 from pydantic import Field
 
 from jupyter_mcp.calls import Context, Reply, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.asking import Asked, Scope, understood
-from jupyter_mcp.toolsets.search.query import Mode
-from jupyter_mcp.toolsets.search.scopes import variables
+from jupyter_mcp.toolsets.search.query import Mode, Query
 from jupyter_mcp.toolsets.search.tools.base import SearchToolset
+from jupyter_mcp.toolsets.search.tools.kernel_variables import KernelVariables
 from jupyter_mcp.toolsets.search.tools.shapes import FoundHit, Hits, hit_of, page_of
 
 MOST = 100
 DEEPEST = 500
 """The last hit that can be asked for, page by page."""
 
-KERNEL_SECONDS = 3.0
-"""How long is waited for a busy kernel."""
+VARIABLES, DOCS = 0.95, 0.8
+"""What the best of these counts beside the best hit of the project, where both are asked for."""
 
 Limit = Annotated[int, Field(ge=1, le=MOST)]
 OfKernel = Annotated[str | None, Field(description="For variables, where several kernels run")]
+Answer = tuple[Sequence[FoundHit], Sequence[str]]
 
 
 class SearchTools(SearchToolset):
@@ -75,86 +77,63 @@ class SearchTools(SearchToolset):
 
     async def _everywhere(
         self, ctx: Context, asked: Asked, kernel_id: str | None, limit: int
-    ) -> tuple[list[FoundHit], list[str]]:
+    ) -> Answer:
         """Ask each scope; where there are several, one that cannot answer only says so."""
+        asks = self._asks(ctx, asked, kernel_id, limit)
+        if not asks:
+            raise ToolError(
+                "forbidden",
+                "This token is for some files only, and documentation of packages is in none.",
+                "Search in:code or in:notebooks.",
+            )
+        if len(asks) == 1:
+            return await asks[0][1]()
         hits: list[FoundHit] = []
         notes: list[str] = []
-        is_alone = len(asked.scopes) == 1
-        if asked.is_of_project:
+        for weight, ask in asks:
             try:
-                found = await self.search_service.search(asked, limit, self.sight(ctx))
+                found, said = await ask()
             except ToolError as error:
-                if asked.scopes.issubset({"code", "notebooks"}):
-                    raise
                 notes.append(str(error))
             else:
-                hits += map(hit_of, found.hits)
-                notes += found.notes
-        if "vars" in asked.scopes:
-            try:
-                hits += await self._variables(ctx, asked, kernel_id, limit)
-            except ToolError as error:
-                if is_alone:
-                    raise
-                notes.append(f"Variables: {error}")
-        return hits, notes
+                hits += _weighed(found, weight)
+                notes += said
+        return sorted(hits, key=lambda hit: -hit.score), notes
 
-    async def _variables(
+    def _asks(
         self, ctx: Context, asked: Asked, kernel_id: str | None, limit: int
-    ) -> list[FoundHit]:
-        """Search what a kernel holds; the notebooks toolset says who may see it."""
-        place = await self._kernel(ctx, asked, kernel_id)
-        told = await _answer(ctx, "variables_list", {**place, "timeout": KERNEL_SECONDS})
-        listed = [
-            variables.Variable(each["name"], each["type"], each["summary"])
-            for each in told["variables"]
-        ]
-        found = await self.host.executor.run(variables.found, listed, asked.text, limit, asked.mode)
-        where = f"kernel://{told['kernel_id']}/variables"
-        return [
-            FoundHit(
-                path=where,
-                line=0,
-                end_line=0,
-                symbol=each.name,
-                score=round(score, 3),
-                parts={"lexical": round(score, 3)},
-                snippet=f"{each.type} {each.summary}".strip(),
-                kind="variable",
-            )
-            for each, score in found
-        ]
+    ) -> list[tuple[float, Callable[[], Awaitable[Answer]]]]:
+        """Return how each scope is asked, with what its best hit counts beside the others'."""
 
-    async def _kernel(self, ctx: Context, asked: Asked, kernel_id: str | None) -> dict[str, str]:
-        """Return the argument that names the kernel that is meant."""
-        if kernel_id:
-            return {"kernel_id": kernel_id}
-        if asked.path.endswith(".ipynb"):
-            return {"path": asked.path}
-        kernels = (await _answer(ctx, "kernel_list", {}))["kernels"]
-        if not kernels:
-            raise ToolError(
-                "not_found", "No kernel runs whose variables could be searched.", "Run a cell."
-            )
-        if len(kernels) > 1:
-            known = ", ".join(f"{each['kernel_id']} ({_of(each)})" for each in kernels[:5])
-            raise ToolError(
-                "invalid_arguments",
-                f"{len(kernels)} kernels run.",
-                f"Say which by kernel_id: {known}.",
-            )
-        return {"kernel_id": kernels[0]["kernel_id"]}
+        async def project() -> Answer:
+            found = await self.search_service.search(asked, limit, self.sight(ctx))
+            return [hit_of(each) for each in found.hits], found.notes
+
+        async def variables() -> Answer:
+            kernel = KernelVariables(ctx, self.host.executor)
+            return await kernel.found(asked, kernel_id, limit), ()
+
+        async def docs() -> Answer:
+            query = Query(asked.text, limit, asked.mode, asked.path, asked.language)
+            found = await self.package_docs.search(query)
+            return [hit_of(each, is_readable=False) for each in found], self.package_docs.notes
+
+        asks: list[tuple[float, Callable[[], Awaitable[Answer]]]] = []
+        if asked.is_of_project:
+            asks.append((1.0, project))
+        if "docs" in asked.scopes and self.sees_elsewhere(ctx):
+            asks.append((DOCS, docs))
+        if "vars" in asked.scopes:
+            asks.append((VARIABLES, variables))
+        return asks
 
 
-async def _answer(ctx: Context, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    result = await ctx.call(tool, arguments)
-    if result.error is not None:
-        raise result.error
-    return result.structured or {}
-
-
-def _of(kernel: dict[str, Any]) -> str:
-    return ", ".join(kernel.get("paths") or ()) or str(kernel["name"])
+def _weighed(hits: Sequence[FoundHit], weight: float) -> list[FoundHit]:
+    """Return hits of one scope so that their scores can stand beside those of another."""
+    most = max((hit.score for hit in hits), default=0.0)
+    if most <= 0:
+        return list(hits)
+    return [hit.model_copy(update={"score": round(hit.score / most * weight, 3)}) for hit in hits]
 
 
 def _number(cursor: str | None) -> int:

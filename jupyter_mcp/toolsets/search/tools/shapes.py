@@ -76,7 +76,7 @@ def hit_of(hit: Hit, *, is_readable: bool = True) -> FoundHit:
 def uri_of(hit: Hit) -> str:
     """Return the URI of the piece that was found."""
     place = hit.cell_id or f"{hit.line}-{hit.end_line}"
-    return f"search://{quote(place, safe='')}/{quote(hit.path)}"
+    return f"search://{quote(place, safe='')}/{quote(hit.path, safe='/:')}"
 
 
 def cited(hit: FoundHit) -> str:
