@@ -53,7 +53,7 @@ def chunk_notebook(path: str, notebook: Any) -> list[Chunk]:
     before, titles = "", [""] * 6
     for cell in cells:
         source = _text(cell.get("source", cell.get("input")))
-        if not source.strip():
+        if not source.strip() or _is_private(cell):
             continue
         identity = _identity(cell, source, seen)
         if cell.get("cell_type") == "markdown":
@@ -84,6 +84,13 @@ def _cells(notebook: Any) -> list[Mapping[str, Any]]:
         if isinstance(cells, list):
             return [cell for cell in cells if isinstance(cell, Mapping)]
     raise Unreadable("corrupt notebook: it has no cells")
+
+
+def _is_private(cell: Mapping[str, Any]) -> bool:
+    """Whether a person tagged a cell ``private``: agents never learn of it."""
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, Mapping) else None
+    return isinstance(tags, list) and "private" in tags
 
 
 def _language(notebook: Mapping[str, Any]) -> str:
