@@ -1,0 +1,198 @@
+"""Vectors: on their way to the disk, of a second embedder, of another one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.embedding.static import StaticEmbedder
+from jupyter_mcp.toolsets.search.index import stores
+from jupyter_mcp.toolsets.search.index.index import Index
+from jupyter_mcp.toolsets.search.index.model import Options, Progress
+from jupyter_mcp.toolsets.search.query import Query
+from support.folders import write_many, write_project
+
+ONE = Options(processes=1)
+
+
+class Letters:
+    """An embedder that counts letters."""
+
+    def __init__(self, name: str = "letters-1") -> None:
+        self.name, self.dimensions = name, 26
+        self.texts: list[str] = []
+        self.is_broken = False
+
+    def embed_documents(self, texts: Sequence[str]) -> np.ndarray:
+        if self.is_broken:
+            raise ToolError("unavailable", "The letters are gone.", "Find them.")
+        self.texts += texts
+        found = np.zeros((len(texts), 26), np.float32)
+        for row, text in enumerate(texts):
+            for letter in text.lower():
+                if "a" <= letter <= "z":
+                    found[row, ord(letter) - ord("a")] += 1
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+
+    def embed_queries(self, texts: Sequence[str]) -> np.ndarray:
+        return self.embed_documents(texts)
+
+
+def with_second(embedder: Letters) -> Options:
+    return Options(processes=1, second=lambda: embedder)
+
+
+def asked(index: Index) -> set[str]:
+    """Return the engines that answered."""
+    hits = index.search(Query("divide each count by the sum"))
+    return {part for hit in hits for part in hit.parts} & {"lexical", "static", "second"}
+
+
+def test_vectors_answer_before_chroma_has_them_and_in_the_next_process(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    with Index(folder, state, ONE) as index:
+        index.update()
+        assert asked(index) == {"lexical", "static"}
+        assert not (state / "vectors").exists()
+    with Index(folder, state, ONE) as index:
+        assert asked(index) == {"lexical", "static"}
+        assert index.status().unembedded == 0
+        index.embed()
+        assert (state / "vectors").exists()
+        assert not list(state.glob("waiting-*"))
+    with Index(folder, state, ONE) as index:
+        index.warm()
+        assert asked(index) == {"lexical", "static"}
+
+
+def test_words_answer_until_there_are_vectors(tmp_path: Path) -> None:
+    with Index(write_project(tmp_path / "project"), tmp_path / "state", ONE) as index:
+        index.update(embed=False)
+        assert asked(index) == {"lexical"}
+        assert index.status().unembedded > 0
+        assert index.embed() == index.status().chunks
+        assert asked(index) == {"lexical", "static"}
+        assert index.status().unembedded == 0
+        assert index.embed() == 0
+
+
+def test_vectors_of_what_moved_are_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_project(tmp_path / "project")
+    with Index(folder, tmp_path / "state", ONE) as index:
+        index.update()
+        added: list[str] = []
+        static = index._stores.static  # type: ignore[union-attr]
+        monkeypatch.setattr(static, "add", lambda digests, *_: added.extend(digests))
+        (folder / "src").rename(folder / "lib")
+        index.update()
+        assert added == []
+
+
+def test_a_second_embedder_looks_at_the_best_until_it_has_seen_all(tmp_path: Path) -> None:
+    folder, letters = write_project(tmp_path / "project"), Letters()
+    write_many(folder / "rooms", 120)
+    with Index(folder, tmp_path / "state", with_second(letters)) as index:
+        index.update()
+        index.warm()
+        assert asked(index) == {"lexical", "static", "second"}
+        assert 2 < len(letters.texts) <= 51
+        before = len(letters.texts)
+        asked(index)
+        assert len(letters.texts) == before + 1  # only the question
+        index.embed()
+        assert len(letters.texts) >= 120
+        assert index.status().embedders == ["static-1", "letters-1"]
+        done = len(letters.texts)
+        (folder / "new.py").write_text("def weigh_anchor():\n    return 'anchor'\n")
+        index.update()
+        assert index.embed() == 1
+        assert len(letters.texts) == done + 1
+
+
+def test_filling_can_be_ended_and_goes_on(tmp_path: Path) -> None:
+    folder, letters = write_project(tmp_path / "project"), Letters()
+    write_many(folder / "rooms", 60)
+    told: list[Progress] = []
+    with Index(folder, tmp_path / "state", with_second(letters)) as index:
+        index.update()
+        made = index.embed(told.append, lambda: len(told) >= 2)
+        assert 0 < made < 60
+    with Index(folder, tmp_path / "state", with_second(letters)) as index:
+        assert made + index.embed() == index.status().chunks
+        assert len(letters.texts) == index.status().chunks
+
+
+def test_a_second_embedder_that_fails_is_told_and_the_others_answer(tmp_path: Path) -> None:
+    letters = Letters()
+    letters.is_broken = True
+    folder = write_project(tmp_path / "project")
+    with Index(folder, tmp_path / "state", with_second(letters)) as index:
+        index.update()
+        index.warm()
+        assert asked(index) == {"lexical", "static"}
+        assert any("letters are gone" in note for note in index.status().notes)
+        with pytest.raises(ToolError, match="letters are gone"):
+            index.embed()
+
+
+def test_another_embedder_replaces_the_vectors_when_it_has_seen_all(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    with Index(folder, state, with_second(Letters())) as index:
+        index.update()
+        index.embed()
+        assert (state / "vectors" / "letters-1").exists()
+    with Index(folder, state, with_second(Letters("letters-2"))) as index:
+        index.warm()
+        asked(index)
+        assert (state / "vectors" / "letters-1").exists()
+        index.embed()
+        assert not (state / "vectors" / "letters-1").exists()
+        assert (state / "vectors" / "letters-2").exists()
+
+
+def test_a_new_table_makes_new_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    with Index(folder, state, ONE) as index:
+        index.update()
+        index.embed()
+    monkeypatch.setattr(StaticEmbedder, "name", "static-9")
+    with Index(folder, state, ONE) as index:
+        assert asked(index) == {"lexical"}
+        assert index.embed() == index.status().chunks
+        assert asked(index) == {"lexical", "static"}
+        assert [path.name for path in (state / "vectors").iterdir()] == ["static-9"]
+
+
+def test_without_the_extra_words_answer_and_the_status_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores.importlib.util, "find_spec", lambda _: None)
+    with Index(write_project(tmp_path / "project"), tmp_path / "state", ONE) as index:
+        index.update()
+        assert asked(index) == {"lexical"}
+        assert any("pip install" in note for note in index.status().notes)
+        with pytest.raises(ToolError, match="pip install"):
+            index.search(Query("sum", mode="dense"))
+        assert index.similar("src/ledger.py")
+
+
+def test_updates_and_filling_go_on_at_once(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    write_many(folder / "rooms", 100)
+    with Index(folder, tmp_path / "state", with_second(Letters())) as index:
+        index.update()
+        filling = threading.Thread(target=index.embed)
+        filling.start()
+        write_many(folder / "halls", 50, "hall")
+        index.update()
+        filling.join()
+        index.embed()
+        assert index.status().unembedded == 0
+        assert index.embed() == 0

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import jupyter_mcp
+from jupyter_mcp import SearchIndex, ToolError
+from jupyter_mcp.toolsets.search.index.layout import state_folder
+from support.folders import write_project
+
+
+def test_a_folder_is_searched_without_more_ado(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    folder = write_project(tmp_path / "project")
+    with SearchIndex(folder, processes=1) as index:
+        hits = index.search("where are the counts normalised")
+        assert hits[0]["path"] == "src/ledger.py"
+        assert {"lexical", "static"} <= set(hits[0].parts)
+        assert index.status().files == 4
+        assert index.search("counts", mode="lexical", path="README.md") == []
+        (folder / "new.py").write_text("def weigh_anchor():\n    pass\n")
+        assert index.update().added == 1
+        assert index.search("anchor", limit=1, mode="literal")[0].line == 1
+    assert state_folder(folder).is_relative_to(tmp_path / "data" / "jupyter_mcp" / "search")
+    assert state_folder(folder).stat().st_mode & 0o777 == 0o700
+
+
+def test_documents_are_found_by_their_ids(tmp_path: Path) -> None:
+    with SearchIndex(tmp_path, state=tmp_path / ".state", processes=1) as index:
+        documents = [
+            {"id": "7", "text": "def read_lines(path):\n    return path.read_text().splitlines()"},
+            {"id": "8", "text": "def add(a, b):\n    return a + b"},
+        ]
+        assert index.add_documents(documents) == 2
+        (first, *_) = index.search("read the lines of a file")
+        assert first.id == "7"
+        assert {"lexical", "static"} <= set(first.parts)
+        index.drop()
+        assert index.search("lines") == []
+
+
+def test_a_second_one_reads_what_the_first_has(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    with SearchIndex(folder, state=state, processes=1) as first:
+        first.search("counts", mode="lexical")
+        with SearchIndex(folder, state=state, processes=1) as second:
+            assert second.search("normalise counts")[0].path == "src/ledger.py"
+            with pytest.raises(ToolError, match="kept by"):
+                second.update()
+
+
+def test_a_wrong_embedder_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ToolError):
+        SearchIndex(tmp_path, embedder="nobody-knows-it")
+
+
+def test_it_is_public() -> None:
+    assert jupyter_mcp.SearchIndex is SearchIndex
