@@ -94,6 +94,7 @@ class Process:
         data = os.read(self.fileno(), 1 << 20)
         if not data:
             raise EOFError
+        self._since = time.monotonic()  # it answers, so it does not hang
         self._buffer += data
         found: list[Prepared] = []
         while len(self._buffer) >= HEADER.size:
@@ -104,7 +105,6 @@ class Process:
                 found += pickle.loads(view[HEADER.size : HEADER.size + size])  # noqa: S301
             del self._buffer[: HEADER.size + size]
             self._sent.pop(number, None)
-            self._since = time.monotonic()
         return found
 
     def close(self) -> None:
