@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
+from jupyter_mcp.toolsets.search.lexical.rarity import Rarity
 from jupyter_mcp.toolsets.search.lexical.reading import restriction
 from jupyter_mcp.toolsets.search.lexical.words import terms
 
@@ -26,9 +27,6 @@ DEPTH = 400
 ROWS = 3_000
 """Rows that may be scored before common words have to be in company."""
 
-COUNTED = 30_000
-"""Rows of a word that are counted; all that are in more are as common."""
-
 MOST_TERMS = 64
 """Words of a question that are looked for; a pasted page is cut here."""
 
@@ -37,15 +35,16 @@ _K1, _B, _COLUMNS = 1.2, 0.75, 4
 
 
 def search(
-    connection: sqlite3.Connection, text: str, limit: int, wanted: Filter
+    connection: sqlite3.Connection, text: str, limit: int, wanted: Filter, rarity: Rarity
 ) -> list[tuple[int, float]]:
     """Return the best chunks for the words of `text` with their score, the best first."""
     words = terms(text)[:MOST_TERMS]
     if not words or limit < 1:
         return []
-    average = _average(connection)
+    total, average = _total_and_average(connection)
+    counts = {word: rarity.of(connection, word, total) for word in words}
     found: dict[int, float] = {}
-    for expression, times in _expressions(connection, words):
+    for expression, times in _expressions(counts):
         for number, score, length in _rows(
             connection, expression, wanted, _scale(average), max(DEPTH, 2 * limit)
         ):
@@ -59,17 +58,16 @@ def any_of(words: Sequence[str]) -> str:
     return " OR ".join(f'"{word}"' for word in words)
 
 
-def _expressions(connection: sqlite3.Connection, words: Sequence[str]) -> list[tuple[str, int]]:
+def _expressions(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     """Return what to ask for, and how many times the answer counts each word.
 
     Rows that hold only common words are many and seldom the answer: where there are too many rows,
     one has to hold a rarer word, or all of the common ones. In the first case each word is named
     twice, so that all count alike.
     """
-    counts = {word: _count(connection, word) for word in words}
     rare, common = _parted(counts)
     if not common:
-        return [(any_of(words), 1)]
+        return [(any_of(rare), 1)]
     asked = [(f"({any_of(rare)}) AND ({any_of([*rare, *common, *common])})", 2)]
     if len(common) > 1:
         asked.append((" AND ".join(f'"{word}"' for word in common), 1))
@@ -85,13 +83,6 @@ def _parted(counts: Mapping[str, int]) -> tuple[list[str], list[str]]:
         total += counts[word]
         (common if rare and total > ROWS else rare).append(word)
     return rare, common
-
-
-def _count(connection: sqlite3.Connection, word: str) -> int:
-    """Return in how many rows a word is; of a common one only that it is."""
-    rows = "SELECT 1 FROM words WHERE words MATCH ? LIMIT ?"
-    asked = connection.execute(f"SELECT count(*) FROM ({rows})", (f'"{word}"', COUNTED))  # noqa: S608
-    return int(asked.fetchone()[0])
 
 
 def _rows(
@@ -110,13 +101,14 @@ def _rows(
     ).fetchall()
 
 
-def _average(connection: sqlite3.Connection) -> float:
-    """Return the words of a chunk, on average."""
+def _total_and_average(connection: sqlite3.Connection) -> tuple[int, float]:
+    """Return how many chunks there are and how many words each has on average."""
     row = connection.execute(
         """SELECT (SELECT value FROM meta WHERE name = 'length'),
         (SELECT sum(chunks) FROM files)"""
     ).fetchone()
-    return max(1.0, float(row[0]) / (row[1] or 1))
+    total = row[1] or 0
+    return total, max(1.0, float(row[0]) / max(1, total))
 
 
 def _scale(average: float) -> float:

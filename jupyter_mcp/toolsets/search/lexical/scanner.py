@@ -55,21 +55,35 @@ def lines(text: str, found: Iterator[int]) -> Iterator[tuple[int, str]]:
             last = number
 
 
-def unpack(packed: bytes) -> str:
+def unpack(plain: bytes) -> str:
     """Return the text of a chunk; see `packing`."""
-    length, _, rest = zlib.decompress(packed).decode("utf-8", "surrogatepass").partition("\n")
+    length, _, rest = plain.decode("utf-8", "surrogatepass").partition("\n")
     return rest[int(length) :]
+
+
+def may_hold(pattern: str, *, is_regex: bool, ignores_case: bool) -> Callable[[bytes], bool]:
+    """Return what tells quickly that a chunk cannot hold a text, before it is decoded."""
+    if is_regex or (ignores_case and not pattern.isascii()):
+        return lambda _: True
+    wanted = pattern.encode("utf-8", "surrogatepass")
+    if ignores_case:
+        return lambda plain: wanted in plain.lower()
+    return lambda plain: wanted in plain
 
 
 def hits(asked: dict[str, Any]) -> Iterator[tuple[int, int, str]]:
     """Return chunk, line and text of what is found."""
     ignores_case = asked["ignores_case"]
     look = starts(asked["pattern"], is_regex=asked["is_regex"], ignores_case=ignores_case)
+    may = may_hold(asked["pattern"], is_regex=asked["is_regex"], ignores_case=ignores_case)
     connection = sqlite3.connect(asked["database"], uri=True)
     statement = _CHUNKS.format(asked["condition"])
     for file in asked["files"]:
         for chunk, line, packed in connection.execute(statement, (file, *asked["values"])):
-            text = unpack(packed)
+            plain = zlib.decompress(packed)
+            if not may(plain):
+                continue
+            text = unpack(plain)
             for number, found in lines(text, look(text)):
                 yield chunk, line + number, found
     connection.close()

@@ -15,6 +15,7 @@ from jupyter_mcp.toolsets.search.lexical.connections import Connections
 from jupyter_mcp.toolsets.search.lexical.faults import telling
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
 from jupyter_mcp.toolsets.search.lexical.pieces import Changes, Counts, FilePieces, FileState
+from jupyter_mcp.toolsets.search.lexical.rarity import Rarity
 from jupyter_mcp.toolsets.search.lexical.scan import Scan, scan
 from jupyter_mcp.toolsets.search.lexical.writing import Writing
 
@@ -42,6 +43,7 @@ class LexicalStore:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self._connections = Connections(path, read_only=read_only)
+        self._rarity = Rarity()
         try:
             self._open(is_new=not read_only)
         except BaseException:
@@ -82,7 +84,7 @@ class LexicalStore:
     def search(self, text: str, limit: int, wanted: Filter = ALL) -> list[tuple[int, float]]:
         """Return the ids of the chunks that fit the words of `text` best, with their score."""
         with self._reading() as connection:
-            return ranking.search(connection, text, limit, wanted)
+            return ranking.search(connection, text, limit, wanted, self._rarity)
 
     def chunks(self, ids: Sequence[int]) -> dict[int, Chunk]:
         """Return chunks by id; those that are gone are left out."""
