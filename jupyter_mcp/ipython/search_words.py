@@ -54,9 +54,18 @@ USAGE = (
     "[-o VARIABLE] and what to find."
 )
 
+LIMIT = 10
+"""Hits that are shown where nobody says how many."""
+
+MOST = 100
+"""Hits that the tool gives at once."""
+
+ASKING = 5
+"""Hits that are asked for besides: a cell that asks holds all words of its own question."""
+
 _LINE = re.compile(r"\s*search(?:\s+(?P<rest>.*))?\Z", re.DOTALL)
 _AS_TOOL = re.compile(r"query:?=")
-_OPTION = re.compile(r"""(?<!\S)(--[a-z]+|-o)(?:[ \t=]+("[^"]*"|'[^']*'|\S+))?(?!\S)""")
+_OPTION = re.compile(r"""(?<!\S)(--[a-z]+|-o)(?:[ \t=]+("[^"]*"|'[^']*'|\S+))?(?:\s+|\Z)""")
 _COMPLETED = re.compile(
     r"\s*%{1,2}mcp\s+(?P<word>search|index)\s+(?P<before>(?:\S+\s+)*)(?P<prefix>\S*)\Z"
 )
@@ -166,13 +175,19 @@ class SearchWords:
         for part in asked.elsewhere:
             found, told = self._from_server({**arguments, **part})
             hits, notes = [*hits, *found], [*notes, *told]
-        return [*asked.answered(self._namespace(), arguments.get("limit", 10)), *hits], notes
+        return [
+            *asked.answered(self._namespace(), int(arguments.get("limit", LIMIT))),
+            *hits,
+        ], notes
 
     def _from_server(
         self, arguments: Mapping[str, Any]
     ) -> tuple[list[Mapping[str, Any]], list[str]]:
-        told = self._call("search", arguments).structured
-        return list(told["hits"]), list(told.get("notes") or ())
+        limit = int(arguments.get("limit", LIMIT))
+        more = {"limit": min(limit + ASKING, MOST)} if limit < MOST else {}
+        told = self._call("search", {**arguments, **more}).structured
+        found = [hit for hit in told["hits"] if not _asks(hit)]
+        return found[:limit], list(told.get("notes") or ())
 
     def _call(self, tool: str, arguments: Mapping[str, Any]) -> Any:
         bar = self._bar(tool)
@@ -188,7 +203,7 @@ def completions(line: str) -> list[str] | None:
         None for another line.
     """
     match = _COMPLETED.match(line)
-    if match is None or _AS_TOOL.match(match["before"]):
+    if match is None or _AS_TOOL.match(match["before"] + match["prefix"]):
         return None
     before, prefix = match["before"].split(), match["prefix"]
     if match["word"] == "index":
@@ -208,6 +223,12 @@ def _is_of_kernel(arguments: Mapping[str, Any]) -> bool:
     if "kernel_id" in arguments:
         return False
     return arguments.get("scope") in {"vars", "all"} or bool(_OF_KERNEL.search(arguments["query"]))
+
+
+def _asks(hit: Mapping[str, Any]) -> bool:
+    """Tell whether a hit is a cell that searches, and so no answer."""
+    lines = str(hit["snippet"]).split("\n")
+    return hit.get("kind") == "notebook" and any(line.startswith("%mcp search") for line in lines)
 
 
 def _advice(arguments: Mapping[str, Any], notes: list[str]) -> list[str]:
