@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ QUICK_SECONDS = 0.5
 """What is done so soon is answered at once, and becomes no job."""
 
 TELL_SECONDS = 0.25
+BEGIN_SECONDS = 5.0
 PROBLEMS = 20
 """Problems that one answer tells of a source."""
 
@@ -111,7 +113,7 @@ class IndexTools(SearchToolset):
             async with asyncio.timeout(QUICK_SECONDS):
                 return _done(await asyncio.shield(work))
         except TimeoutError:
-            return self._as_job(ctx, path, work)
+            return await self._as_job(ctx, path, work)
         except asyncio.CancelledError:
             work.cancel()
             raise
@@ -147,10 +149,13 @@ class IndexTools(SearchToolset):
             ]
         )
 
-    def _as_job(
+    async def _as_job(
         self, ctx: Context, path: str | None, work: asyncio.Future[Report]
     ) -> Reply[Updated]:
+        begun = asyncio.Event()
+
         async def go_on(job: JobContext) -> Reply[Updated]:
+            begun.set()
             return _done(await self._told_while(work, job.progress))
 
         try:
@@ -159,6 +164,9 @@ class IndexTools(SearchToolset):
             return Reply(
                 Updated(status="running"), [Text("Indexing goes on; index_status tells how far.")]
             )
+        with contextlib.suppress(TimeoutError):  # from then on, cancelling the job ends the work
+            async with asyncio.timeout(BEGIN_SECONDS):
+                await begun.wait()
         value = Updated(status="running", job_id=job_id)
         return Reply(value, [Text(f"Indexing goes on as job {job_id}; job_get tells more.")])
 

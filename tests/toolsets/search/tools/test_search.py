@@ -252,3 +252,32 @@ async def test_nothing_is_begun_before_somebody_searches(tmp_path: Path) -> None
         status = await Bench(shop).do("index_status")
         assert status["files"] == 0
         assert not [name for name in shop.runtime.tasks.names if "index" in name]
+
+
+async def test_documentation_of_packages_is_found(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    package(site, "lettering", '"""Writes letters."""\n\n\ndef address(to):\n    "Name it."\n')
+    async with workshop(tmp_path, search_processes=1) as shop:
+        small_project(shop.root)
+        bench = Bench(shop)
+        toolset: Any = next(t for t in shop.runtime.catalog.toolsets if t.name == "search")
+        toolset.package_docs._paths = [str(site)]
+        async with asyncio.timeout(30):
+            while not await hits(bench, "writes letters", scope="docs"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        [best, *_] = await hits(bench, "writes letters in:docs")
+        assert (best["kind"], best["symbol"]) == ("docs", "lettering")
+        assert best["path"].endswith("lettering/__init__.py")
+        assert (await bench.refused("search", SRC, query="x in:docs")).code == "forbidden"
+        mixed = await bench.do("search", query="counts letters in:all")
+        assert {"code", "docs"} <= {each["kind"] for each in mixed["hits"]}
+        assert "kernel" in " ".join(mixed["notes"])
+
+
+def package(folder: Path, name: str, source: str) -> None:
+    """Install a package of one module."""
+    files = {f"{name}/__init__.py": source, f"{name}-1.0.dist-info/METADATA": f"Name: {name}\n"}
+    files[f"{name}-1.0.dist-info/RECORD"] = "".join(f"{file},,\n" for file in files)
+    for file, text in files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(text)
