@@ -18,8 +18,8 @@ from jupyter_mcp.toolsets.search.ranking.question import Name, Question, pieces,
 
 DEFINITION = 3.0
 """What the definition of the only name in a question gets, in units of the best fused score."""
-MENTIONED = 1.5
-"""The same where the name stands among other words."""
+MENTIONED = 0.4
+"""The same where the name stands among other words: it may be said only in passing."""
 QUALIFIED = 1.25
 """Factor for a definition whose class or module is the one that was asked for, too."""
 SAME_STEM = 1.5
@@ -28,11 +28,14 @@ OTHER_CASE = 0.6
 """Factor where only upper and lower case differ."""
 QUOTED = 1.0
 """What a piece with a quoted text gets."""
+WORDS = 1.0
+"""What a cell or a document gets that has all words of the question, also as parts of longer ones;
+in units of what the lexical engine counts for, whose evidence it completes."""
 PATH = 1.0
 """What a file gets whose path has all words of the question."""
-SYMBOL = 0.3
+SYMBOL = 0.2
 """What a piece gets whose name has all words of the question."""
-FILE = 0.2
+FILE = 0.3
 """What the best piece of the file with the most evidence gets."""
 SAME_FILE = 0.5
 """Factor for each further piece of a file."""
@@ -106,6 +109,18 @@ def _definition_of(name: str) -> re.Pattern[str]:
 def quoted(question: Question, chunk: Chunk) -> float:
     """Return what a piece gets for texts that the question quotes."""
     return QUOTED * sum(quote in chunk.text for quote in question.quotes)
+
+
+def words(question: Question, chunk: Chunk) -> float:
+    """Return what a small unit gets for how many of the words it has, however often.
+
+    Engines that add up what each word is worth like a rare one three times better than all once.
+    Pieces of files gain nothing by it: their neighbours and their path tell the rest.
+    """
+    if not question.words or has_place(chunk):
+        return 0.0
+    text = chunk.text.lower()
+    return WORDS * sum(word in text for word in question.words) / len(question.words)
 
 
 def symbol(question: Question, chunk: Chunk) -> float:

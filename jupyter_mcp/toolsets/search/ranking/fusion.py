@@ -16,7 +16,7 @@ WEIGHTS: Mapping[frozenset[str], Mapping[str, float]] = MappingProxyType(
     {
         frozenset(weights): MappingProxyType(weights)
         for weights in (
-            {"lexical": 0.6, "static": 0.4},
+            {"lexical": 0.55, "static": 0.45},
             {"lexical": 0.3, "second": 0.7},
             {"static": 0.2, "second": 0.8},
             {"lexical": 0.25, "static": 0.15, "second": 0.6},
@@ -43,15 +43,19 @@ def stretch(scores: Sequence[tuple[int, float]]) -> dict[int, float]:
     return {piece: max(0.0, (score - bottom) / (top - bottom)) for piece, score in scores}
 
 
+def weights_of(found: Scores) -> Mapping[str, float]:
+    """Return what each engine that was asked counts for; all together 1."""
+    known = WEIGHTS.get(frozenset(found))
+    return known if known is not None else dict.fromkeys(found, 1 / max(1, len(found)))
+
+
 def fuse(found: Scores) -> dict[int, dict[str, float]]:
     """Return what each engine adds to each piece's score.
 
     Args:
         found: Of each engine that was asked, what it found, also when that is nothing.
     """
-    weights = WEIGHTS.get(frozenset(found))
-    if weights is None:
-        weights = dict.fromkeys(found, 1 / max(1, len(found)))
+    weights = weights_of(found)
     fused: dict[int, dict[str, float]] = {}
     for engine, scores in found.items():
         for piece, score in stretch(scores).items():

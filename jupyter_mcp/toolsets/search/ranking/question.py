@@ -11,13 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-STOP_WORDS = frozenset(
-    """a about all also an and any are as at be been both but by can could do does doing done each
-    for from get given had has have how i if in into is it its make me my of on one only or our
-    should so some such than that the their them then there these they this those to up use used
-    using via want was way we were what when where which who why will with without would you your
-    """.split()  # noqa: SIM905 - a page of quotation marks reads worse
-)
+from jupyter_mcp.toolsets.search.lexical.words import telling
+
 SAID = {
     "test": frozenset({"test", "tests", "testing", "tested", "unittest", "unittests", "pytest"}),
     "example": frozenset({"example", "examples", "demo", "tutorial", "sample"}),
@@ -69,9 +64,10 @@ class Question:
 def understand(text: str) -> Question:
     """Take a question apart."""
     spoken = frozenset(pieces(text))
+    told = telling(text)
     names = tuple(_names(text))
     return Question(
-        words=stems(spoken - STOP_WORDS),
+        words=stems(pieces(told)),
         names=names,
         quotes=tuple(quote for found in _QUOTED.findall(text) if (quote := "".join(found).strip())),
         is_name=bool(names) and len(text.split()) == 1,

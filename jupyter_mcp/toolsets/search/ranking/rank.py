@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.query import Query
 from jupyter_mcp.toolsets.search.ranking import code
-from jupyter_mcp.toolsets.search.ranking.fusion import Scores, fuse
+from jupyter_mcp.toolsets.search.ranking.fusion import Scores, fuse, weights_of
 from jupyter_mcp.toolsets.search.ranking.question import Question, understand
 
 Parts = dict[str, float]
@@ -21,9 +21,9 @@ class Ranked:
     Args:
         id: The piece.
         score: How well it fits, higher is better.
-        parts: What is added up (``lexical``, ``static``, ``second``, ``definition``, ``quoted``,
-            ``symbol``, ``path``, ``file``) and what the sum is multiplied with (``low_value``,
-            ``same_file``, ``repeated``); what changes nothing is left out.
+        parts: What is added up (``lexical``, ``static``, ``second``, ``words``, ``definition``,
+            ``quoted``, ``symbol``, ``path``, ``file``) and what the sum is multiplied with
+            (``low_value``, ``same_file``, ``repeated``); what changes nothing is left out.
     """
 
     id: int
@@ -46,11 +46,13 @@ def rank(query: Query, found: Scores, chunks: Mapping[int, Chunk]) -> list[Ranke
     question = understand(query.text)
     parts = {piece: told for piece, told in fuse(found).items() if piece in chunks}
     candidates = {piece: chunks[piece] for piece in parts}
-    _raise(question, parts, candidates)
+    _raise(question, parts, candidates, weights_of(found).get("lexical", 0.0))
     return _thinned(_lowered(question, parts, candidates), candidates)
 
 
-def _raise(question: Question, parts: dict[int, Parts], chunks: Mapping[int, Chunk]) -> None:
+def _raise(
+    question: Question, parts: dict[int, Parts], chunks: Mapping[int, Chunk], lexical: float
+) -> None:
     """Add to `parts` what code ranking gives."""
     fused = {piece: sum(told.values()) for piece, told in parts.items()}
     unit = max(fused.values(), default=0.0)
@@ -61,6 +63,7 @@ def _raise(question: Question, parts: dict[int, Parts], chunks: Mapping[int, Chu
         else code.path_words(question, (chunk.path for chunk in placed.values()))
     )
     for piece, chunk in chunks.items():
+        _add(parts[piece], "words", unit * lexical * code.words(question, chunk))
         _add(parts[piece], "definition", unit * code.definition(question, chunk))
         _add(parts[piece], "quoted", unit * code.quoted(question, chunk))
     for piece, chunk in placed.items():
