@@ -63,6 +63,9 @@ MOST = 100
 ASKING = 5
 """Hits that are asked for besides: a cell that asks holds all words of its own question."""
 
+_UNTOLD: Mapping[str, Any] = {"symbol": None, "cell_id": None, "language": None, "uri": None}
+"""What a hit has none of is not sent."""
+
 _LINE = re.compile(r"\s*search(?:\s+(?P<rest>.*))?\Z", re.DOTALL)
 _AS_TOOL = re.compile(r"query:?=")
 _OPTION = re.compile(r"""(?<!\S)(--[a-z]+|-o)(?:[ \t=]+("[^"]*"|'[^']*'|\S+))?(?:\s+|\Z)""")
@@ -186,7 +189,7 @@ class SearchWords:
         limit = int(arguments.get("limit", LIMIT))
         more = {"limit": min(limit + ASKING, MOST)} if limit < MOST else {}
         told = self._call("search", {**arguments, **more}).structured
-        found = [hit for hit in told["hits"] if not _asks(hit)]
+        found = [{**_UNTOLD, **hit} for hit in told["hits"] if not _asks(hit)]
         return found[:limit], list(told.get("notes") or ())
 
     def _call(self, tool: str, arguments: Mapping[str, Any]) -> Any:
