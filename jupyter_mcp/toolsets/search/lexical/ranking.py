@@ -88,11 +88,14 @@ def _parted(counts: Mapping[str, int]) -> tuple[list[str], list[str]]:
 def _rows(
     connection: sqlite3.Connection, expression: str, wanted: Filter, scale: float, depth: int
 ) -> list[tuple[int, float, int]]:
-    """Return number, uncorrected score and length of the best rows."""
+    """Return number, uncorrected score and length of the best rows.
+
+    Where the average is just so that `k` (see `_scale`) is 0, SQLite divides 0 by 0.
+    """
     condition, values = restriction(connection, wanted)
     weights = [weight * scale for weight in (SYMBOL, PATH, EXTRA, BODY)]
     return connection.execute(
-        f"""SELECT s.id, -s.cost, l.length FROM (
+        f"""SELECT s.id, coalesce(-s.cost, 0.0), l.length FROM (
             SELECT words.rowid AS id, bm25(words, ?, ?, ?, ?) AS cost
             FROM words {"JOIN chunks c ON c.id = words.rowid" if condition else ""}
             WHERE words MATCH ? {condition} ORDER BY cost LIMIT ?
