@@ -11,7 +11,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.embedding.entries import embedder_of
 from jupyter_mcp.toolsets.search.index.index import Index
 from jupyter_mcp.toolsets.search.index.layout import state_folder
-from jupyter_mcp.toolsets.search.index.model import Options, Progress, Report, Status
+from jupyter_mcp.toolsets.search.index.model import MB, Options, Progress, Report, Status
 from jupyter_mcp.toolsets.search.query import Hit, Mode, Query
 
 
@@ -32,7 +32,7 @@ class SearchIndex:
             ``static`` for nothing.
         embedder_options: Its arguments.
         exclude: Patterns, as in ``.gitignore``, of what is left out.
-        file_bytes: The largest file; None for 2 MiB.
+        file_bytes: The largest file.
         chroma_url: A Chroma server that keeps the vectors; empty for the state folder.
         processes: Processes that read files; 0 for as many as there are CPUs, at most 4.
 
@@ -48,7 +48,7 @@ class SearchIndex:
         embedder: str = "static",
         embedder_options: Mapping[str, Any] | None = None,
         exclude: Sequence[str] = (),
-        file_bytes: int | None = None,
+        file_bytes: int = 2 * MB,
         chroma_url: str = "",
         processes: int = 0,
     ) -> None:
@@ -56,7 +56,7 @@ class SearchIndex:
         second = None if embedder == "static" else embedder_of(embedder, embedder_options)
         options = Options(
             exclude=tuple(exclude),
-            file_bytes=file_bytes or Options.file_bytes,
+            file_bytes=file_bytes,
             chroma_url=chroma_url,
             processes=processes,
             second=second,
