@@ -36,7 +36,9 @@ class Quality:
         return 0.4 / math.sqrt(max(1, self.count))
 
     def __str__(self) -> str:
-        return f"MRR {self.mrr:.3f}, R@{K} {self.recall:.3f}, {self.count} questions"
+        return (
+            f"{self.ndcg:.3f}; MRR {self.mrr:.3f}, R@{K} {self.recall:.3f}, {self.count} questions"
+        )
 
 
 def of_documents(search: Search, documents: Documents) -> Quality:

@@ -147,7 +147,7 @@ def path_words(question: Question, paths: Iterable[str]) -> dict[str, float]:
         for word in fitting:
             common[word] = common.get(word, 0) + 1
     total = len(question.words) or 1
-    rare = {word: 1 - (count - 1) / len(words) for word, count in common.items()}
+    rare = {word: 1 - (count - 1) / max(1, len(words) - 1) for word, count in common.items()}
     return {path: PATH * sum(map(rare.__getitem__, fit)) / total for path, fit in words.items()}
 
 

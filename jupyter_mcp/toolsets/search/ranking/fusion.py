@@ -31,13 +31,15 @@ Scores = Mapping[str, Sequence[tuple[int, float]]]
 def stretch(scores: Sequence[tuple[int, float]]) -> dict[int, float]:
     """Return the scores of one engine between 0 and 1; what lies below its best is 0.
 
+    An engine that found few left out only what scores nothing at all, so its last is better than 0.
+
     Args:
         scores: Piece and score, in any order; higher is better.
     """
     if not scores:
         return {}
     best = sorted((score for _, score in scores), reverse=True)[:DEPTH]
-    top, bottom = best[0], best[-1]
+    top, bottom = best[0], best[-1] if len(best) == DEPTH else min(best[-1], 0.0)
     if top <= bottom:
         return dict.fromkeys((piece for piece, _ in scores), 1.0)
     return {piece: max(0.0, (score - bottom) / (top - bottom)) for piece, score in scores}

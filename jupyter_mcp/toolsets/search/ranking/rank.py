@@ -83,7 +83,7 @@ def _add_evidence(
     """Raise the best piece of each file by how much of the file fits."""
     total: dict[str, float] = {}
     best: dict[str, int] = {}
-    for piece, chunk in placed.items():
+    for piece, chunk in sorted(placed.items()):
         path = chunk.path
         total[path] = total.get(path, 0.0) + fused[piece]
         if path not in best or fused[piece] > fused[best[path]]:
