@@ -24,10 +24,13 @@ one that does not."""
 
 _FOOT = """\
 Each word starts from what the model all-MiniLM-L6-v2 (Apache-2.0) makes of it. Its weights and its
-tokenizer come from the packages {teacher}; only making the table needs them.
+tokenizer come from the packages {teacher};
+only making the table needs them.
 
-Held out, so never trained on and only measured with: for cells {cells};
-for functions {functions}."""
+Held out, so never trained on and only measured with:
+
+- for cells: {cells};
+- for functions: {functions}."""
 
 _USES = ("teacher", "cells", "functions")
 
