@@ -57,7 +57,8 @@ class StaticEmbedder:
                 weighted = scales[rows] * np.array(weights, np.float32)
                 found[at] = weighted @ table[rows].astype(np.float32)
         lengths = np.linalg.norm(found, axis=1, keepdims=True)
-        return found / np.maximum(lengths, np.float32(1e-9))
+        found /= np.maximum(lengths, np.float32(1e-9))
+        return found
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """The same, of the words that say what is looked for."""
