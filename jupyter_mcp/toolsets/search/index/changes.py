@@ -89,7 +89,8 @@ class Comparison:
         seen: set[str] = set()
         unsure: set[str] = set()
         for path in paths:
-            here = list(self._below(path))
+            # A new folder and what is in it may both be named.
+            here = [found for found in self._below(path) if found.path not in seen]
             differences.found += filter(self._is_new, here)
             seen.update(found.path for found in here)
             if path not in seen or path not in self._known:

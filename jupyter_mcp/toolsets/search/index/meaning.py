@@ -25,11 +25,9 @@ if TYPE_CHECKING:
 MOST_FRESH = 64_000
 """So many vectors may wait (64 MB of 256 floats); then `add` waits."""
 
-MANY_FRESH = 3000
-"""From so many on Chroma is loaded at once."""
-
 PATIENCE = 3.0
-"""Seconds before Chroma is loaded for few: whoever asks first gets the processor for words."""
+"""Seconds before Chroma is loaded, unless somebody waits for it: a short program, and a server
+that stops, are done by then."""
 
 _WAIT = 0.05
 
@@ -212,11 +210,10 @@ class Meaning:
             self._changed.notify_all()
 
     def _write(self) -> None:
-        with self._changed:
-            self._changed.wait_for(self._is_due, PATIENCE)
         while True:
             with self._changed:
                 self._changed.wait_for(self._is_free)
+                self._changed.wait_for(self._is_due, PATIENCE)
             if not self._is_closed:
                 self._write_one()
                 if not self.fresh.first():
@@ -228,7 +225,8 @@ class Meaning:
                     return
 
     def _is_due(self) -> bool:
-        return self._is_loaded or self._is_wanted or self._is_closed or len(self.fresh) > MANY_FRESH
+        is_much = len(self.fresh) > MOST_FRESH // 2
+        return self._is_loaded or self._is_wanted or self._is_closed or is_much
 
     def _is_free(self) -> bool:
         is_free = not self._holds or self._is_closed or len(self.fresh) > MOST_FRESH // 2

@@ -108,7 +108,7 @@ def test_a_second_embedder_looks_at_the_best_until_it_has_seen_all(tmp_path: Pat
         assert len(letters.texts) == before + 1  # only the question
         index.embed()
         assert len(letters.texts) >= 120
-        assert index.status().embedders == ["static-1", "letters-1"]
+        assert index.status().embedders == [StaticEmbedder.name, "letters-1"]
         done = len(letters.texts)
         (folder / "new.py").write_text("def weigh_anchor():\n    return 'anchor'\n")
         index.update()
