@@ -189,7 +189,9 @@ class SearchWords:
         limit = int(arguments.get("limit", LIMIT))
         more = {"limit": min(limit + ASKING, MOST)} if limit < MOST else {}
         told = self._call("search", {**arguments, **more}).structured
-        found = [{**_UNTOLD, **hit} for hit in told["hits"] if not _asks(hit)]
+        found: list[Mapping[str, Any]] = [
+            {**_UNTOLD, **hit} for hit in told["hits"] if not _asks(hit)
+        ]
         return found[:limit], list(told.get("notes") or ())
 
     def _call(self, tool: str, arguments: Mapping[str, Any]) -> Any:
