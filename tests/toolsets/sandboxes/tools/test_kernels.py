@@ -286,8 +286,10 @@ def test_the_launcher_starts_a_kernel_in_a_sandbox_that_outlived_the_server(
         assert answer.status == 201, answer.body
         told = desk.run(answer.json()["id"], "import os; print(os.getuid(), os.listdir('.'))")
         assert told["text"].strip() == "1000 ['kept']"
-    container = engine.docker("ps", "-aq", "--filter", f"label=jupyter-mcp.id={sandbox}")
-    engine.docker("rm", "--force", "--volumes", *container.stdout.split())
+    whose = ("--filter", f"label=jupyter-mcp.id={sandbox}")
+    engine.docker("rm", "--force", *engine.docker("ps", "-aq", *whose).stdout.split())
+    # A workspace that is left would be a sandbox that its engine lost, and that can be revived.
+    engine.docker("volume", "rm", *engine.docker("volume", "ls", "-q", *whose).stdout.split())
     with serving(engine, tmp_path) as desk:
         assert desk.do("sandbox_list")["sandboxes"] == []
         wait_until(lambda: not desk.specs(), seconds=10, what="the kernelspec is swept")
