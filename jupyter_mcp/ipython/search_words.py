@@ -170,7 +170,7 @@ class SearchWords:
     def _asked(self, arguments: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[str]]:
         if not own_kernel.kernel_id() or not _is_of_kernel(arguments):
             return self._from_server(arguments)
-        from jupyter_mcp.kernel_search import KernelQuestion
+        from jupyter_mcp.ipython.own_variables import KernelQuestion
 
         asked = KernelQuestion.of(arguments)
         hits: list[Mapping[str, Any]] = []

@@ -11,8 +11,8 @@ from IPython.core.error import UsageError
 
 from jupyter_mcp.ipython.discovery import Server
 from jupyter_mcp.ipython.hits import Found, Links, cited, links_of
+from jupyter_mcp.ipython.own_variables import KernelQuestion
 from jupyter_mcp.ipython.search_words import completions, question_in, wish
-from jupyter_mcp.kernel_search import KernelQuestion
 
 HIT = {"path": "src/a b.py", "line": 4, "end_line": 9, "score": 0.5, "snippet": "x", "kind": "code"}
 CELL = {**HIT, "path": "n/one.ipynb", "cell_id": "c1", "kind": "notebook"}
