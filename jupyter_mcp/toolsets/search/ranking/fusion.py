@@ -16,7 +16,7 @@ WEIGHTS: Mapping[frozenset[str], Mapping[str, float]] = MappingProxyType(
     {
         frozenset(weights): MappingProxyType(weights)
         for weights in (
-            {"lexical": 0.55, "static": 0.45},
+            {"lexical": 0.6, "static": 0.4},
             {"lexical": 0.3, "second": 0.7},
             {"static": 0.2, "second": 0.8},
             {"lexical": 0.25, "static": 0.15, "second": 0.6},
