@@ -51,6 +51,15 @@ conformance: $(MADE)/install $(MADE)/node ## the official conformance suite of M
 bench: $(MADE)/install $(MADE)/services ## our promises as figures
 	python tests/benchmarks
 
+# DATA is a folder with questions (cosqa_dev.json, repo_search_dev.json); without it only what is
+# built from PyPI is measured. MINILM is a folder of scripts/fetch_minilm.
+DATA ?=
+MINILM ?=
+
+.PHONY: bench-search
+bench-search: $(MADE)/install $(MADE)/services ## how well search finds, beside its peers: DATA=folder
+	python tests/benchmarks/search_quality.py $(if $(DATA),--data $(DATA)) $(if $(MINILM),--minilm $(MINILM))
+
 # Thousands of cases for each property, other ones at each run: about 113,000.
 FUZZ_CASES ?= 3000
 
