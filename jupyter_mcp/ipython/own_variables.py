@@ -1,8 +1,8 @@
 """A search in the variables of this very process, for the kernel that asks.
 
 A kernel that runs the cell which asks cannot tell a server its variables meanwhile. So the question
-is taken apart and answered here, by the code of the toolsets that does the same in a server. That is
-why this module, like `embedded`, may import what stands behind the client.
+is taken apart and answered here, by the code of the toolsets that does the same in a server: like
+`embedded`, this module may import what stands behind the client.
 """
 
 from __future__ import annotations
