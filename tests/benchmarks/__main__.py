@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from benchmarks import kernels, pages, sandboxes, start_up, trust, wire  # noqa: E402 - needs the path above
+from benchmarks import kernels, pages, sandboxes, search, start_up, trust, wire  # noqa: E402 - needs the path above
 from benchmarks.table import Row, render  # noqa: E402
 
 Measure = Callable[[Path, bool], Awaitable[list[Row]]]
@@ -29,6 +29,7 @@ MEASURES: dict[str, Measure] = {
     "kernels": kernels.measure,
     "trust": trust.measure,
     "sandboxes": sandboxes.measure,
+    "search": search.measure,
 }
 
 
