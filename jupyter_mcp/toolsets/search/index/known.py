@@ -41,9 +41,9 @@ class KnownFiles:
         """Take what was written into the store."""
         with self._lock:
             if self._files is not None:
-                self._files = MappingProxyType(
-                    dict(self._files) | {file.path: _state(file) for file in files}
-                )
+                before = self._files
+                now = {file.path: _state(file, before.get(file.path)) for file in files}
+                self._files = MappingProxyType(dict(before) | now)
 
     def remove(self, paths: Iterable[str]) -> None:
         """Forget what was removed from the store."""
@@ -66,5 +66,9 @@ class KnownFiles:
         return tuple(stamps)
 
 
-def _state(file: FilePieces) -> FileState:
-    return FileState(file.path, file.size, file.mtime_ns, file.digest, len(file.pieces), file.error)
+def _state(file: FilePieces, before: FileState | None) -> FileState:
+    """Return the state of a file; one that was only touched comes without its pieces."""
+    chunks = len(file.pieces)
+    if not chunks and before is not None and before.digest == file.digest:
+        chunks = before.chunks
+    return FileState(file.path, file.size, file.mtime_ns, file.digest, chunks, file.error)
