@@ -263,11 +263,11 @@ def without(home: Path, package: str) -> dict[str, str | None]:
     folder = home / "without"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
-        "import sys\n"
-        "class Blocked:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.partition('.')[0] == {package!r}:\n"
-        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
-        "sys.meta_path.insert(0, Blocked())\n"
+        "from importlib.machinery import PathFinder\n"
+        "find = PathFinder.find_spec\n"
+        "def found(name, path=None, target=None):\n"
+        f"    is_hidden = name.partition('.')[0] == {package!r}\n"
+        "    return None if is_hidden else find(name, path, target)\n"
+        "PathFinder.find_spec = staticmethod(found)\n"
     )
     return {"PYTHONPATH": str(folder)}

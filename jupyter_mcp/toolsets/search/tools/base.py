@@ -2,6 +2,8 @@
 
 A call that names a path was judged by it before it gets here. What a search turns up was not: it
 is held against the same policy, as reading it would be.
+
+The service is imported when it is first used: most servers search nothing.
 """
 
 from __future__ import annotations
@@ -9,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.calls import Context, Host, Toolset
 from jupyter_mcp.calls.events import Event, ResourceUpdated
@@ -20,10 +22,11 @@ from jupyter_mcp.calls.tool import Operation
 from jupyter_mcp.security.policy.policy import Pseudo
 from jupyter_mcp.security.policy.reach import Allows, is_uniform, reach
 from jupyter_mcp.security.principal import Principal
-from jupyter_mcp.toolsets.search.keeping import Workers
-from jupyter_mcp.toolsets.search.package_docs import PackageDocs
-from jupyter_mcp.toolsets.search.service import Parts, SearchService, Sight
-from jupyter_mcp.toolsets.search.sources import sources_of, state_of
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.search.keeping import Workers
+    from jupyter_mcp.toolsets.search.package_docs import PackageDocs
+    from jupyter_mcp.toolsets.search.service import SearchService, Sight
 
 THREADS = 3
 """Indexes that are worked on at once; others wait, and searches do not."""
@@ -43,19 +46,32 @@ class SearchToolset(Toolset):
         super().__init__(host)
         self._slow = Executor(THREADS, "jupyter-mcp-search")
         self._listening: Any = None
-        workers = Workers(host.executor, self._slow, host.tasks.spawn)
-        self.package_docs = PackageDocs(state_of(host.settings, Path(sys.prefix)), workers)
-        self.search_service = SearchService(
+
+    @cached_property
+    def search_service(self) -> SearchService:
+        """The service of the project's folders."""
+        from jupyter_mcp.toolsets.search.service import Parts, SearchService
+        from jupyter_mcp.toolsets.search.sources import sources_of
+
+        host = self.host
+        hidden, closed = _hidden_names(host), _closed_folders(host)
+        return SearchService(
             Parts(
                 settings=host.settings,
-                sources=sources_of(
-                    host.settings, _root(host), _hidden_names(host), _closed_folders(host)
-                ),
-                workers=workers,
+                sources=sources_of(host.settings, _root(host), hidden, closed),
+                workers=self._workers,
                 notebooks=lambda: host.neighbours.notebooks,
                 resolve=self._resolve,
             )
         )
+
+    @cached_property
+    def package_docs(self) -> PackageDocs:
+        """The documentation of the installed packages."""
+        from jupyter_mcp.toolsets.search.package_docs import PackageDocs
+        from jupyter_mcp.toolsets.search.sources import state_of
+
+        return PackageDocs(state_of(self.host.settings, Path(sys.prefix)), self._workers)
 
     async def start(self) -> None:
         """Learn of notebooks that change; nothing is indexed before somebody searches."""
@@ -65,7 +81,8 @@ class SearchToolset(Toolset):
         """End what was begun, within a second or so."""
         if self._listening is not None:
             self._listening()
-        await asyncio.gather(self.search_service.stop(), self.package_docs.stop())
+        used = [name for name in ("search_service", "package_docs") if name in self.__dict__]
+        await asyncio.gather(*(getattr(self, name).stop() for name in used))
         await self.host.executor.run(self._slow.stop)
 
     async def paths_of(self, values: Mapping[str, Any]) -> Sequence[str] | None:
@@ -74,6 +91,8 @@ class SearchToolset(Toolset):
 
     def sight(self, ctx: Context) -> Sight:
         """Return what of files and notebooks a caller may be told."""
+        from jupyter_mcp.toolsets.search.service import Sight
+
         return Sight(self._shows(ctx), is_whole=self._sees_all(ctx))
 
     def _shows(self, ctx: Context) -> Allows:
@@ -102,6 +121,12 @@ class SearchToolset(Toolset):
         """Return whether a caller may be told what belongs to no file of theirs."""
         return bool(self.host.trust.policy.shows_pathless(ctx.principal))
 
+    @property
+    def _workers(self) -> Workers:
+        from jupyter_mcp.toolsets.search.keeping import Workers
+
+        return Workers(self.host.executor, self._slow, self.host.tasks.spawn)
+
     def _reads(self, who: Principal, operation: Any) -> Allows:
         """Return what says whether the policy lets somebody read a path.
 
@@ -129,7 +154,8 @@ class SearchToolset(Toolset):
         return await self.host.trust.secrets.resolve(value)
 
     def _heard(self, event: Event) -> None:
-        if isinstance(event, ResourceUpdated) and event.uri.startswith(NOTEBOOK_URI):
+        is_ours = isinstance(event, ResourceUpdated) and event.uri.startswith(NOTEBOOK_URI)
+        if is_ours and "search_service" in self.__dict__:
             self.search_service.changed()
 
 

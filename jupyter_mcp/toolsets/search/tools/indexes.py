@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, JobContext, Reply, Text, tool
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.search.index.model import Progress, Report
-from jupyter_mcp.toolsets.search.service import SourceState, how_far
-from jupyter_mcp.toolsets.search.sources import ROOT
 from jupyter_mcp.toolsets.search.tools.base import SearchToolset
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.search.index.model import Progress, Report
+    from jupyter_mcp.toolsets.search.service import SourceState
 
 QUICK_SECONDS = 0.5
 """What is done so soon is answered at once, and becomes no job."""
@@ -135,6 +136,8 @@ class IndexTools(SearchToolset):
     @tool(scope="read", title="List what is searched")
     async def index_sources(self, ctx: Context) -> Sources:
         """The folders that are searched, and what paths in them begin with."""
+        from jupyter_mcp.toolsets.search.sources import ROOT
+
         sees_all = self.sight(ctx).is_whole
         shows = self.host.trust.policy.shows_folder
         return Sources(
@@ -191,6 +194,8 @@ class IndexTools(SearchToolset):
             raise
 
     async def _update(self, path: str | None) -> Report:
+        from jupyter_mcp.toolsets.search.index.model import Report
+
         reports = await self.search_service.update(path)
         return Report(
             added=sum(each.added for each in reports),
@@ -244,6 +249,8 @@ def _source(state: SourceState) -> SourceStatus:
 
 
 def _notes(state: SourceState) -> list[str]:
+    from jupyter_mcp.toolsets.search.service import how_far
+
     notes = [] if state.progress is None else [how_far(state.source, state.progress)]
     if state.problem is not None and state.problem.code != "busy":
         notes.append(str(state.problem))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.calls import Context
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.asking import Asked
-from jupyter_mcp.toolsets.search.scopes import variables
 from jupyter_mcp.toolsets.search.tools.shapes import FoundHit
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.search.scopes.variables import Variable
 
 SECONDS = 3.0
 """How long is waited for a busy kernel."""
@@ -33,6 +35,8 @@ class KernelVariables:
             ToolError: ``not_found`` where no kernel runs, ``invalid_arguments`` where several do
                 and none is named, ``busy`` while it runs something, ``forbidden``.
         """
+        from jupyter_mcp.toolsets.search.scopes import variables
+
         place = await self._kernel(asked, kernel_id)
         told = await self._answer("variables_list", {**place, "timeout": SECONDS})
         listed = [
@@ -70,7 +74,7 @@ class KernelVariables:
         return result.structured or {}
 
 
-def _hit(where: str, variable: variables.Variable, score: float) -> FoundHit:
+def _hit(where: str, variable: Variable, score: float) -> FoundHit:
     return FoundHit(
         path=where,
         line=0,
