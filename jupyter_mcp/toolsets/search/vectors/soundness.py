@@ -50,7 +50,7 @@ def ensure_sound(folder: Path, collection: str) -> None:
         return
     if _is_sealed(folder):
         return
-    command = [sys.executable, "-m", f"{__package__}.trial", str(folder), collection]
+    command = [sys.executable, "-m", f"{__package__}.trial", str(folder.resolve()), collection]
     try:
         trial = subprocess.run(  # noqa: S603 - our own module with a folder of ours
             command, cwd=folder, capture_output=True, timeout=TRIAL_SECONDS, check=False
