@@ -7,8 +7,10 @@ counts every row as of length -4, and only the best rows are then corrected by t
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from heapq import nlargest
 
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
 from jupyter_mcp.toolsets.search.lexical.rarity import Rarity
@@ -27,6 +29,10 @@ DEPTH = 400
 ROWS = 3_000
 """Rows that may be scored before common words have to be in company."""
 
+COUNTED = 20_000
+"""Rows of common words that are looked at: before it scores anything, ``bm25`` goes through all
+rows of each word. What is commoner still says next to nothing."""
+
 MOST_TERMS = 64
 """Words of a question that are looked for; a pasted page is cut here."""
 
@@ -43,14 +49,15 @@ def search(
         return []
     total, average = _total_and_average(connection)
     counts = {word: rarity.of(connection, word, total) for word in words}
-    found: dict[int, float] = {}
-    for expression, times in _expressions(counts):
-        for number, score, length in _rows(
-            connection, expression, wanted, _scale(average), max(DEPTH, 2 * limit)
-        ):
-            corrected = score / times / (1 - LENGTH + LENGTH * length / average)
-            found.setdefault(number, corrected)
-    return sorted(found.items(), key=lambda each: (-each[1], each[0]))[:limit]
+    depth, found = max(DEPTH, 2 * limit), dict[int, float]()
+    for expression in _expressions(counts, total):
+        for number, score in _rows(connection, expression, wanted, _scale(average), depth):
+            found.setdefault(number, score)
+    best = nlargest(depth, found, key=lambda number: found[number])
+    lengths = _lengths(connection, best)
+    for number in best:
+        found[number] /= 1 - LENGTH + LENGTH * lengths.get(number, average) / average
+    return sorted(((number, found[number]) for number in best), key=lambda e: (-e[1], e[0]))[:limit]
 
 
 def any_of(words: Sequence[str]) -> str:
@@ -58,50 +65,61 @@ def any_of(words: Sequence[str]) -> str:
     return " OR ".join(f'"{word}"' for word in words)
 
 
-def _expressions(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Return what to ask for, and how many times the answer counts each word.
+def _expressions(counts: Mapping[str, int], total: int) -> list[str]:
+    """Return what to ask for, one after the other; the first answer about a row counts.
 
     Rows that hold only common words are many and seldom the answer: where there are too many rows,
-    one has to hold a rarer word, or all of the common ones. In the first case each word is named
-    twice, so that all count alike.
+    one has to hold a rarer word, or all of the common ones.
     """
-    rare, common = _parted(counts)
+    rare, common = _parted(counts, total)
     if not common:
-        return [(any_of(rare), 1)]
-    asked = [(f"({any_of(rare)}) AND ({any_of([*rare, *common, *common])})", 2)]
+        return [any_of(rare)]
+    asked = [f"({any_of(rare)}) AND ({any_of(common)})", any_of(rare)]
     if len(common) > 1:
-        asked.append((" AND ".join(f'"{word}"' for word in common), 1))
+        asked.append(" AND ".join(f'"{word}"' for word in common))
     return asked
 
 
-def _parted(counts: Mapping[str, int]) -> tuple[list[str], list[str]]:
-    """Return the rarest words, at least one, that are in at most `ROWS` rows, and the others."""
+def _parted(counts: Mapping[str, int], total: int) -> tuple[list[str], list[str]]:
+    """Return the rarest words, at least one, that are in at most `ROWS` rows, and the others.
+
+    Without those that are too common to be worth their time: ``bm25`` gives nothing for a word
+    that is in half of all rows.
+    """
     rare: list[str] = []
     common: list[str] = []
-    total = 0
+    rows = 0
     for word in sorted(counts, key=lambda word: counts[word]):
-        total += counts[word]
-        (common if rare and total > ROWS else rare).append(word)
+        rows += counts[word]
+        if not rare or rows <= ROWS:
+            rare.append(word)
+        elif rows <= ROWS + COUNTED and 2 * counts[word] < total:
+            common.append(word)
     return rare, common
 
 
 def _rows(
     connection: sqlite3.Connection, expression: str, wanted: Filter, scale: float, depth: int
-) -> list[tuple[int, float, int]]:
-    """Return number, uncorrected score and length of the best rows.
+) -> list[tuple[int, float]]:
+    """Return number and uncorrected score of the best rows.
 
     Where the average is just so that `k` (see `_scale`) is 0, SQLite divides 0 by 0.
     """
     condition, values = restriction(connection, wanted)
     weights = [weight * scale for weight in (SYMBOL, PATH, EXTRA, BODY)]
     return connection.execute(
-        f"""SELECT s.id, coalesce(-s.cost, 0.0), l.length FROM (
+        f"""SELECT id, coalesce(-cost, 0.0) FROM (
             SELECT words.rowid AS id, bm25(words, ?, ?, ?, ?) AS cost
             FROM words {"JOIN chunks c ON c.id = words.rowid" if condition else ""}
             WHERE words MATCH ? {condition} ORDER BY cost LIMIT ?
-        ) s JOIN chunks l ON l.id = s.id""",  # noqa: S608
+        )""",  # noqa: S608
         (*weights, expression, *values, depth),
     ).fetchall()
+
+
+def _lengths(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, int]:
+    asked = "SELECT id, length FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
+    return dict(connection.execute(asked, (json.dumps(numbers),)).fetchall())
 
 
 def _total_and_average(connection: sqlite3.Connection) -> tuple[int, float]:

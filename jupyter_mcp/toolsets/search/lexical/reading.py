@@ -16,6 +16,9 @@ _CHUNKS = """
         c.packed
     FROM chunks c JOIN files f ON f.id = c.file WHERE c.id IN (SELECT value FROM json_each(?))"""
 
+_AT_ONCE = 500
+"""Values of one statement."""
+
 
 def chunks_of(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Chunk]:
     """Return those chunks of `ids` that are there."""
@@ -57,12 +60,18 @@ def of_digests(
     """Return the ids of the wanted chunks with each digest."""
     files = set(files_of(connection, wanted)) if wanted.names_files else None
     condition, values = restriction(connection, replace(wanted, path="", allows=None))
-    asked = f"SELECT c.id, c.file FROM chunks c WHERE c.digest = ? {condition} ORDER BY c.id"  # noqa: S608
-    found = {}
-    for digest in digests:
-        rows = connection.execute(asked, (bytes.fromhex(digest), *values))
-        if numbers := [number for number, file in rows if files is None or file in files]:
-            found[digest] = numbers
+    found: dict[str, list[int]] = {}
+    for at in range(0, len(digests), _AT_ONCE):
+        some = [bytes.fromhex(digest) for digest in digests[at : at + _AT_ONCE]]
+        marks = ", ".join("?" * len(some))
+        rows = connection.execute(
+            f"""SELECT c.digest, c.id, c.file FROM chunks c
+            WHERE c.digest IN ({marks}) {condition} ORDER BY c.id""",  # noqa: S608
+            (*some, *values),
+        )
+        for digest, number, file in rows:
+            if files is None or file in files:
+                found.setdefault(digest.hex(), []).append(number)
     return found
 
 
