@@ -15,6 +15,7 @@ from jupyter_mcp.toolsets.search.index.stores import Stores
 from jupyter_mcp.toolsets.search.lexical.pieces import FilePieces
 from jupyter_mcp.toolsets.search.lexical.words import columns
 from jupyter_mcp.toolsets.search.walking.reading import Unreadable
+from jupyter_mcp.toolsets.search.walking.secrets import holds_secret
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.search.embedding.embedder import Vectors
@@ -27,8 +28,10 @@ def pieces_of(folder: Path, path: str, notebook: Mapping[str, Any]) -> FilePiece
         size, mtime_ns = state.st_size, state.st_mtime_ns
     except OSError:
         size, mtime_ns = 0, NO_FILE
-    told = json.dumps(notebook, sort_keys=True, default=str).encode("utf-8", "replace")
-    digest = LIVE + hashlib.blake2b(told, digest_size=16).hexdigest()
+    told = json.dumps(notebook, sort_keys=True, default=str)
+    digest = LIVE + hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    if holds_secret(told):
+        return FilePieces(path, size, mtime_ns, digest, error="may hold secrets")
     try:
         pieces = [(piece, columns(piece)) for piece in chunk_notebook(path, dict(notebook))]
     except Unreadable as error:

@@ -105,7 +105,8 @@ class Meaning:
             ToolError: ``unavailable`` or ``corrupt``.
         """
         if not self._is_loaded:
-            self._vectors.count()
+            if self._vectors.count() < self.ledger.count:  # somebody deleted the folder
+                self.ledger.lose()
             self._is_loaded = True
 
     def load_soon(self) -> None:
@@ -171,12 +172,16 @@ class Meaning:
                 self._changed.wait(_WAIT)
         return True
 
-    def close(self) -> None:
-        """End the thread; what is not written yet goes into the file."""
+    def end(self) -> None:
+        """Begin nothing any more, nor tell of what fails from now on."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-            thread = self._thread
+
+    def close(self) -> None:
+        """End the thread; what is not written yet goes into the file."""
+        self.end()
+        thread = self._thread
         if thread and thread is not threading.current_thread():
             thread.join()
         if len(self.fresh) and self.fresh.save():
@@ -241,6 +246,8 @@ class Meaning:
                 self._vectors.upsert(batch.digests, batch.vectors)
                 self.ledger.grow(len(batch.digests))
         except ToolError as error:
+            if self._is_closed:
+                return  # not lost: it goes into the file
             self._on_trouble(error)
             if batch:
                 self.ledger.lag()

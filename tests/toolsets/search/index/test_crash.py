@@ -137,6 +137,18 @@ def test_damaged_vectors_are_put_aside_and_made_again(tmp_path: Path) -> None:
         assert list(state.glob("vectors.corrupt-*"))
 
 
+def test_vectors_that_somebody_deleted_are_made_again(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    with Index(folder, state, ONE) as index:
+        index.update()
+        index.embed()
+    shutil.rmtree(state / "vectors")
+    with Index(folder, state, ONE) as index:
+        index.warm()
+        index.embed()
+        assert first(index, "divide by the total sum of values", "dense") == "src/ledger.py"
+
+
 @contextmanager
 def little_room(room: int) -> Iterator[None]:
     """Let no file of this process get larger than `room`: what a full disk is like."""

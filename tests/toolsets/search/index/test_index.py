@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from string import ascii_letters
 
 import psutil
 import pytest
@@ -143,6 +144,15 @@ def test_an_open_notebook_counts_until_its_file_is_newer(index: Index) -> None:
     index.update()
     assert ids(index, "pumpkin soup") == ["menu.ipynb#soup"]
     assert ids(index, "mushroom") == []
+
+
+def test_an_open_notebook_with_a_token_stays_out(index: Index) -> None:
+    index.update()
+    output = {"output_type": "stream", "name": "stdout", "text": ["ghp_" + ascii_letters[:36]]}
+    cell = {"id": "soup", "cell_type": "code", "source": "show_token()", "outputs": [output]}
+    index.put_notebook("menu.ipynb", {"cells": [cell]})
+    assert ids(index, "show_token") == []
+    assert index.status().skipped["may hold secrets"] == 1
 
 
 def test_a_notebook_that_was_never_saved_goes_when_it_is_closed(index: Index) -> None:
