@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 from jupyter_mcp.toolsets.search.walking.secrets import is_secret_name
 
 
@@ -51,3 +53,16 @@ def reason_of_file(name: str) -> str:
     if lower in _MADE or lower.endswith(_MADE_SUFFIXES):
         return "made by programs"
     return "may hold secrets" if is_secret_name(lower) else ""
+
+
+def reason_of_name(name: str) -> str:
+    """Return why a name cannot stand in an index; nothing when it can."""
+    if name.isascii() and name.isprintable():
+        return ""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8"
+    # A new line or an escape sequence would do its work wherever a hit is shown.
+    has_control = any(category(letter) == "Cc" for letter in name)
+    return "control characters in its name" if has_control else ""

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_mcp.toolsets.search.walking.ignoring import Patterns
-from jupyter_mcp.toolsets.search.walking.names import reason_of_file, reason_of_folder
+from jupyter_mcp.toolsets.search.walking.names import (
+    reason_of_file,
+    reason_of_folder,
+    reason_of_name,
+)
 from jupyter_mcp.toolsets.search.walking.reading import larger_than, limit_of
 
 
@@ -67,7 +71,8 @@ class Rules:
 
     def entry(self, level: Level, path: str, name: str, *, is_dir: bool) -> str:
         """Return why an entry of a folder is left out, by its name and the patterns there."""
-        if found := reason_of_folder(name) if is_dir else reason_of_file(name):
+        found = reason_of_folder(name) if is_dir else reason_of_file(name)
+        if found := found or reason_of_name(name):
             return found
         for cut, before, patterns in level.patterns:
             verdict = patterns.verdict(before + path[cut:], name, is_dir=is_dir)

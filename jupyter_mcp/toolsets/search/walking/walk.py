@@ -77,8 +77,6 @@ def _look(entry: os.DirEntry[str], path: str, rules: Rules, level: Level) -> Fou
     try:
         is_dir = entry.is_dir(follow_symlinks=False)
         reason = rules.entry(level, path, entry.name, is_dir=is_dir)
-        if not reason and not entry.name.isascii():
-            reason = _unprintable(entry.name)
         if reason:
             return reason
         if is_dir:
@@ -90,14 +88,6 @@ def _look(entry: os.DirEntry[str], path: str, rules: Rules, level: Level) -> Fou
         return ""  # gone since the folder was listed
     reason = rules.oversize(path, state.st_size)
     return reason or Found(path, state.st_size, state.st_mtime_ns)
-
-
-def _unprintable(name: str) -> str:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return "its name is not UTF-8"
-    return ""
 
 
 def _ignore(path: str, reason: str) -> None:

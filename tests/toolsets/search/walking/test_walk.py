@@ -82,6 +82,15 @@ def test_a_name_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     assert list(skipped.values()) == ["its name is not UTF-8"]
 
 
+def test_a_name_that_would_act_where_it_is_shown_is_told(tmp_path: Path) -> None:
+    project(tmp_path, {"x\n1. src/evil.py": "", "\x1b[31mred.py": "", "naïve\u00a0.py": ""})
+    found, skipped = paths(tmp_path)
+    assert found == ["naïve\u00a0.py"]
+    assert set(skipped.values()) == {"control characters in its name"}
+    rules = Rules(tmp_path)
+    assert rules.reason("\x1b[31mred.py", is_dir=False)  # as when it is only told of a change
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
     project(tmp_path, {"a/x.py": "", "b.py": ""})
