@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,15 @@ class OtherVersionError(ToolError):
         )
 
 
-_DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt")
+_DAMAGED = (
+    "malformed",
+    "not a database",
+    "no such table",
+    "no such column",
+    "corrupt",
+    "could not decode",
+    "while decompressing",
+)
 
 _REASONS = (
     ("disk is full", "the disk is full", "Free some space, then update the index."),
@@ -54,7 +63,11 @@ def telling(path: Path) -> Iterator[None]:
     """
     try:
         yield
+    except (zlib.error, UnicodeDecodeError) as error:  # a text of a piece, under a sound page
+        raise CorruptStoreError(path, "a text in it is damaged") from error
     except sqlite3.Error as error:
+        if path.is_dir():
+            raise CorruptStoreError(path, "a folder is in its place") from error
         said = str(error).lower()
         if any(word in said for word in _DAMAGED):
             raise CorruptStoreError(path, said.splitlines()[0]) from error

@@ -207,6 +207,27 @@ def test_damage_is_found_by_the_check(tmp_path: Path) -> None:
         store.check()
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["kind = CAST(x'636fff' AS TEXT)", "packed = x'00ff00ff'"],
+)
+def test_a_damaged_text_is_told_as_damage(store: LexicalStore, change: str) -> None:
+    store.replace([file_of("a.py", "name text")])
+    with store._connections.writing() as connection:
+        connection.execute(f"UPDATE chunks SET {change}")
+    with pytest.raises(CorruptStoreError):
+        store.chunks([1])
+    if change.startswith("packed"):
+        with pytest.raises(CorruptStoreError):
+            store.scan("name", 5, is_regex=False)
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "index.db").mkdir()
+    with pytest.raises(CorruptStoreError, match="a folder is in its place"):
+        LexicalStore(tmp_path / "index.db")
+
+
 @pytest.mark.parametrize("version", ["0-old", "99-new"])
 def test_another_version_is_told(tmp_path: Path, version: str) -> None:
     path = tmp_path / "index.db"
