@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-PATIENCE = 0.6
+PATIENCE = 0.8
 """Seconds that a first answer waits for the index; small projects are whole by then."""
 
 AGAIN_SECONDS = 20.0
@@ -347,7 +347,7 @@ class Keeper:
 
         try:
             index = await self.index()
-            report: Report = await self._workers.slow.run(index.update, None, tell, is_over, False)
+            report: Report = await self._workers.slow.run(index.update, None, tell, is_over)
         except ToolError as error:  # for who waits, and no failure of the task
             return error
         finally:
@@ -363,7 +363,7 @@ class Keeper:
             return over.is_set() or self._stopping.is_set()
 
         try:
-            return await self._workers.slow.run(index.update, paths, None, is_over, False)
+            return await self._workers.slow.run(index.update, paths, None, is_over)
         except asyncio.CancelledError:
             over.set()
             raise

@@ -11,7 +11,7 @@ from typing import Any
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.asking import Asked
-from jupyter_mcp.toolsets.search.index.model import Options, Progress, Report, Status
+from jupyter_mcp.toolsets.search.index.model import MB, Options, Progress, Report, Status
 from jupyter_mcp.toolsets.search.keeping import Keeper, Workers
 from jupyter_mcp.toolsets.search.opened import OpenNotebooks
 from jupyter_mcp.toolsets.search.query import Hit, Query
@@ -273,6 +273,7 @@ class SearchService:
             chroma_url=await self._parts.resolve(settings.search_chroma_url),
             processes=settings.search_processes,
             second=second,
+            words_first=MB,
         )
 
     async def _state(self, keeper: Keeper, sight: Sight) -> SourceState:

@@ -23,6 +23,8 @@ class Options:
         processes: Processes that cut files; 0 for as many as there are CPUs, at most 4; 1 for none
             besides this one.
         second: Makes the embedder that is asked besides the static table; None for none.
+        words_first: Bytes of a new index that updates give no vectors, which `Index.embed` does
+            later: what makes them takes a third of a second to load, and words answer by then.
     """
 
     exclude: Sequence[str] = ()
@@ -30,6 +32,7 @@ class Options:
     chroma_url: str = ""
     processes: int = 0
     second: Callable[[], Embedder] | None = None
+    words_first: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ class Update:
         static = self._stores.static if embed else None
         states = {one.path: one for one in found}
         self.left = len(found)
-        jobs = [self._job(one, is_embedded=static is not None) for one in found]
+        jobs = list(self._jobs(found, is_embedded=static is not None))
         prepared = self._told(self._stated(self._pool.run(jobs, self._is_cancelled), states))
         embedder = static.embedder.name if static else ""
         if len(jobs) <= FEW:
@@ -118,6 +118,12 @@ class Update:
             is_done = not self._is_cancelled()
         finally:
             writer.close(drops=not is_done)
+
+    def _jobs(self, found: Sequence[Found], *, is_embedded: bool) -> Iterator[Job]:
+        words_only = 0 if self._known else self._options.words_first
+        for one in found:
+            words_only -= one.size
+            yield self._job(one, is_embedded=is_embedded and words_only <= 0)
 
     def _job(self, found: Found, *, is_embedded: bool) -> Job:
         known = self._known.get(found.path)

@@ -81,6 +81,19 @@ def test_words_answer_until_there_are_vectors(tmp_path: Path) -> None:
         assert index.embed() == 0
 
 
+def test_the_first_bytes_of_a_new_index_get_their_vectors_later(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    write_many(folder / "rooms", 120)
+    options = Options(processes=1, words_first=2000)
+    with Index(folder, tmp_path / "state", options) as index:
+        index.update()
+        assert 0 < index.status().unembedded < index.status().chunks
+        assert index.embed() > 0
+        (folder / "later.py").write_text("def divide_later(counts):\n    return counts / 2\n")
+        index.update()
+        assert index.status().unembedded == 0
+
+
 def test_vectors_of_what_moved_are_used_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
