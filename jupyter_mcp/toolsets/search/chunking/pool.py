@@ -10,7 +10,7 @@ import os
 import select
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from jupyter_mcp.toolsets.search.chunking.prepare import Job, Prepared, failed, prepare
 from jupyter_mcp.toolsets.search.chunking.process import Process
@@ -51,10 +51,10 @@ class Pool:
 
     def run(
         self, jobs: Sequence[Job], is_cancelled: Callable[[], bool] | None = None
-    ) -> Iterator[Prepared]:
+    ) -> Generator[Prepared, None, None]:
         """Prepare files, in the order in which they get ready.
 
-        Whoever stops asking ends it: what is on its way is thrown away. One caller at a time.
+        Whoever closes it ends it: what is on its way is thrown away. One caller at a time.
 
         Args:
             jobs: The files.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 from jupyter_mcp.toolsets.search.chunking.pool import Pool
@@ -102,16 +102,19 @@ class Update:
         states = {one.path: one for one in found}
         self.left = len(found)
         jobs = list(self._jobs(found, is_embedded=static is not None))
-        prepared = self._told(self._stated(self._pool.run(jobs, self._is_cancelled), states))
-        embedder = static.embedder.name if static else ""
-        if len(jobs) <= FEW:
-            for batch in batches(prepared, embedder):
+        with closing(self._pool.run(jobs, self._is_cancelled)) as run:  # an error keeps no process
+            prepared = self._told(self._stated(run, states))
+            self._write_all(batches(prepared, static.embedder.name if static else ""), len(jobs))
+
+    def _write_all(self, found: Iterable[Written], files: int) -> None:
+        if files <= FEW:
+            for batch in found:
                 self.write(batch)
             return
         writer = Writer(self.write)
         is_done = False
         try:
-            for batch in batches(prepared, embedder):
+            for batch in found:
                 if self._is_cancelled():
                     break
                 writer.put(batch)

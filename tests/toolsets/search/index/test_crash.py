@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -175,6 +176,22 @@ def test_a_full_disk_is_told_and_the_old_index_answers(tmp_path: Path) -> None:
         index.update(embed=False)
         assert index.status().notes == []
         assert first(index, "room function 17", "lexical") == "rooms/room_17.py"
+
+
+def test_a_full_disk_keeps_no_process_busy(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    with Index(folder, state, Options(processes=2)) as index:
+        index.update(embed=False)
+        write_many(folder / "rooms", 1000)
+        room = (state / "index.db").stat().st_size + 10_000
+        # The error is kept on purpose: its traceback holds what the update was doing.
+        with little_room(room), pytest.raises(ToolError) as kept:
+            index.update(embed=False)
+        again = threading.Thread(target=index.update, kwargs={"embed": False}, daemon=True)
+        again.start()
+        again.join(30)
+        assert not again.is_alive(), kept
+        assert index.status().files == 1004
 
 
 def test_a_state_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
