@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.embedding.entries import embedder_of
@@ -109,14 +110,19 @@ class SearchIndex:
             language: Only this language, such as ``python``.
 
         Raises:
-            ToolError: ``invalid_arguments`` for a pattern that is none, ``unavailable`` for the
-                mode ``dense`` without the extra.
+            ToolError: ``invalid_arguments`` for a mode that there is not, or a pattern that is
+                none, ``unavailable`` for the mode ``dense`` without the extra.
         """
+        _refuse_wrong(query, limit, mode)
         if self._index.is_new:
             self._build()
-        if mode in {"hybrid", "dense"}:
+        if mode == "dense":
             self._index.warm()
-        return self._index.search(Query(query, limit, mode, path, language))
+        elif mode == "hybrid":
+            with suppress(ToolError):  # words answer, and the status tells
+                self._index.warm()
+        inside = path.removeprefix(f"{self._index.folder}{os.sep}")
+        return self._index.search(Query(query, limit, mode, inside, language))
 
     def add_documents(self, documents: Sequence[Mapping[str, str]]) -> int:
         """Add texts that are no files, each ``{"id", "text", "path"?}``; return how many.
@@ -151,3 +157,18 @@ class SearchIndex:
         except ToolError as error:
             if error.code != "busy":  # what another process has until now is searched
                 raise
+
+
+def _refuse_wrong(query: object, limit: object, mode: object) -> None:
+    if not isinstance(query, str):
+        raise ToolError("invalid_arguments", "The question is no string.", "Say what to look for.")
+    if not isinstance(limit, int) or limit < 1:
+        raise ToolError(
+            "invalid_arguments", f"The limit is {limit!r}.", "Give a whole number from 1 on."
+        )
+    if mode not in get_args(Mode):
+        raise ToolError(
+            "invalid_arguments",
+            f"There is no mode {str(mode)[:40]!r}.",
+            f"Choose from: {', '.join(get_args(Mode))}.",
+        )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,53 @@ def test_a_second_one_reads_what_the_first_has(tmp_path: Path) -> None:
 def test_a_wrong_embedder_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ToolError):
         SearchIndex(tmp_path, embedder="nobody-knows-it")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"query": 5},
+        {"query": None},
+        {"limit": 0},
+        {"limit": "5"},
+        {"limit": 1.5},
+        {"mode": "fuzzy"},
+    ],
+)
+def test_wrong_arguments_are_told(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with SearchIndex(tmp_path, state=tmp_path / ".state", processes=1) as index:
+        with pytest.raises(ToolError) as told:
+            index.search(**{"query": "counts", **wrong})
+        assert told.value.code == "invalid_arguments"
+
+
+def test_documents_that_are_none_are_told_and_broken_letters_kept(tmp_path: Path) -> None:
+    with SearchIndex(tmp_path, state=tmp_path / ".state", processes=1) as index:
+        with pytest.raises(ToolError, match="'id' and a 'text'"):
+            index.add_documents(["words"])  # type: ignore[list-item]
+        index.add_documents([{"id": "half \ud83d", "text": "walrus \ud83d \0"}])
+        assert index.search("walrus", mode="lexical")[0].id == "half ?"
+
+
+def test_a_full_path_below_the_folder_is_understood(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    with SearchIndex(folder, state=tmp_path / "state", processes=1) as index:
+        paths = {
+            hit.path for hit in index.search("counts", mode="lexical", path=str(folder / "src"))
+        }
+        assert paths
+        assert {path.split("/")[0] for path in paths} == {"src"}
+
+
+def test_damaged_vectors_keep_no_answer_back(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    with SearchIndex(folder, state=state, processes=1) as index:
+        index.update()
+    for file in (state / "vectors").rglob("*.sqlite3"):
+        file.write_bytes(b"no database at all" * 1000)
+    with SearchIndex(folder, state=state, processes=1) as index:
+        assert index.search("where are the counts normalised")[0].path == "src/ledger.py"
+        assert "vectors could not be read" in " ".join(index.status().notes)
 
 
 def test_it_is_public() -> None:

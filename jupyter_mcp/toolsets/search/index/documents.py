@@ -48,17 +48,20 @@ def pieces_of(document: Mapping[str, str]) -> FilePieces:
     Raises:
         ToolError: ``invalid_arguments`` when something is missing.
     """
-    identity, text, path = document.get("id"), document.get("text"), document.get("path", "")
+    is_told = isinstance(document, Mapping)
+    identity, text = (document.get("id"), document.get("text")) if is_told else (None, None)
     if not (isinstance(identity, str) and identity and isinstance(text, str)):
         raise ToolError(
             "invalid_arguments",
             "A document needs an 'id' and a 'text', both strings.",
             'Give each as {"id": "...", "text": "..."}.',
         )
+    identity, text = _kept(identity), _kept(text)
+    path = _kept(str(document.get("path") or ""))
     found = _DEFINED.search(text)
-    suffix = str(path).rpartition(".")[2].lower()
+    suffix = path.rpartition(".")[2].lower()
     chunk = Chunk(
-        path=_place(str(path), identity),
+        path=_place(path, identity),
         kind="document",
         language=_LANGUAGES.get(suffix, "python" if found and not path else ""),
         line=1,
@@ -80,3 +83,8 @@ def _place(path: str, identity: str) -> str:
     """Return a name of digits, which the words of a path do not show."""
     number = int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "big")
     return f"{path.strip('/').replace(_MARK, '/')}{_MARK}{number}"
+
+
+def _kept(text: str) -> str:
+    """Return a text as one that every store can keep: without halves of letters."""
+    return text.encode("utf-8", "replace").decode()
