@@ -10,10 +10,15 @@ from jupyter_mcp.toolsets.search.asking import Asked
 from jupyter_mcp.toolsets.search.tools.shapes import FoundHit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jupyter_mcp.toolsets.search.scopes.variables import Variable
 
 SECONDS = 3.0
 """How long is waited for a busy kernel."""
+
+MORE = "…"
+"""What a list of variables that was cut ends with."""
 
 
 class KernelVariables:
@@ -27,6 +32,7 @@ class KernelVariables:
     def __init__(self, ctx: Context, threads: Any) -> None:
         self._ctx = ctx
         self._threads = threads
+        self.notes: Sequence[str] = ()
 
     async def found(self, asked: Asked, kernel_id: str | None, limit: int) -> list[FoundHit]:
         """Return the variables that fit best.
@@ -42,7 +48,11 @@ class KernelVariables:
         listed = [
             variables.Variable(each["name"], each["type"], each["summary"])
             for each in told["variables"]
+            if each["name"] != MORE
         ]
+        if len(listed) < len(told["variables"]):
+            said = f"Only the first {len(listed):,} variables by name were searched"
+            self.notes = (f"{said}; variable_inspect shows any by its name.",)
         found = await self._threads.run(variables.found, listed, asked.text, limit, asked.mode)
         where = f"kernel://{told['kernel_id']}/variables"
         return [_hit(where, each, score) for each, score in found]

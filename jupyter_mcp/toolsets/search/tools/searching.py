@@ -111,7 +111,7 @@ class SearchTools(SearchToolset):
 
         async def variables() -> Answer:
             kernel = KernelVariables(ctx, self.host.executor)
-            return await kernel.found(asked, kernel_id, limit), ()
+            return await kernel.found(asked, kernel_id, limit), kernel.notes
 
         async def docs() -> Answer:
             query = Query(asked.text, limit, asked.mode, asked.path, asked.language)
