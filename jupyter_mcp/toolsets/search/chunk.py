@@ -11,6 +11,9 @@ Kind = Literal["code", "notebook", "markdown", "text", "docs", "document"]
 """What a piece comes from: a program, a notebook's cell, a Markdown section, other text, the
 documentation of an installed package, or a document that a program gave (`SearchIndex`)."""
 
+TOGETHER = ", "
+"""Stands between the names of short definitions that are one piece."""
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -23,7 +26,8 @@ class Chunk:
         line: Its first line in the file, or in its cell; from 1.
         end_line: Its last line.
         text: Its text as it is in the file; this is what a hit shows.
-        symbol: The qualified name that is defined here, or the heading; empty for none.
+        symbol: The qualified name that is defined here, or several (see `TOGETHER`), or the
+            heading; empty for none.
         extra: What belongs to it and is searched too, but not shown: the class around a method,
             the Markdown before a cell, what the cell printed.
         cell_id: The notebook's cell; empty elsewhere.

@@ -42,8 +42,9 @@ class Hit(Mapping[str, Any]):
     Args:
         id: Of a document that a program gave, its own; else ``path:line`` or ``path#cell-id``.
         path: The file.
-        line: Its first line in the file, or in its cell.
-        end_line: Its last line.
+        line: The first line of the definition, section or cell that fits; of what has no name,
+            and of a pattern, the first line that is shown.
+        end_line: The last line.
         score: How well it fits; only comparable within one answer.
         snippet: The lines that fit best.
         symbol: The name that is defined there, or the heading.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from jupyter_mcp.toolsets.search.chunk import Chunk, Kind
+from jupyter_mcp.toolsets.search.chunk import TOGETHER, Chunk, Kind
 from jupyter_mcp.toolsets.search.chunking.cutting import cut
 from jupyter_mcp.toolsets.search.chunking.lines import Lines
 
@@ -147,8 +147,8 @@ class Assembler:
     def _together(self, tiny: list[tuple[int, int, str]], symbol: str, extra: str) -> None:
         """Add tiny definitions as one chunk: a line or two say too little to be compared."""
         if tiny:
-            names = ", ".join(f"{symbol}.{name}" if symbol else name for _, _, name in tiny)
-            self.add(tiny[0][0], tiny[-1][1], names, extra)
+            names = [f"{symbol}.{name}" if symbol else name for _, _, name in tiny]
+            self.add(tiny[0][0], tiny[-1][1], TOGETHER.join(names), extra)
 
     def _definition(self, definition: Definition, start: int, symbol: str, extra: str) -> None:
         name = f"{symbol}.{definition.name}" if symbol else definition.name

@@ -19,6 +19,7 @@ from jupyter_mcp.toolsets.search.index.stores import SECOND, STATIC, Stores
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
 from jupyter_mcp.toolsets.search.query import Hit, Query
 from jupyter_mcp.toolsets.search.ranking.fusion import fuse
+from jupyter_mcp.toolsets.search.ranking.member import best_member, member_at
 from jupyter_mcp.toolsets.search.ranking.rank import Ranked, rank
 from jupyter_mcp.toolsets.search.ranking.snippet import snippet
 
@@ -77,7 +78,7 @@ class Finding:
         return self._answer(query, rank(query, found, chunks), chunks)
 
     def similar(self, chunk: Chunk, number: int, limit: int) -> Answer:
-        """Return what is like a piece, without itself."""
+        """Return what is like a piece or a definition in it, without the piece itself."""
         text = text_of(chunk)
         meaning = self._stores.static
         found: dict[str, Scored] = {}
@@ -188,7 +189,8 @@ class Finding:
             now = chunk and self._checking.checked(chunk)
             if chunk and now and len(hits) < query.limit:
                 line = match.line + now.line - chunk.line
-                hits.append(_hit(now, match.text, 1.0, {query.mode: 1.0}, line))
+                score = {query.mode: 1.0}
+                hits.append(_hit(member_at(line, now), match.text, 1.0, score, (line, line)))
         return Answer(hits, self._checking.outdated)
 
     def _answer(
@@ -200,17 +202,21 @@ class Finding:
                 break
             chunk = self._checking.checked(chunks[one.id]) if one.id in chunks else None
             if chunk is not None:
+                chunk = best_member(query.text, chunk)
                 shown = snippet(query.text, chunk)
-                hits.append(_hit(chunk, shown.text, one.score, one.parts))
+                lines = (chunk.line, chunk.end_line)
+                if chunk.kind != "document" and not chunk.symbol and not chunk.cell_id:
+                    lines = (shown.line, shown.end_line)
+                hits.append(_hit(chunk, shown.text, one.score, one.parts, lines))
         return Answer(hits, self._checking.outdated)
 
 
 def _hit(
-    chunk: Chunk, text: str, score: float, parts: Mapping[str, float], line: int | None = None
+    chunk: Chunk, text: str, score: float, parts: Mapping[str, float], lines: tuple[int, int]
 ) -> Hit:
     is_document = chunk.kind == "document"
     path = documents.path_of(chunk) if is_document else chunk.path
-    first, last = (line, line) if line else (chunk.line, chunk.end_line)
+    first, last = lines
     place = f"{path}#{chunk.cell_id}" if chunk.cell_id else f"{path}:{first}"
     return Hit(
         id=chunk.cell_id if is_document else place,

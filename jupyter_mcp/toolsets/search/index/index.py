@@ -31,6 +31,7 @@ from jupyter_mcp.toolsets.search.index.stores import SECOND, STATIC, Stores
 from jupyter_mcp.toolsets.search.index.updating import Update
 from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError
 from jupyter_mcp.toolsets.search.query import Hit, Query
+from jupyter_mcp.toolsets.search.ranking.member import member_at
 from jupyter_mcp.toolsets.search.walking.rules import Rules
 
 OnProgress = Callable[[Progress], None]
@@ -247,7 +248,7 @@ class Index:
         def find(finding: Finding, stores: Stores) -> Answer:
             (told,) = below(self.folder, [path]) or [""]
             number, chunk = places.piece_at(stores.words, told, line, cell_id)
-            return finding.similar(chunk, number, limit)
+            return finding.similar(member_at(line or 0, chunk), number, limit)
 
         return self._answered(find)
 
@@ -262,7 +263,8 @@ class Index:
         def find(finding: Finding, stores: Stores) -> Answer:
             (told,) = below(self.folder, [path]) or [""]
             _, chunk = places.piece_at(stores.words, told, line, cell_id)
-            found.append(finding.checked(chunk))
+            now = finding.checked(chunk)
+            found.append(now and member_at(line or 0, now))
             return Answer()
 
         self._answered(find)

@@ -113,6 +113,33 @@ def test_a_hit_follows_its_lines(index: Index) -> None:
     assert index.pending == []
 
 
+def test_a_hit_cites_the_definition_and_not_the_neighbours_it_is_kept_with(index: Index) -> None:
+    text = "def first():\n    return 1\n\n\ndef wax_floor(room):\n    return room.shine()\n"
+    (index.folder / "house.py").write_text(text)
+    index.update()
+    hit = index.search(words("wax the floor"))[0]
+    assert (hit.id, hit.line, hit.end_line) == ("house.py:5", 5, 6)
+    assert (hit.symbol, hit.snippet) == (
+        "wax_floor",
+        "def wax_floor(room):\n    return room.shine()",
+    )
+    piece = index.piece("house.py", line=5)
+    assert piece is not None
+    assert piece.text == hit.snippet
+    (line,) = index.search(Query("room.shine", mode="literal"))
+    assert (line.id, line.symbol) == ("house.py:6", "wax_floor")
+
+
+def test_what_has_no_name_is_cited_where_it_is_shown(index: Index) -> None:
+    lines = [*(f"value_{number} = {number}" for number in range(30)), "rhubarb = stew(sugar)"]
+    (index.folder / "constants.py").write_text("\n".join(lines))
+    index.update()
+    hit = index.search(words("rhubarb"))[0]
+    shown = lines[hit.line - 1 : hit.end_line]
+    assert hit.snippet == "\n".join(shown)
+    assert 1 < hit.line < 31
+
+
 def test_a_hit_that_is_gone_is_not_shown(index: Index) -> None:
     index.update()
     path = index.folder / "src" / "ledger.py"
