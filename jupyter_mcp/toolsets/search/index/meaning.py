@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 MOST_FRESH = 64_000
 """So many vectors may wait (64 MB of 256 floats); then `add` waits."""
 
+MOST_HELD = 48_000
+"""So many may wait while an update runs: those of 30 MB, which are found sooner for it."""
+
 PATIENCE = 3.0
 """Seconds before Chroma is loaded, unless somebody waits for it: a short program, and a server
 that stops, are done by then."""
@@ -230,11 +233,11 @@ class Meaning:
                     return
 
     def _is_due(self) -> bool:
-        is_much = len(self.fresh) > MOST_FRESH // 2
+        is_much = len(self.fresh) > MOST_HELD
         return self._is_loaded or self._is_wanted or self._is_closed or is_much
 
     def _is_free(self) -> bool:
-        is_free = not self._holds or self._is_closed or len(self.fresh) > MOST_FRESH // 2
+        is_free = not self._holds or self._is_closed or len(self.fresh) > MOST_HELD
         return is_free or (self._is_wanted and not self._is_loaded)
 
     def _write_one(self) -> None:
