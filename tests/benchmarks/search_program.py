@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 PROCESSORS = 2
+PATIENCE = 1800.0
 Told = dict[str, Any]
 
 
@@ -24,7 +25,7 @@ def run(name: str, *arguments: object) -> Told:
     """Run a program on two processors and return what it told, with the seconds of all of it."""
     command = [sys.executable, __file__, name, *map(str, arguments)]
     began = time.perf_counter()
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     seconds = time.perf_counter() - began
     if ran.returncode:
         raise RuntimeError(ran.stderr)
