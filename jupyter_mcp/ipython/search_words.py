@@ -57,12 +57,6 @@ USAGE = (
 LIMIT = 10
 """Hits that are shown where nobody says how many."""
 
-MOST = 100
-"""Hits that the tool gives at once."""
-
-ASKING = 5
-"""Hits that are asked for besides: a cell that asks holds all words of its own question."""
-
 _UNTOLD: Mapping[str, Any] = {"symbol": None, "cell_id": None, "language": None, "uri": None}
 """What a hit has none of is not sent."""
 
@@ -186,13 +180,8 @@ class SearchWords:
     def _from_server(
         self, arguments: Mapping[str, Any]
     ) -> tuple[list[Mapping[str, Any]], list[str]]:
-        limit = int(arguments.get("limit", LIMIT))
-        more = {"limit": min(limit + ASKING, MOST)} if limit < MOST else {}
-        told = self._call("search", {**arguments, **more}).structured
-        found: list[Mapping[str, Any]] = [
-            {**_UNTOLD, **hit} for hit in told["hits"] if not _asks(hit)
-        ]
-        return found[:limit], list(told.get("notes") or ())
+        told = self._call("search", arguments).structured
+        return [{**_UNTOLD, **hit} for hit in told["hits"]], list(told.get("notes") or ())
 
     def _call(self, tool: str, arguments: Mapping[str, Any]) -> Any:
         bar = self._bar(tool)
@@ -228,12 +217,6 @@ def _is_of_kernel(arguments: Mapping[str, Any]) -> bool:
     if "kernel_id" in arguments:
         return False
     return arguments.get("scope") in {"vars", "all"} or bool(_OF_KERNEL.search(arguments["query"]))
-
-
-def _asks(hit: Mapping[str, Any]) -> bool:
-    """Tell whether a hit is a cell that searches, and so no answer."""
-    lines = str(hit["snippet"]).split("\n")
-    return hit.get("kind") == "notebook" and any(line.startswith("%mcp search") for line in lines)
 
 
 def _advice(arguments: Mapping[str, Any], notes: list[str]) -> list[str]:

@@ -22,6 +22,9 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _PICTURE = re.compile(r"<[\w.]+(?: [^<>\n]*)?>\Z")
 """What objects without a text of their own print, such as ``<Figure size 640x480 with 1 Axes>``."""
 
+_ASKS = re.compile(r"(?:[\w., ]+=\s*)?%{1,2}mcp\s+(?:search|index)\b")
+_SAYS_NOTHING = re.compile(r"#|%(?:re)?load_ext\s+jupyter_mcp\b")
+
 
 def chunk_notebook_text(path: str, text: str) -> list[Chunk]:
     """Cut the text of a notebook file.
@@ -53,7 +56,7 @@ def chunk_notebook(path: str, notebook: Any) -> list[Chunk]:
     before, titles = "", [""] * 6
     for cell in cells:
         source = _text(cell.get("source", cell.get("input")))
-        if not source.strip() or _is_private(cell):
+        if not source.strip() or _is_private(cell) or _is_search(cell, source):
             continue
         identity = _identity(cell, source, seen)
         if cell.get("cell_type") == "markdown":
@@ -91,6 +94,17 @@ def _is_private(cell: Mapping[str, Any]) -> bool:
     metadata = cell.get("metadata")
     tags = metadata.get("tags") if isinstance(metadata, Mapping) else None
     return isinstance(tags, list) and "private" in tags
+
+
+def _is_search(cell: Mapping[str, Any], source: str) -> bool:
+    """Whether a cell only searches: it holds all words of its question and answers none."""
+    if cell.get("cell_type") != "code" or "%mcp" not in source:
+        return False
+    lines = [line.strip() for line in source.split("\n") if line.strip()]
+    if lines[0].startswith("%%"):
+        return _ASKS.match(lines[0]) is not None
+    telling = [line for line in lines if not _SAYS_NOTHING.match(line)]
+    return bool(telling) and all(_ASKS.match(line) for line in telling)
 
 
 def _language(notebook: Mapping[str, Any]) -> str:

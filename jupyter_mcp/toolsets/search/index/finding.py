@@ -189,8 +189,8 @@ class Finding:
             now = chunk and self._checking.checked(chunk)
             if chunk and now and len(hits) < query.limit:
                 line = match.line + now.line - chunk.line
-                score = {query.mode: 1.0}
-                hits.append(_hit(member_at(line, now), match.text, 1.0, score, (line, line)))
+                named, parts = member_at(line, now), {str(query.mode): 1.0}
+                hits.append(_hit(named, match.text, 1.0, parts, (line, line)))
         return Answer(hits, self._checking.outdated)
 
     def _answer(

@@ -53,6 +53,25 @@ def test_a_cell_is_found_with_what_a_reader_sees_around_it() -> None:
     assert (chunks[2].line, chunks[2].end_line, chunks[2].ordinal) == (1, 3, 2)
 
 
+def test_a_cell_that_only_searches_is_no_piece() -> None:
+    sources = {
+        "one": "%mcp search where do I normalise the counts",
+        "all": "# look\n%load_ext jupyter_mcp\n\n%mcp search in:docs counts\n%mcp index",
+        "kept": "found = %mcp search counts",
+        "whole": "%%mcp search\nwhere are the counts",
+    }
+    work = {
+        "run": "%mcp notebook_list",
+        "mixed": "%mcp search counts\ncounts = counts / counts.sum()",
+        "comment": "# %mcp search counts",
+        "words": "%mcp searching",
+    }
+    cells = [code(name, source) for name, source in {**sources, **work}.items()]
+    chunks = chunk("x.ipynb", notebook(markdown("m", "About counts."), *cells))
+    assert [each.cell_id for each in chunks] == ["m", *work]
+    assert chunks[1].extra.startswith("About counts.")
+
+
 def test_long_markdown_and_output_are_told_in_part() -> None:
     cell = code("c", "run()", "o" * 5000)
     cell["outputs"] += [
