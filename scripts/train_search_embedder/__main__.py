@@ -14,9 +14,10 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+from cells import Cells, cells_of
 from examples import Maker, count_words
 from extraction import Found, extract
-from held_out import HeldOut
+from held_out import Functions
 from sources import Source, sources
 from table import page, write_origin, write_table
 from teacher import Teacher, start_of
@@ -41,22 +42,30 @@ def main() -> None:
     found = [
         (source, extract(path, told.cache))
         for source, path in all_sources
-        if source.use != "teacher"
+        if source.use in {"train", "functions"}
     ]
-    _write_held_out(found, told.cache / "heldout")
+    _write_held_out(found, all_sources, told.cache / "heldout")
     if not told.held_out:
         model, tokenizer = [path for source, path in all_sources if source.use == "teacher"]
         counts = _write_table(found, Teacher(model, tokenizer, told.cache), told.output)
         _write_origin(counts, [source for source, _ in all_sources], told.output)
 
 
-def _write_held_out(found: list[tuple[Source, Found]], folder: Path) -> None:
-    for use in ("cells", "functions"):
-        held_out = HeldOut(use)
-        for source, (pairs, cells) in found:
+def _write_held_out(
+    found: list[tuple[Source, Found]], all_sources: list[tuple[Source, Path]], folder: Path
+) -> None:
+    functions = Functions()
+    for source, (pairs, _) in found:
+        if source.use == "functions":
+            functions.add(source.name, pairs)
+    functions.write(folder / "functions.json")
+    trained_on = [cell.code for _, (_, cells) in found for cell in cells]
+    for use in ("cells", "choosing"):
+        held_out = Cells(trained_on)
+        for source, path in all_sources:
             if source.use == use:
-                held_out.add(source.name, pairs, cells)
-        held_out.write(folder)
+                held_out.add(source.name, cells_of(path))
+        held_out.write(folder / f"{use}.json")
 
 
 def _write_table(found: list[tuple[Source, Found]], teacher: Teacher, output: Path) -> Counter[str]:

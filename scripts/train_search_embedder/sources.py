@@ -49,7 +49,7 @@ class Source:
     Args:
         name: On PyPI.
         form: A wheel, or the source archive.
-        use: What for: to train, held out to measure, or to ask.
+        use: What for: to train, held out to measure or to choose with, or to ask.
         version: Which one.
         file: The archive's name.
         sha256: Of the archive.
@@ -58,7 +58,7 @@ class Source:
 
     name: str
     form: Literal["wheel", "sdist"]
-    use: Literal["train", "cells", "functions", "teacher"]
+    use: Literal["train", "cells", "choosing", "functions", "teacher"]
     version: str
     file: str
     sha256: str

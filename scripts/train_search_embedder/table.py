@@ -27,12 +27,12 @@ Each word starts from what the model all-MiniLM-L6-v2 (Apache-2.0) makes of it. 
 tokenizer come from the packages {teacher};
 only making the table needs them.
 
-Held out, so never trained on and only measured with:
+Held out, so never trained on:
 
-- for cells: {cells};
-- for functions: {functions}."""
+- to measure with: {cells};
+- to choose with: {choosing} for cells, {functions} for functions."""
 
-_USES = ("teacher", "cells", "functions")
+_USES = ("teacher", "cells", "choosing", "functions")
 
 
 def write_table(path: Path, words: list[str], table: Floats) -> None:
