@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from jupyter_mcp.toolsets.search.chunk import Chunk
+from jupyter_mcp.toolsets.search.chunk import TOGETHER, Chunk
 from jupyter_mcp.toolsets.search.ranking.paths import FACTORS, kinds_of, words_of
 from jupyter_mcp.toolsets.search.ranking.question import Name, Question, pieces, stems
 
@@ -66,15 +66,18 @@ def definition(question: Question, chunk: Chunk) -> float:
     """Return what a piece gets for defining a name of the question."""
     if not question.names or chunk.kind not in {"code", "notebook", "docs", "document"}:
         return 0.0
-    best = max((_defines(name, chunk) for name in question.names), default=0.0)
+    best = max(
+        _defines(name, symbol, chunk)
+        for name in question.names
+        for symbol in chunk.symbol.split(TOGETHER)
+    )
     return best * (DEFINITION if question.is_name else MENTIONED)
 
 
-def _defines(name: Name, chunk: Chunk) -> float:
-    symbol = chunk.symbol
+def _defines(name: Name, symbol: str, chunk: Chunk) -> float:
     last = symbol.rpartition(".")[2]
     if last == name.last:
-        told = QUALIFIED if _is_within(name, chunk) else 1.0
+        told = QUALIFIED if _is_within(name, symbol, chunk) else 1.0
     elif last.lower() == name.last.lower():
         told = OTHER_CASE
     elif name.last in chunk.text and _definition_of(name.last).search(chunk.text):
@@ -86,11 +89,11 @@ def _defines(name: Name, chunk: Chunk) -> float:
     return told * (SAME_STEM if file_stem and file_stem in {plain, f"{plain}s"} else 1.0)
 
 
-def _is_within(name: Name, chunk: Chunk) -> bool:
+def _is_within(name: Name, symbol: str, chunk: Chunk) -> bool:
     if name.full == name.last:
         return False
     dotted = chunk.path.rpartition(".")[0].replace("/", ".")
-    return f"{dotted}.{chunk.symbol}".endswith(f".{name.full}") or (
+    return f"{dotted}.{symbol}".endswith(f".{name.full}") or (
         name.full.rpartition(".")[0] in chunk.extra
     )
 

@@ -51,6 +51,13 @@ def test_the_class_that_was_named_is_before_others() -> None:
     assert first("Session.close", other, asked) is asked
 
 
+def test_the_class_that_was_named_is_found_where_short_definitions_share_a_piece() -> None:
+    close = "def close(self): ...\n\n"
+    other = piece("a.py", f"def open(self): ...\n{close}", "Response.open, Response.close")
+    asked = piece("b.py", f"{close}def open(self): ...", "Session.close, Session.open")
+    assert first("Session.close", other, asked) is asked
+
+
 def test_definitions_are_seen_in_the_text_too() -> None:
     use = piece("app.go", "engine := New()\nengine.Run()")
     definition = piece("gin.go", "type Engine struct {\n}\n")
