@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,10 +22,8 @@ from jupyter_mcp.toolsets.search.index.changes import below
 from jupyter_mcp.toolsets.search.index.documents import documents_of
 from jupyter_mcp.toolsets.search.index.filling import clean, fill
 from jupyter_mcp.toolsets.search.index.finding import Answer, Finding
-from jupyter_mcp.toolsets.search.index.layout import Layout
-from jupyter_mcp.toolsets.search.index.lock import OwnerLock
 from jupyter_mcp.toolsets.search.index.model import Options, Progress, Report, Status
-from jupyter_mcp.toolsets.search.index.notes import Notes
+from jupyter_mcp.toolsets.search.index.opening import Opening
 from jupyter_mcp.toolsets.search.index.pipeline import Written
 from jupyter_mcp.toolsets.search.index.stores import SECOND, STATIC, Stores
 from jupyter_mcp.toolsets.search.index.updating import Update
@@ -60,16 +58,13 @@ class Index:
         self.folder = folder.resolve()
         self.state = state
         self.options = options or Options()
-        self._layout = Layout(state)
-        self._lock = OwnerLock(self._layout.lock)
         self._rules = Rules(self.folder, self.options.exclude, self.options.file_bytes)
         self._pool = Pool(self.options.processes)
-        self._notes = Notes()
-        self._opening = threading.RLock()
         self._updating = threading.Lock()
         self._embedding = threading.Lock()
         self._closing = threading.Event()
-        self._stores: Stores | None = None
+        self._opening = Opening(self.folder.name, state, self.options, self._closing.is_set)
+        self._notes = self._opening.notes
         self._update: Update | None = None
         self._live: dict[str, int] = {}
         self._pending: set[str] = set()
@@ -83,7 +78,7 @@ class Index:
     @property
     def is_new(self) -> bool:
         """Whether no update ever ran to its end."""
-        stores = self._open()
+        stores = self._opening.open()
         return stores is None or not stores.words.get("updated")
 
     @property
@@ -127,11 +122,11 @@ class Index:
         with self._turn(is_cancelled) as is_ended:
             if is_ended():
                 return Report(0, 0, 0, 0, 0.0, is_cancelled=True)
-            with self._noting("update"):
+            with self._notes.noting("update"):
                 try:
                     return self._run(told, progress, is_ended, embed=embed)
                 except CorruptStoreError as error:
-                    self._rebuild(error)
+                    self._opening.rebuild(error)
                     return self._run(None, progress, is_ended, embed=embed)
 
     def embed(
@@ -146,8 +141,8 @@ class Index:
             ToolError: ``busy`` while another process owns the index, ``unavailable`` when an
                 embedder or Chroma fails.
         """
-        with self._turn(is_cancelled, self._embedding) as is_ended, self._noting("embed"):
-            stores = self._owned()
+        with self._turn(is_cancelled, self._embedding) as is_ended, self._notes.noting("embed"):
+            stores = self._opening.owned()
             made = 0
             stores.load_second()
             for engine, meaning in stores.meanings().items():
@@ -171,7 +166,7 @@ class Index:
         Raises:
             ToolError: ``unavailable`` when Chroma or an embedder fails.
         """
-        stores = self._open()
+        stores = self._opening.open()
         if stores is not None:
             stores.load_second()
             for meaning in stores.meanings().values():
@@ -193,7 +188,7 @@ class Index:
             (told,) = below(self.folder, [path]) or [""]
             if self._rules.reason(told, is_dir=False):
                 return Report(0, 0, 0, 0, 0.0)
-            stores = self._owned()
+            stores = self._opening.owned()
             file = live.pieces_of(self.folder, told, notebook)
             is_new = told not in stores.known.all()
             update = self._new_update(stores, None, self._closing.is_set)
@@ -219,7 +214,7 @@ class Index:
         """
         files = documents_of(documents)
         with self._turn(None) as is_ended:
-            stores = self._owned()
+            stores = self._opening.owned()
             update = self._new_update(stores, None, is_ended)
             update.add_documents(files)
             return len(files)
@@ -272,17 +267,17 @@ class Index:
 
     def counts(self, allows: Callable[[str], bool]) -> tuple[int, int]:
         """Return how many files, and pieces of them, are in the index of those that are allowed."""
-        stores = self._open()
+        stores = self._opening.open()
         known = {} if stores is None else stores.known.all()
         chunks = [one.chunks for one in known.values() if not one.error and allows(one.path)]
         return len(chunks), sum(chunks)
 
     def status(self) -> Status:
         """Return what is in the index and what is not."""
-        stores = self._open()
+        stores = self._opening.open()
         left = self._update.left if self._update else 0
         return condition.status(
-            self.folder, self._layout, stores, self._notes.all(), len(self._pending) + left
+            self.folder, self._opening.layout, stores, self._notes.all(), len(self._pending) + left
         )
 
     def drop(self) -> None:
@@ -298,16 +293,9 @@ class Index:
         finally:
             self._closing.clear()
         try:
-            with self._opening:
-                stores = self._owned()
-                for meaning in stores.meanings().values():
-                    if self.options.chroma_url:
-                        meaning.drop()
-                stores.close()
-                self._stores = None
-                self._layout.clear()
-                self._live.clear()
-                self._pending.clear()
+            self._opening.clear()
+            self._live.clear()
+            self._pending.clear()
         finally:
             self._embedding.release()
             self._updating.release()
@@ -315,12 +303,9 @@ class Index:
     def close(self) -> None:
         """End what runs and let go of files, threads and processes."""
         self._closing.set()
-        with self._updating, self._embedding, self._opening:
+        with self._updating, self._embedding:
             self._pool.close()
-            if self._stores is not None:
-                self._stores.close()
-                self._stores = None
-            self._lock.release()
+            self._opening.close()
 
     def _run(
         self,
@@ -330,7 +315,7 @@ class Index:
         *,
         embed: bool,
     ) -> Report:
-        stores = self._owned()
+        stores = self._opening.owned()
         update = self._update = self._new_update(stores, progress, is_ended)
         try:
             report = update.run(paths, embed=embed)
@@ -358,7 +343,7 @@ class Index:
         )
 
     def _answered(self, find: Callable[[Finding, Stores], Answer]) -> list[Hit]:
-        stores = self._open()
+        stores = self._opening.open()
         if stores is None:
             return []
         try:
@@ -368,7 +353,7 @@ class Index:
             if not stores.is_owner:
                 raise
             with self._turn(None):
-                self._rebuild(error)
+                self._opening.rebuild(error)
             return []
         self._pending |= answer.outdated
         return answer.hits
@@ -391,89 +376,6 @@ class Index:
         finally:
             if is_mine:
                 lock.release()
-
-    @contextmanager
-    def _noting(self, subject: str) -> Iterator[None]:
-        """Tell in the status why something failed, until it goes well."""
-        try:
-            yield
-        except ToolError as error:
-            if error.code != "busy":
-                self._notes.tell(subject, error)
-            raise
-        self._notes.clear(subject)
-
-    def _open(self) -> Stores | None:
-        """Return the stores; None as long as another process has not written any."""
-        with self._opening:
-            if self._stores is None:
-                if self._closing.is_set():
-                    raise ToolError("unavailable", "This index is closed.", "Open it again.")
-                self._stores = self._opened()
-            return self._stores
-
-    def _owned(self) -> Stores:
-        """Return the stores to write them; take the index over when its owner is gone."""
-        with self._opening:
-            stores = self._open()
-            if (stores is None or not stores.is_owner) and self._take():
-                if stores is not None:
-                    stores.close()
-                stores = self._stores = Stores(
-                    self._layout, self.options, self._notes, is_owner=True
-                )
-            if stores is None or not stores.is_owner:
-                raise ToolError(
-                    "busy",
-                    f"The index of '{self.folder.name}' is kept by {self._holder()}.",
-                    "Its words can be searched here; update it there, or close it there first.",
-                )
-            return stores
-
-    def _opened(self) -> Stores | None:
-        if self._take():
-            return Stores(self._layout, self.options, self._notes, is_owner=True)
-        if not self._layout.database.exists():
-            return None
-        return Stores(self._layout, self.options, self._notes, is_owner=False)
-
-    def _take(self) -> bool:
-        """Become the owner if nobody else is."""
-        try:
-            self._layout.make()
-            is_mine = self._lock.take()
-        except OSError as error:
-            raise ToolError(
-                "unavailable",
-                f"The index cannot lie in '{self.state}': {error.strerror or error}.",
-                "See that the folder can be written.",
-            ) from error
-        if is_mine:
-            self._notes.clear("owner")
-        else:
-            self._notes.tell(
-                "owner",
-                f"{self._holder().capitalize()} keeps this index up to date; here its words are "
-                "searched. To update it here, end that process or close its index.",
-            )
-        return is_mine
-
-    def _holder(self) -> str:
-        return str(self._lock.holder() or "another process")
-
-    def _rebuild(self, error: ToolError) -> None:
-        """Put a database aside that turned out to be damaged, and begin anew."""
-        with self._opening:
-            if self._stores is not None:
-                with suppress(ToolError):
-                    self._stores.close()
-            self._stores = None
-            aside = self._layout.put_aside(self._layout.database)
-            self._notes.tell(
-                "corrupt words",
-                f"The index could not be read ({error.message}); it lies in '{aside.name}' and is "
-                "built anew. Delete that file if you do not need it.",
-            )
 
 
 def _ignore(_: Progress) -> None:

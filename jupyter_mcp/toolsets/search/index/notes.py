@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from jupyter_mcp.errors import ToolError
 
@@ -25,6 +28,25 @@ class Notes:
         """Forget the note on a subject."""
         with self._lock:
             self._told.pop(subject, None)
+
+    @contextmanager
+    def noting(self, subject: str) -> Iterator[None]:
+        """Tell why something failed, until it goes well."""
+        try:
+            yield
+        except ToolError as error:
+            if error.code != "busy":
+                self.tell(subject, error)
+            raise
+        self.clear(subject)
+
+    def put_aside(self, error: ToolError, aside: Path) -> None:
+        """Tell that the words could not be read, and where they lie now."""
+        self.tell(
+            "corrupt words",
+            f"The index could not be read ({error.message}); it lies in '{aside.name}' and is "
+            "built anew. Delete that file if you do not need it.",
+        )
 
     def all(self) -> list[str]:
         """Return the notes, the oldest subject first."""

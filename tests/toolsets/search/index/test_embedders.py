@@ -101,7 +101,7 @@ def test_vectors_of_what_moved_are_used_again(
     with Index(folder, tmp_path / "state", ONE) as index:
         index.update()
         added: list[str] = []
-        static = index._stores.static  # type: ignore[union-attr]
+        static = index._opening.owned().static
         monkeypatch.setattr(static, "add", lambda digests, *_: added.extend(digests))
         (folder / "src").rename(folder / "lib")
         index.update()

@@ -65,7 +65,7 @@ def test_a_reader_of_nothing_finds_nothing(tmp_path: Path) -> None:
     folder, state = write_project(tmp_path / "project"), tmp_path / "state"
     with Index(folder, state, ONE) as owner, Index(folder, state, ONE) as reader:
         state.mkdir()
-        assert owner._lock.take()
+        assert owner._opening._take()
         assert reader.search(Query("boil water")) == []
         assert reader.status().chunks == 0
         assert not reader.status().is_owner
