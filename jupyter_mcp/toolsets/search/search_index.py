@@ -63,6 +63,7 @@ class SearchIndex:
             second=second,
         )
         self._index = Index(root, state_folder(root) if state is None else Path(state), options)
+        self._is_tried = False
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +86,7 @@ class SearchIndex:
             ToolError: ``busy`` while another process keeps this index, ``unavailable`` when the
                 folder is not there or something cannot be written.
         """
+        self._is_tried = True
         report = self._index.update(None, progress, is_cancelled)
         if not report.is_cancelled:
             self._index.embed(progress, is_cancelled)
@@ -99,7 +101,7 @@ class SearchIndex:
         path: str = "",
         language: str = "",
     ) -> list[Hit]:
-        """Return the best hits, the best first; an index that is new is built before.
+        """Return the best hits, the best first; an index that nobody built is built before.
 
         Args:
             query: In words, as a name, or as a pattern.
@@ -114,7 +116,7 @@ class SearchIndex:
                 none, ``unavailable`` for the mode ``dense`` without the extra.
         """
         _refuse_wrong(query, limit, mode)
-        if self._index.is_new:
+        if self._index.is_new and not self._is_tried:
             self._build()
         if mode == "dense":
             self._index.warm()
@@ -152,6 +154,7 @@ class SearchIndex:
         self._index.close()
 
     def _build(self) -> None:
+        self._is_tried = True
         try:
             self._index.update()
         except ToolError as error:

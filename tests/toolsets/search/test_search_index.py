@@ -107,3 +107,18 @@ def test_damaged_vectors_keep_no_answer_back(tmp_path: Path) -> None:
 
 def test_it_is_public() -> None:
     assert jupyter_mcp.SearchIndex is SearchIndex
+
+
+def test_an_index_below_its_folder_does_not_find_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def only_here():\n    pass\n")
+    with SearchIndex(tmp_path, state=tmp_path / "its own [index]") as index:
+        assert index.update().added == 1
+        assert index.update().added == 0
+        assert index.status().files == 1
+
+
+def test_a_search_after_a_cancelled_update_does_not_begin_another(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def only_here():\n    pass\n")
+    with SearchIndex(tmp_path, state=tmp_path.with_name("state")) as index:
+        assert index.update(is_cancelled=lambda: True).is_cancelled
+        assert index.search("only_here") == []

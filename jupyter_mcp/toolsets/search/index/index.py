@@ -7,6 +7,7 @@ before anybody sees them. All of it blocks and may be called in any thread.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,7 +59,8 @@ class Index:
         self.folder = folder.resolve()
         self.state = state
         self.options = options or Options()
-        self._rules = Rules(self.folder, self.options.exclude, self.options.file_bytes)
+        exclude = [*self.options.exclude, *_own(self.folder, state)]
+        self._rules = Rules(self.folder, exclude, self.options.file_bytes)
         self._pool = Pool(self.options.processes)
         self._updating = threading.Lock()
         self._embedding = threading.Lock()
@@ -380,3 +382,11 @@ class Index:
 
 def _ignore(_: Progress) -> None:
     """Tell nobody."""
+
+
+def _own(folder: Path, state: Path) -> list[str]:
+    """Return the pattern of the index's own files, where they lie below what is indexed."""
+    place = state.resolve()
+    if folder not in place.parents:
+        return []
+    return ["/" + re.sub(r"([\\*?\[ #!])", r"\\\1", place.relative_to(folder).as_posix()) + "/"]
