@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from jupyter_mcp.toolsets.search import child
 from jupyter_mcp.toolsets.search.chunking.prepare import Job, Prepared
 from jupyter_mcp.toolsets.search.chunking.worker import HEADER
 
-_START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
-    " from jupyter_mcp.toolsets.search.chunking.worker import main; main(float(sys.argv[2]))"
-)
-_NICE = 5
-"""Lets the server go first, so that its event loop does not wait for a turn."""
+_PROGRAM = "from jupyter_mcp.toolsets.search.chunking.worker import main; main(float(sys.argv[2]))"
 
 
 class Process:
@@ -34,21 +28,11 @@ class Process:
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
-        self._child = subprocess.Popen(  # noqa: S603 - our own code
-            [sys.executable, "-I", "-W", "ignore", "-c", _START, _path(), str(limit)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl-C in the terminal is for the server
-        )
+        self._child = child.start(_PROGRAM, str(limit), stream=subprocess.PIPE)
         self._buffer = bytearray()
         self._number = 0
         self._sent: dict[int, Sequence[Job]] = {}
         self._since = time.monotonic()
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self._child.pid, _NICE)
 
     @property
     def pid(self) -> int:
@@ -115,8 +99,3 @@ class Process:
                 if stream is not None:
                     stream.close()
         self._child.wait()
-
-
-def _path() -> str:
-    """Return where modules are found, as the process sees it from another folder."""
-    return json.dumps([each or os.getcwd() for each in sys.path])  # noqa: PTH109

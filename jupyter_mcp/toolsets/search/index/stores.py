@@ -16,6 +16,8 @@ from jupyter_mcp.toolsets.search.index.model import Options
 from jupyter_mcp.toolsets.search.index.notes import INSTALL, Notes
 from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError, OtherVersionError
 from jupyter_mcp.toolsets.search.lexical.store import LexicalStore
+from jupyter_mcp.toolsets.search.vectors.process import ChromaProcess
+from jupyter_mcp.toolsets.search.vectors.remote import RemoteVectors
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.search.embedding.embedder import Embedder
@@ -45,6 +47,7 @@ class Stores:
         self._lock = threading.RLock()
         self._is_closed = False
         self._second: Meaning | None = None
+        self._process = ChromaProcess()
         self.words = _mended(layout, notes) if is_owner else _read_only(layout)
         self.known = KnownFiles(self.words, is_shared=not is_owner)
         self.static: Meaning | None = None
@@ -121,6 +124,9 @@ class Stores:
         with self._lock:
             self._is_closed = True
             for meaning in self.meanings().values():
+                meaning.end()
+            self._process.close()  # what is waited for comes to an end
+            for meaning in self.meanings().values():
                 meaning.close()
             self.words.close()
 
@@ -131,12 +137,10 @@ class Stores:
         return Meaning(embedder, vectors, ledger, waiting, self.failed)
 
     def _vectors(self, name: str, dimensions: int) -> VectorStore:
-        from jupyter_mcp.toolsets.search.vectors.chroma import ChromaVectors
-
         if self._options.chroma_url:
             own = f"{self._layout.state.name}-{name}"  # others have collections there, too
-            return ChromaVectors(self._options.chroma_url, own, dimensions)
-        return ChromaVectors(self._layout.vectors, name, dimensions)
+            return RemoteVectors(self._process, self._options.chroma_url, own, dimensions)
+        return RemoteVectors(self._process, self._layout.vectors, name, dimensions)
 
 
 def _mended(layout: Layout, notes: Notes) -> LexicalStore:

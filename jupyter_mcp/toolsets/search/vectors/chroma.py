@@ -21,6 +21,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.vectors import client as clients
 from jupyter_mcp.toolsets.search.vectors import failures, soundness
 from jupyter_mcp.toolsets.search.vectors.gate import Gate
+from jupyter_mcp.toolsets.search.vectors.hold import Hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -61,6 +62,7 @@ class ChromaVectors:
         self._dimensions = dimensions
         self._gate = Gate()
         self._writing = threading.Lock()
+        self._hold = Hold(self._folder) if self._folder is not None else None
         self._client: Any = None
         self._collection: Any = None
         self._is_whole = True
@@ -173,25 +175,33 @@ class ChromaVectors:
     def _open(self) -> None:
         if self._collection is not None:
             return
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            soundness.ensure_sound(self._folder, self.name)
-        if self._client is None:
-            self._client = (
-                clients.open_server(self._url)
-                if self._folder is None
-                else clients.open_folder(self._folder)
-            )
         try:
+            is_sealed = self._folder is None or self._prepared(self._folder)
+            if self._client is None:
+                self._client = (
+                    clients.open_server(self._url)
+                    if self._folder is None
+                    else clients.open_folder(self._folder)
+                )
             self._collection = self._client.get_or_create_collection(
                 self.name, embedding_function=None, configuration={"hnsw": dict(HNSW)}
             )
+            if self._folder is not None and not is_sealed:
+                soundness.ensure_sound(self._folder, self._collection)
             self._fits()
         except BaseException:
             self._is_whole = False
             self._close()
             raise
         self._is_whole = True
+
+    def _prepared(self, folder: Path) -> bool:
+        """Take a folder; return whether it was sealed."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._hold is not None:
+            self._hold.take()
+        soundness.ensure_database(folder)
+        return soundness.is_sealed(folder)
 
     def _fits(self) -> None:
         """The collection may be from an embedder of another length."""
@@ -206,11 +216,14 @@ class ChromaVectors:
 
     def _close(self) -> None:
         client, self._client, self._collection = self._client, None, None
-        if client is None:
-            return
-        clients.close(client)
-        if self._folder is not None and self._is_whole:
-            soundness.seal(self._folder)
+        try:
+            if client is not None:
+                clients.close(client)
+                if self._folder is not None and self._is_whole:
+                    soundness.seal(self._folder)
+        finally:
+            if self._hold is not None:
+                self._hold.release()
 
     def _check(self, length: int) -> None:
         if length != self._dimensions:
@@ -248,19 +261,22 @@ class ChromaVectors:
         aside = folder.with_name(f"{folder.name}.new")
         anew = ChromaVectors(aside, self.name, self._dimensions)
         anew.drop()
-        with self._writing, self._gate.alone(), self._told():
-            self._open()
+        with self._writing, self._told():
             for start in itertools.count(0, BATCH):
-                page = self._collection.get(limit=BATCH, offset=start, include=["embeddings"])
+                page = self._page(start)
                 if not page["ids"]:
                     break
                 anew.upsert(page["ids"], page["embeddings"])
             anew.close()
-            self._close()
-            shutil.rmtree(folder)
-            if (made := aside / self.name).exists():
-                made.rename(folder)
+            with self._gate.alone():
+                self._close()
+                shutil.rmtree(folder)
+                if (made := aside / self.name).exists():
+                    made.rename(folder)
             shutil.rmtree(aside, ignore_errors=True)
+
+    def _page(self, start: int) -> Any:
+        return self._ask(lambda found: found.get(limit=BATCH, offset=start, include=["embeddings"]))
 
 
 def collection_name(name: str) -> str:

@@ -36,9 +36,7 @@ def chroma() -> Any:
             warnings.simplefilter("ignore")
             return importlib.import_module("chromadb")
     except ImportError as error:
-        raise ToolError(
-            "unavailable", f"Chroma is missing, so only words are searched ({error}).", INSTALL
-        ) from error
+        raise missing(str(error)) from error
     except Exception as error:
         # Chroma reads the environment and .env at its import, and may not like them.
         told = " ".join(str(error).split())[:200]
@@ -47,6 +45,13 @@ def chroma() -> Any:
             f"Chroma cannot be imported, so only words are searched ({told}).",
             "Look at the file .env and at environment variables of these names.",
         ) from error
+
+
+def missing(reason: str) -> ToolError:
+    """Return what is told where the library is not installed."""
+    return ToolError(
+        "unavailable", f"Chroma is missing, so only words are searched ({reason}).", INSTALL
+    )
 
 
 def open_folder(folder: Path) -> Any:

@@ -57,8 +57,7 @@ def pool() -> Iterator[Pool]:
 
 @pytest.fixture
 def misbehaving(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, start = process._START.split(";", 1)
-    monkeypatch.setattr(process, "_START", f"{before}; exec({MISBEHAVE!r});{start}")
+    monkeypatch.setattr(process, "_PROGRAM", f"exec({MISBEHAVE!r}); {process._PROGRAM}")
 
 
 def sources(folder: Path, count: int, *names: str) -> list[Job]:

@@ -1,4 +1,4 @@
-"""Both kinds of store keep and find the same; each fails in its own way."""
+"""All kinds of store keep and find the same; each fails in its own way."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ import pytest
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.vectors import chroma as store
 from jupyter_mcp.toolsets.search.vectors.chroma import ChromaVectors, collection_name
+from jupyter_mcp.toolsets.search.vectors.process import ChromaProcess
+from jupyter_mcp.toolsets.search.vectors.remote import RemoteVectors
 from support.chroma import ChromaServer
 from support.server import wait_until
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jupyter_mcp.toolsets.search.embedding.embedder import Vectors
+    from jupyter_mcp.toolsets.search.vectors.vectors import VectorStore
 
 SIZE = 32
 
@@ -47,25 +50,40 @@ def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromaSe
         yield running
 
 
-@pytest.fixture(params=["folder", "server"])
-def vectors(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChromaVectors]:
+@pytest.fixture(scope="module")
+def process() -> Iterator[ChromaProcess]:
+    """A process that keeps vectors, shared by all tests of the module."""
+    made = ChromaProcess()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["folder", "server", "process"])
+def vectors(
+    request: pytest.FixtureRequest, tmp_path: Path, process: ChromaProcess
+) -> Iterator[VectorStore]:
     """An empty store of each kind."""
-    is_folder = request.param == "folder"
-    where = tmp_path if is_folder else request.getfixturevalue("chroma_server").url
-    made = ChromaVectors(where, f"static-1 {tmp_path.name}", SIZE)
+    is_server = request.param == "server"
+    where = request.getfixturevalue("chroma_server").url if is_server else tmp_path
+    name = f"static-1 {tmp_path.name}"
+    made: VectorStore = (
+        RemoteVectors(process, where, name, SIZE)
+        if request.param == "process"
+        else ChromaVectors(where, name, SIZE)
+    )
     yield made
     made.drop()
     made.close()
 
 
-def test_an_empty_store_has_nothing(vectors: ChromaVectors) -> None:
+def test_an_empty_store_has_nothing(vectors: VectorStore) -> None:
     assert vectors.count() == 0
     assert vectors.known(digests(3)) == set()
     assert vectors.search(some_vectors(1)[0], 10) == []
     assert vectors.similarities(some_vectors(1)[0], digests(2)) == {}
 
 
-def test_the_nearest_come_first_with_their_cosine(vectors: ChromaVectors) -> None:
+def test_the_nearest_come_first_with_their_cosine(vectors: VectorStore) -> None:
     rows = some_vectors(2500)
     vectors.upsert(digests(2500), rows)
     assert vectors.count() == 2500
@@ -77,20 +95,20 @@ def test_the_nearest_come_first_with_their_cosine(vectors: ChromaVectors) -> Non
     assert all(score == pytest.approx(exact[int(digest, 16)], abs=1e-5) for digest, score in found)
 
 
-def test_fewer_are_there_than_are_asked_for(vectors: ChromaVectors) -> None:
+def test_fewer_are_there_than_are_asked_for(vectors: VectorStore) -> None:
     vectors.upsert(digests(3), some_vectors(3))
     assert len(vectors.search(some_vectors(1)[0], 50)) == 3
     assert vectors.search(some_vectors(1)[0], 0) == []
 
 
-def test_few_that_are_left_of_many_are_found(vectors: ChromaVectors) -> None:
+def test_few_that_are_left_of_many_are_found(vectors: VectorStore) -> None:
     rows = some_vectors(1500)
     vectors.upsert(digests(1500), rows)
     vectors.delete(digests(1490))
     assert {digest for digest, _ in vectors.search(rows[3], 100)} == set(digests(10, 1490))
 
 
-def test_what_is_there_is_replaced(vectors: ChromaVectors) -> None:
+def test_what_is_there_is_replaced(vectors: VectorStore) -> None:
     rows = some_vectors(4)
     vectors.upsert(digests(2), rows[:2])
     vectors.upsert(digests(1), rows[3:])
@@ -100,14 +118,14 @@ def test_what_is_there_is_replaced(vectors: ChromaVectors) -> None:
     }
 
 
-def test_a_digest_that_is_named_twice_counts_once(vectors: ChromaVectors) -> None:
+def test_a_digest_that_is_named_twice_counts_once(vectors: VectorStore) -> None:
     rows = some_vectors(2)
     vectors.upsert([digests(1)[0]] * 2, rows)
     assert vectors.count() == 1
     assert vectors.similarities(rows[1], digests(1) * 2)[digests(1)[0]] == pytest.approx(1.0)
 
 
-def test_forgetting_takes_only_what_is_named(vectors: ChromaVectors) -> None:
+def test_forgetting_takes_only_what_is_named(vectors: VectorStore) -> None:
     rows = some_vectors(5)
     vectors.upsert(digests(5), rows)
     vectors.delete([*digests(2), "f" * 32])
@@ -117,7 +135,7 @@ def test_forgetting_takes_only_what_is_named(vectors: ChromaVectors) -> None:
     assert vectors.count() == 3
 
 
-def test_similarities_are_exact_and_of_what_is_there(vectors: ChromaVectors) -> None:
+def test_similarities_are_exact_and_of_what_is_there(vectors: VectorStore) -> None:
     rows = some_vectors(5)
     vectors.upsert(digests(4), rows[:4])
     near = vectors.similarities(rows[4], digests(5))
@@ -125,7 +143,7 @@ def test_similarities_are_exact_and_of_what_is_there(vectors: ChromaVectors) -> 
     assert near == {digest: pytest.approx(score, abs=1e-5) for digest, score in expected.items()}
 
 
-def test_all_is_forgotten_and_the_store_goes_on(vectors: ChromaVectors) -> None:
+def test_all_is_forgotten_and_the_store_goes_on(vectors: VectorStore) -> None:
     vectors.upsert(digests(5), some_vectors(5))
     vectors.drop()
     assert vectors.count() == 0
@@ -133,7 +151,7 @@ def test_all_is_forgotten_and_the_store_goes_on(vectors: ChromaVectors) -> None:
     assert vectors.count() == 1
 
 
-def test_a_closed_store_opens_again_with_all_that_was_there(vectors: ChromaVectors) -> None:
+def test_a_closed_store_opens_again_with_all_that_was_there(vectors: VectorStore) -> None:
     rows = some_vectors(1200)
     vectors.upsert(digests(1200), rows)
     vectors.close()
@@ -142,7 +160,7 @@ def test_a_closed_store_opens_again_with_all_that_was_there(vectors: ChromaVecto
     assert vectors.count() == 1200
 
 
-def test_a_vector_of_another_length_is_refused(vectors: ChromaVectors) -> None:
+def test_a_vector_of_another_length_is_refused(vectors: VectorStore) -> None:
     with pytest.raises(ToolError, match="A vector of 8 numbers does not fit") as refused:
         vectors.upsert(digests(1), some_vectors(1, 8))
     assert refused.value.code == "invalid_arguments"
@@ -150,7 +168,7 @@ def test_a_vector_of_another_length_is_refused(vectors: ChromaVectors) -> None:
         vectors.search(some_vectors(1, 8)[0], 3)
 
 
-def test_many_threads_read_write_and_close_at_once(vectors: ChromaVectors) -> None:
+def test_many_threads_read_write_and_close_at_once(vectors: VectorStore) -> None:
     rows = some_vectors(600)
     failures: list[BaseException] = []
 
@@ -243,75 +261,6 @@ def test_room_of_forgotten_vectors_is_given_back(
     assert made.search(rows[3777], 1)[0][0] == digests(1, 3777)[0]
     made.close()
     assert os.listdir(tmp_path) == ["static-1"]
-
-
-@pytest.mark.parametrize(
-    ("name", "damage"),
-    [
-        ("chroma.sqlite3", "noise"),
-        ("chroma.sqlite3", "empty"),
-        ("data_level0.bin", "half"),
-        ("link_lists.bin", "noise"),
-        ("header.bin", "noise"),
-    ],
-)
-def test_a_damaged_folder_is_told_and_ends_no_process(
-    tmp_path: Path, name: str, damage: str
-) -> None:
-    made = ChromaVectors(tmp_path, "static-1", SIZE)
-    made.upsert(digests(1200), some_vectors(1200))
-    made.close()
-    victim = next((tmp_path / "static-1").rglob(name))
-    whole = victim.read_bytes()
-    spoiled = {"noise": b"\xa7" * len(whole), "empty": b"", "half": whole[: len(whole) // 2]}
-    victim.write_bytes(spoiled[damage])
-    again = ChromaVectors(tmp_path, "static-1", SIZE)
-    try:
-        with pytest.raises(ToolError) as told:
-            again.search(some_vectors(1)[0], 3)
-        assert told.value.code == "corrupt"
-        assert "made anew" in told.value.remedy
-        again.drop()
-        again.upsert(digests(1), some_vectors(1))
-        assert again.count() == 1
-    finally:
-        again.close()
-
-
-WRITER = """
-import sys
-from pathlib import Path
-import numpy as np
-from jupyter_mcp.toolsets.search.vectors.chroma import ChromaVectors
-made = ChromaVectors(Path(sys.argv[1]), "static-1", 32)
-rows = np.random.default_rng(0).normal(size=(60000, 32)).astype(np.float32)
-rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-for start in range(made.count(), 60000, 1000):
-    made.upsert([f"{n:032x}" for n in range(start, start + 1000)], rows[start:start + 1000])
-    print(start + 1000, flush=True)
-"""
-
-
-def test_after_kill_9_it_goes_on_or_says_that_it_is_damaged(tmp_path: Path) -> None:
-    for batches in (1, 3):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert writer.stdout is not None
-        told = [int(writer.stdout.readline()) for _ in range(batches)]
-        writer.kill()
-        writer.communicate()
-        made = ChromaVectors(tmp_path, "static-1", SIZE)
-        try:
-            assert made.count() >= told[-1]
-            assert len(made.search(some_vectors(1)[0], 10)) == 10
-        except ToolError as error:
-            assert error.code == "corrupt"  # noqa: PT017
-            made.drop()
-        finally:
-            made.close()
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
