@@ -13,20 +13,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.index.model import Options, Progress, Report, Status
 from jupyter_mcp.toolsets.search.query import Hit, Query
 from jupyter_mcp.toolsets.search.sources import Source
+from jupyter_mcp.toolsets.search.whole_updates import WholeUpdates
+from jupyter_mcp.toolsets.search.workers import Workers
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.search.index.index import Index
     from jupyter_mcp.toolsets.search.index.watching import Watcher
-
-R = TypeVar("R")
 
 PATIENCE = 0.8
 """Seconds that a first answer waits for the index; small projects are whole by then."""
@@ -37,41 +36,7 @@ AGAIN_SECONDS = 20.0
 _log = logging.getLogger(__name__)
 
 
-class Threads(Protocol):
-    """Runs blocking work."""
-
-    async def run(self, function: Callable[..., R], /, *args: Any, **kwargs: Any) -> R:
-        """Run `function` in a thread and await its result."""
-        ...
-
-
-Spawn = Callable[[str, Coroutine[Any, Any, Any]], asyncio.Task[Any]]
 MakeOptions = Callable[[Source], Coroutine[Any, Any, Options]]
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """Who does the work.
-
-    Args:
-        quick: Threads for questions.
-        slow: Threads for what takes long.
-        spawn: Starts a background task under a name.
-    """
-
-    quick: Threads
-    slow: Threads
-    spawn: Spawn
-
-
-@dataclass(eq=False, slots=True)
-class _Run:
-    """An update of the whole folder that goes on, for all who wait for it."""
-
-    task: asyncio.Task[Report | ToolError] = field(init=False)
-    waiting: int = 0
-    is_cancelled: threading.Event = field(default_factory=threading.Event)
-    progress: Progress | None = None
 
 
 class Keeper:
@@ -93,16 +58,17 @@ class Keeper:
         self._watcher: Watcher | None = None
         self._opening = asyncio.Lock()
         self._keeping: asyncio.Task[Any] | None = None
-        self._run: _Run | None = None
         self._mending: asyncio.Task[Any] | None = None
         self._embedding: Progress | None = None
         self._meaning = asyncio.Lock()
         self._looked = asyncio.Event()
         self._wake = asyncio.Event()
-        self._is_cut = False
         self._began = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = threading.Event()
+        self._whole = WholeUpdates(
+            f"look at {source.name}", self._update_whole, workers.spawn, self._stopping.is_set
+        )
         self._holding = threading.Lock()
 
     @property
@@ -113,9 +79,7 @@ class Keeper:
     @property
     def progress(self) -> Progress | None:
         """How far the update is that goes on; None while none does."""
-        if self._run is not None and self._run.progress is not None:
-            return self._run.progress
-        return self._embedding
+        return self._whole.progress or self._embedding
 
     def begin(self) -> None:
         """Keep the index up to date from now on."""
@@ -126,7 +90,7 @@ class Keeper:
             self._looked.clear()
             self._began = time.monotonic()
             self._keeping = self._workers.spawn(f"index of {self.source.name}", self._keep())
-        elif self._is_cut and self._run is None:
+        elif self._whole.is_cut and not self._whole.is_running:
             self._wake.set()
 
     async def search(self, query: Query) -> list[Hit]:
@@ -153,7 +117,7 @@ class Keeper:
             Whether that was possible: while the whole folder is read it waits for its turn, and
             another process may own the index.
         """
-        if self._run is not None:
+        if self._whole.is_running:
             return False
         index = await self.index()
         try:
@@ -178,7 +142,7 @@ class Keeper:
         if paths is not None:
             report = await self._update_some(paths)
         else:
-            report = await self._update_all(counts=True)
+            report = await self._whole.join(counts=True)
         if not report.is_cancelled:
             await self._embed(await self.index())
         return report
@@ -265,12 +229,12 @@ class Keeper:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(None if is_whole else AGAIN_SECONDS):
                 await self._wake.wait()
-        if self._is_cut or not is_whole:
+        if self._whole.is_cut or not is_whole:
             await self._look(index)
 
     async def _look(self, index: Index) -> None:
         try:
-            await self._update_all(counts=False)
+            await self._whole.join(counts=False)
         except ToolError as error:
             self.problem = error
         else:
@@ -300,7 +264,7 @@ class Keeper:
     def _mend(self, index: Index) -> None:
         """Read files again that turned out to be others than the index has."""
         paths = index.pending
-        if not paths or self._run is not None or self._mending is not None:
+        if not paths or self._whole.is_running or self._mending is not None:
             return
 
         async def mend() -> None:
@@ -319,40 +283,11 @@ class Keeper:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(self._wake.set)
 
-    async def _update_all(self, *, counts: bool) -> Report:
-        run = self._run
-        if run is None:
-            run = self._run = _Run()
-            name = f"look at {self.source.name}"
-            run.task = self._workers.spawn(name, self._update_whole(run))
-        run.waiting += counts
-        try:
-            done = await asyncio.shield(run.task)
-        except asyncio.CancelledError:
-            if run.waiting == counts:
-                run.is_cancelled.set()
-            raise
-        finally:
-            run.waiting -= counts
-        if isinstance(done, ToolError):
-            raise done
-        return done
-
-    async def _update_whole(self, run: _Run) -> Report | ToolError:
-        def tell(progress: Progress) -> None:
-            run.progress = progress
-
-        def is_over() -> bool:
-            return run.is_cancelled.is_set() or self._stopping.is_set()
-
-        try:
-            index = await self.index()
-            report: Report = await self._workers.slow.run(index.update, None, tell, is_over)
-        except ToolError as error:  # for who waits, and no failure of the task
-            return error
-        finally:
-            self._run = None
-        self._is_cut = report.is_cancelled
+    async def _update_whole(
+        self, tell: Callable[[Progress], None], is_over: Callable[[], bool]
+    ) -> Report:
+        index = await self.index()
+        report: Report = await self._workers.slow.run(index.update, None, tell, is_over)
         return report
 
     async def _update_some(self, paths: Sequence[str]) -> Report:
@@ -399,7 +334,7 @@ class Keeper:
             watcher, self._watcher = self._watcher, None
         if watcher is not None:
             await self._workers.slow.run(watcher.close)
-        tasks = [self._keeping, self._mending, self._run.task if self._run else None]
+        tasks = [self._keeping, self._mending, self._whole.task]
         if self._keeping is not None:
             self._keeping.cancel()
         if left := [task for task in tasks if task is not None and not task.done()]:

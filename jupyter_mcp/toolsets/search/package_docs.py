@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.index.model import Progress
-from jupyter_mcp.toolsets.search.keeping import PATIENCE, Workers
+from jupyter_mcp.toolsets.search.keeping import PATIENCE
 from jupyter_mcp.toolsets.search.query import Hit, Query
+from jupyter_mcp.toolsets.search.workers import Workers
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.search.chunk import Chunk

@@ -12,10 +12,11 @@ from typing import Any
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.asking import Asked
 from jupyter_mcp.toolsets.search.index.model import MB, Options, Progress, Report, Status
-from jupyter_mcp.toolsets.search.keeping import Keeper, Workers
+from jupyter_mcp.toolsets.search.keeping import Keeper
 from jupyter_mcp.toolsets.search.opened import OpenNotebooks
 from jupyter_mcp.toolsets.search.query import Hit, Query
 from jupyter_mcp.toolsets.search.sources import ROOT, Source, named, parted
+from jupyter_mcp.toolsets.search.workers import Workers
 from jupyter_mcp.workplace import LiveNotebooks
 
 LIVE_SECONDS = 0.5
@@ -119,7 +120,7 @@ class SearchService:
         )
         await self._look_at_open(keepers)
         found = await asyncio.gather(*(self._asked(each, query, sight) for each in keepers))
-        return Found(_merged(found, limit), self._notes(keepers, asked))
+        return Found(_merged(found, limit), self._notes(keepers))
 
     async def similar(
         self, path: str, line: int | None, cell_id: str | None, limit: int, sight: Sight
@@ -283,9 +284,8 @@ class SearchService:
             return SourceState(keeper.source, None, keeper.progress, error)
         return SourceState(keeper.source, status, keeper.progress, keeper.problem)
 
-    def _notes(self, keepers: Sequence[Keeper], asked: Asked | None = None) -> list[str]:
+    def _notes(self, keepers: Sequence[Keeper]) -> list[str]:
         """Return what a reader of hits should know."""
-        del asked
         notes: list[str] = []
         for each in keepers:
             if each.progress is not None:

@@ -24,9 +24,9 @@ from jupyter_mcp.security.policy.reach import Allows, is_uniform, reach
 from jupyter_mcp.security.principal import Principal
 
 if TYPE_CHECKING:
-    from jupyter_mcp.toolsets.search.keeping import Workers
     from jupyter_mcp.toolsets.search.package_docs import PackageDocs
     from jupyter_mcp.toolsets.search.service import SearchService, Sight
+    from jupyter_mcp.toolsets.search.workers import Workers
 
 THREADS = 3
 """Indexes that are worked on at once; others wait, and searches do not."""
@@ -123,7 +123,7 @@ class SearchToolset(Toolset):
 
     @property
     def _workers(self) -> Workers:
-        from jupyter_mcp.toolsets.search.keeping import Workers
+        from jupyter_mcp.toolsets.search.workers import Workers
 
         return Workers(self.host.executor, self._slow, self.host.tasks.spawn)
 

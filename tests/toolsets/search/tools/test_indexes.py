@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -16,7 +18,7 @@ from jupyter_mcp.toolsets.search.index.index import Index
 from jupyter_mcp.toolsets.search.index.model import Progress, Report
 from support.file_benches import Bench
 from support.runtimes import PERSON
-from support.search_trees import small_project
+from support.search_trees import library, small_project
 from support.workshops import texts, workshop
 
 
@@ -165,3 +167,43 @@ async def test_the_server_stops_at_once_while_it_indexes(tmp_path: Path, held: H
         assert loop.time() - before < 3
         assert set(held.ended) == {"cancelled"}
         assert not [each for each in threading.enumerate() if "search" in each.name]
+
+
+async def test_a_server_that_stops_while_it_reads_a_large_folder_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with workshop(tmp_path, search_processes=2) as shop:
+        files = library(shop.root)
+        bench = Bench(shop)
+        before = set(asyncio.all_tasks())
+        await bench.ask("search", query="x")
+        work = asyncio.ensure_future(bench.ask("index_update", wait=True))
+        async with asyncio.timeout(60):
+            while len(await workers()) < 2 or not 0 < await read_by_now(bench) < files:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        began = loop.time()
+        await shop.runtime.stop()
+        assert loop.time() - began < 1
+        await asyncio.wait({work}, timeout=1)
+        assert not await workers()
+        assert not [each for each in threading.enumerate() if "search" in each.name]
+        assert not [each for each in asyncio.all_tasks() - before if not each.done()]
+
+
+async def workers() -> list[psutil.Process]:
+    """Return the processes that this one has started for search and that are still there."""
+    return await asyncio.to_thread(_workers)
+
+
+def _workers() -> list[psutil.Process]:
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            if "jupyter_mcp.toolsets.search" in " ".join(each.cmdline()):
+                found.append(each)
+    return found
+
+
+async def read_by_now(bench: Bench) -> int:
+    return int((await bench.do("index_status"))["files"])
