@@ -278,7 +278,7 @@ def test_closing_does_not_wait_for_the_import(
     began = time.monotonic()
     process.close()
     loading.join()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2, "one, on a machine with nothing else to do"
     assert not child.is_running()
     assert [error.code for error in failed] == ["unavailable"]
     with pytest.raises(ToolError, match="is closed"):
@@ -303,7 +303,7 @@ def test_closing_lets_a_batch_be_written(tmp_path: Path, process: ChromaProcess)
     written.wait(20)
     began = time.monotonic()
     process.close()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2, "one, on a machine with nothing else to do"
     writing.join()
     assert soundness.is_sealed(tmp_path / "static-1")
 
