@@ -232,6 +232,11 @@ STARTING = {
     "toolsets/sandboxes/desktop/inside/session.py": "runs inside of a sandbox",
     "toolsets/sandboxes/images/bootstrap.py": "mmdebstrap, with the recipe's own arguments",
     "toolsets/sandboxes/kernels/kernel_start.py": "runs inside of a sandbox",
+    "toolsets/search/child.py": "starts our own programs: those that cut files, and Chroma's",
+    "toolsets/search/chunking/process.py": "awaits such a program",
+    "toolsets/search/lexical/scan.py": "our own scanner, which is told a pattern on its stdin",
+    "toolsets/search/scopes/docs.py": "our own reader of packages, which imports none of them",
+    "toolsets/search/vectors/process.py": "awaits such a program",
 }
 """All modules behind a door that start processes, and why none of them runs what a caller says on
 this machine outside of a sandbox."""

@@ -302,6 +302,7 @@ def test_closing_ends_what_runs_and_leaves_nothing(folder: Path, tmp_path: Path)
     write_many(folder / "rooms", 600)
     process = psutil.Process()
     threads, files = set(threading.enumerate()), process.num_fds()
+    children = set(process.children(recursive=True))  # such as an engine of other tests
     index = Index(folder, tmp_path / "state", Options(processes=2))
     worker = threading.Thread(target=index.update)
     worker.start()
@@ -310,7 +311,7 @@ def test_closing_ends_what_runs_and_leaves_nothing(folder: Path, tmp_path: Path)
     index.close()
     worker.join()
     assert set(threading.enumerate()) == threads
-    assert process.children(recursive=True) == []
+    assert set(process.children(recursive=True)) <= children
     assert process.num_fds() <= files + 1
     with pytest.raises(ToolError, match="closed"):
         index.search(words("room"))

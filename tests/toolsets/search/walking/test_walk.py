@@ -5,10 +5,9 @@ import shutil
 import time
 from pathlib import Path
 
-import pytest
-
 from jupyter_mcp.toolsets.search.walking.rules import Rules
 from jupyter_mcp.toolsets.search.walking.walk import walk
+from support.accounts import ordinary_account
 from support.projects import project
 
 
@@ -91,14 +90,12 @@ def test_a_name_that_would_act_where_it_is_shown_is_told(tmp_path: Path) -> None
     assert rules.reason("\x1b[31mred.py", is_dir=False)  # as when it is only told of a change
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
-    project(tmp_path, {"a/x.py": "", "b.py": ""})
-    (tmp_path / "a").chmod(0)
-    try:
-        assert paths(tmp_path) == (["b.py"], {"a": "no permission"})
-    finally:
-        (tmp_path / "a").chmod(0o700)
+def test_a_folder_without_permission_is_told() -> None:
+    with ordinary_account() as folder:
+        project(folder, {"a/x.py": "", "b.py": ""})
+        (folder / "a").chmod(0)
+        assert paths(folder) == (["b.py"], {"a": "no permission"})
+        (folder / "a").chmod(0o700)
 
 
 def test_only_a_part_is_walked(tmp_path: Path) -> None:
