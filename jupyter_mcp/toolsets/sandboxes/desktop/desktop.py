@@ -36,7 +36,7 @@ APPEARS_SECONDS = 3.0
 """How long an element is looked for: programs tell names up to half a second after they show."""
 STARTS_SECONDS = 10.0
 """And where no program tells any: a browser that was just started takes some seconds."""
-CLICK_SECONDS = 0.25
+CLICK_SECONDS = 0.6
 """Between a click and what is typed next: a browser handles them on different ways, and on a busy
 machine 2 of 40 texts were typed before the click had put the cursor into the field."""
 TYPED_SECONDS = 3.0

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MODE = 0o600
+_HEIR_SECONDS = 2.0
+_TURN = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,19 @@ class Holder:
     pid: int
     host: str
     since: float
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was a process of this machine that there is no more."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def __str__(self) -> str:
         where = "" if self.host == socket.gethostname() else f" on {self.host}"
@@ -55,15 +70,21 @@ class OwnerLock:
         return self._descriptor is not None
 
     def take(self) -> bool:
-        """Take it unless somebody has it; return whether it is ours."""
+        """Take it unless somebody has it; return whether it is ours.
+
+        A process that was just being started when its parent was killed has the file until it
+        begins: that is waited for.
+        """
         if self._descriptor is not None:
             return True
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            return False
+        deadline = time.monotonic() + _HEIR_SECONDS
+        while not _is_locked(descriptor):
+            holder = self.holder()
+            if holder is None or not holder.is_gone or time.monotonic() > deadline:
+                os.close(descriptor)
+                return False
+            time.sleep(_TURN)
         self._descriptor = descriptor
         _sign(descriptor)
         return True
@@ -83,6 +104,14 @@ class OwnerLock:
             with contextlib.suppress(OSError):
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
+
+
+def _is_locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _sign(descriptor: int) -> None:

@@ -62,6 +62,7 @@ class Meaning:
         self._thread: threading.Thread | None = None
         self._is_loaded = self._is_closed = self._is_working = False
         self._is_wanted = False
+        self._is_noted = True
         self._holds = 0
         self._unused: set[str] = set()
 
@@ -187,7 +188,10 @@ class Meaning:
         thread = self._thread
         if thread and thread is not threading.current_thread():
             thread.join()
-        if len(self.fresh) and self.fresh.save():
+        if not len(self.fresh):
+            if not self._is_noted:  # the last batch was written just now
+                self.ledger.settle(self.ledger.count)
+        elif self.fresh.save():
             self.ledger.wait()
         self._vectors.close()
 
@@ -248,6 +252,7 @@ class Meaning:
             if batch:
                 self._vectors.upsert(batch.digests, batch.vectors)
                 self.ledger.grow(len(batch.digests))
+                self._is_noted = False
         except ToolError as error:
             if self._is_closed:
                 return  # not lost: it goes into the file
@@ -260,3 +265,4 @@ class Meaning:
     def _settle(self) -> None:
         with contextlib.suppress(ToolError):  # told when it is used next
             self.ledger.settle(self._vectors.count())
+            self._is_noted = True

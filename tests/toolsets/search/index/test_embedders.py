@@ -67,7 +67,7 @@ def test_vectors_answer_before_chroma_has_them_and_in_the_next_process(tmp_path:
         assert not list(state.glob("waiting-*"))
     with Index(folder, state, ONE) as index:
         index.warm()
-        assert asked(index) == {"lexical", "static"}
+        assert asked(index) == {"lexical", "static"}, index.status()
 
 
 def test_words_answer_until_there_are_vectors(tmp_path: Path) -> None:
