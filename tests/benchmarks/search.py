@@ -121,6 +121,8 @@ def _changes(changes: Told, whole: Told, peer: Told | None, folder: Path) -> lis
     event, write = (sorted(changes[name]) for name in ("event", "write"))
     took, _ = _timed(lambda: Ripgrep(folder).best("zebrafinch0"))
     theirs = "not here" if peer is None else f"{peer['changed'] * 1000:.0f} ms"
+    if peer is not None and not peer["finds"]:
+        theirs += " (and does not find it)"
     note = (
         f"p50 of {len(event)} files of {whole['bytes'] / MB:.0f} MB, most {event[-1] * 1000:.0f} ms"
     )
