@@ -204,16 +204,21 @@ class Making:
         An engine gives a container its new name in 5 ms, which its owner need not wait for.
         """
         try:
-            if claim is not None:
-                await known.backend.claim(claim.member.handle, known.handle.spec)
-            await self._ground.quota.settle(known.id)
+            if claim is None or await self._is_claimed(known, claim):
+                await self._ground.quota.settle(known.id)
+        finally:
+            known.lock.release()
+
+    async def _is_claimed(self, known: Known, claim: _Claim) -> bool:
+        """Have a member's engine know its owner; let go of one that is lost meanwhile."""
+        try:
+            await known.backend.claim(claim.member.handle, known.handle.spec)
         except ToolError as error:
             _log.warning("Sandbox %s was lost before it had an owner: %s", known.id, error)
             await self._ground.register.tell_gone(known)
-            if claim is not None:
-                self._ground.tasks.spawn(f"discard {known.id}", self._discard(claim))
-        finally:
-            known.lock.release()
+            self._ground.tasks.spawn(f"discard {known.id}", self._discard(claim))
+            return False
+        return True
 
     async def _put_back(self, claim: _Claim) -> None:
         """Have a member wait on that was given to nobody; it stays awake."""

@@ -15,6 +15,7 @@ from jupyter_mcp.runtime import Runtime
 from jupyter_mcp.toolsets.sandboxes.backend import Handle
 from jupyter_mcp.toolsets.sandboxes.sessions.service import Sandboxes
 from jupyter_mcp.toolsets.sandboxes.sessions.wish import Wish
+from jupyter_mcp.toolsets.sandboxes.spec import SandboxSpec
 from support.engine import Engine
 from support.sandboxes import ANN, BEN, run, sandbox_runtime, sandboxes_of, serving, until
 
@@ -108,6 +109,26 @@ async def test_a_member_that_died_is_replaced_without_a_word(service: Sandboxes)
     made = await service.create(BEN, Wish())
     assert made.id not in dead
     assert await run(service, made.id, "echo", "alive", owner=BEN) == "alive\n"
+
+
+async def test_a_member_that_is_lost_right_after_the_answer_leaves_nothing(
+    service: Sandboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.create(ANN, Wish())
+    await filled(service)
+    backend = await service.ground.engines.backend("process")
+
+    async def gone(_: Handle, spec: SandboxSpec) -> Handle:
+        raise ToolError("conflict", f"{spec.id} is gone.", "Create another one.")
+
+    monkeypatch.setattr(backend, "claim", gone)
+    made = await service.create(BEN, Wish(name="mine"))
+    await until(lambda: service.ground.register.get(made.id) is None)
+    with pytest.raises(ToolError, match="not on its engine any more"):
+        await service.get(made.id, BEN)
+    assert await service.list(BEN) == []
+    monkeypatch.undo()
+    assert (await service.create(BEN, Wish(name="mine"))).name == "mine"
 
 
 async def test_it_drains_when_nobody_comes(service: Sandboxes) -> None:

@@ -148,7 +148,8 @@ def test_lines_tell_what_is_defined_and_where_it_ends(language: str) -> None:
 
 
 @pytest.mark.skipif(
-    importlib.util.find_spec("semble_grammars") is None, reason="without the extra search-languages"
+    importlib.util.find_spec("semble_grammars") is None,
+    reason="no grammars here: pip install 'jupyter-mcp-workbench[search-languages]'",
 )
 @pytest.mark.parametrize("language", SHAPES)
 def test_grammars_tell_the_same(language: str) -> None:
