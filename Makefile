@@ -100,7 +100,6 @@ $(VENV)/bin/python:
 $(MADE)/install: pyproject.toml labextension/package.json scripts/link_node.py | $(VENV)/bin/python
 	@mkdir -p $(MADE)
 	python -m pip install --quiet --upgrade "pip>=25.1"
-	rm -f jupyter_mcp/_labextension/install.json  # the wheel takes labextension's, and not both
 	HATCH_JUPYTER_BUILDER_SKIP_NPM=1 python -m pip install --quiet -e ".[all]" --group test
 	python scripts/link_node.py
 	@touch $@

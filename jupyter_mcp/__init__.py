@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from jupyter_mcp.errors import ToolError
     from jupyter_mcp.ipython.client import AsyncClient, Client
     from jupyter_mcp.toolsets.search.search_index import SearchIndex
+    from jupyter_mcp.toolsets.workflows.spec.building import Workflow
+    from jupyter_mcp.toolsets.workflows.spec.functions import step
 
 __all__ = [
     "Answer",
@@ -49,9 +51,11 @@ __all__ = [
     "Text",
     "ToolError",
     "Toolset",
+    "Workflow",
     "completer",
     "prompt",
     "resource",
+    "step",
     "tool",
 ]
 
@@ -60,6 +64,8 @@ _HOMES = {
     "Client": "jupyter_mcp.ipython.client",
     "AsyncClient": "jupyter_mcp.ipython.client",
     "SearchIndex": "jupyter_mcp.toolsets.search.search_index",
+    "Workflow": "jupyter_mcp.toolsets.workflows.spec.building",
+    "step": "jupyter_mcp.toolsets.workflows.spec.functions",
 }
 
 

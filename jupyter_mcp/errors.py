@@ -1,8 +1,8 @@
 """The errors that a person, a model or a script gets to see.
 
 Every failure that somebody can do something about is a `ToolError`: a code that programs can
-branch on, one line of what went wrong, and one line of what to do next. It is the only module
-that every room may import, so it imports nothing of ours.
+branch on, one line of what went wrong, and one line of what to do next. Every room may import it,
+as it may `plain`, so it imports nothing of ours.
 """
 
 from __future__ import annotations

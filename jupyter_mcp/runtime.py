@@ -15,13 +15,13 @@ from typing import Any
 from jupyter_mcp.calls.call import Call, Channel, SilentChannel
 from jupyter_mcp.calls.catalog import Catalog
 from jupyter_mcp.calls.content import Result
-from jupyter_mcp.calls.context import JobStarter
 from jupyter_mcp.calls.corridor import Corridor
 from jupyter_mcp.calls.events import Events
 from jupyter_mcp.calls.executor import Executor
+from jupyter_mcp.calls.jobs import JobStarter
+from jupyter_mcp.calls.operation import Operation
 from jupyter_mcp.calls.plugins import OWN_DISTRIBUTION, Problem, load_toolsets, third_party
 from jupyter_mcp.calls.supervisor import Supervisor
-from jupyter_mcp.calls.tool import Operation
 from jupyter_mcp.calls.toolset import Host, JupyterServices, Toolset
 from jupyter_mcp.config import Settings
 from jupyter_mcp.policies import (
@@ -42,8 +42,9 @@ from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.stop.switch import Stop
 from jupyter_mcp.security.tokens.leases import IsEnded
 from jupyter_mcp.security.trust import Trust
-from jupyter_mcp.storage import Storage
-from jupyter_mcp.workplace import LiveNotebooks, Places, WebPorts
+from jupyter_mcp.storage import Storage, process_marks
+from jupyter_mcp.storage.notes import Notes
+from jupyter_mcp.workplace import JobSource, LiveNotebooks, Places, WebPorts
 
 _log = logging.getLogger(__name__)
 
@@ -88,11 +89,13 @@ class Runtime:
             trust=self.trust,
         )
         self.catalog = Catalog(self.events, settings.toolsets, self.trust.policy)
+        self.host.neighbours.tools = self.catalog.seen_tools
         self.trust.attach(self.catalog)
         self.trust.hide(*(jupyter.credentials if jupyter else ()))
         self.calls = CallLog(self.events)
         self.trust.leases.subscribe(self.calls.cancel_of)
         redact = Redact(self.trust.redactor, self.executor)
+        self._notes = Notes(state)
         self.traffic = self._traffic(redact)
         self.corridor = self._corridor(redact)
 
@@ -107,6 +110,8 @@ class Runtime:
             schemes=self.catalog.schemes,
             redact=redact.result,
             counts=self.trust.metrics,
+            notes=self._notes,
+            processes=process_marks,
         )
 
     def _corridor(self, redact: Redact) -> Corridor:
@@ -127,6 +132,7 @@ class Runtime:
                 authorize,
                 Taint(
                     trust.taints,
+                    trust.run_marks,
                     approve,
                     trust.signals,
                     self.executor,
@@ -144,7 +150,17 @@ class Runtime:
         )
 
     async def start(self) -> None:
-        """Load the toolsets, heavy imports in a thread, and start them."""
+        """Load the toolsets, heavy imports in a thread, and start them.
+
+        What fails to start is ended before the error goes on: nothing of it is left.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
         await self.trust.start()
         self.traffic.start(self.events)
         found = await self.executor.run(lambda: list(load_toolsets(self.host)))
@@ -176,8 +192,14 @@ class Runtime:
                 _log.exception("Toolset '%s' failed to stop; the others go on.", toolset.name)
         await self.trust.stop()
         await self.tasks.stop()
+        self._notes.close()
         self.storage.stop()
         self.executor.stop()
+
+    @property
+    def jobs(self) -> JobStarter | None:
+        """Who runs background jobs; None where the jobs toolset is not loaded."""
+        return self.corridor.jobs
 
     @property
     def all_problems(self) -> list[Problem]:
@@ -273,6 +295,8 @@ class Runtime:
             self.host.neighbours.ports = toolset
         if isinstance(toolset, LiveNotebooks):
             self.host.neighbours.notebooks = toolset
+        if isinstance(toolset, JobSource):
+            self.host.neighbours.jobs.append(toolset)
 
     def _take_jobs(self, jobs: JobStarter) -> None:
         """Have a toolset run background jobs, and end them with the leave to go on.

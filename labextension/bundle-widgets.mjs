@@ -12,8 +12,11 @@ const compiler = rspack({
   context: here('.'),
   devtool: false,
   entry: {
+    'jobs-view': './lib/widgets/jobs-view.js',
     screen: './lib/widgets/screen.js',
-    terminal: './lib/widgets/terminal.js'
+    terminal: './lib/widgets/terminal.js',
+    'workflow-view': './lib/widgets/workflow-view.js',
+    'workflow-editor': './lib/widgets/workflow-editor.js'
   },
   output: {
     path: target,
@@ -38,3 +41,7 @@ const own = await readFile(here('src/widgets/widgets.css'), 'utf8');
 const xterm = await readFile(here('node_modules/@xterm/xterm/css/xterm.css'), 'utf8');
 await writeFile(`${target}/terminal.css`, `${xterm}\n${own}`);
 await copyFile(here('src/widgets/widgets.css'), `${target}/screen.css`);
+const workflows = await readFile(here('style/workflows.css'), 'utf8');
+for (const name of ['jobs-view', 'workflow-view', 'workflow-editor']) {
+  await writeFile(`${target}/${name}.css`, `${workflows}\n${own}`);
+}

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import workflow_spec
+
 from jupyter_mcp.calls import Toolset
-from jupyter_mcp.calls.tool import Prompt, Resource, Tool
+from jupyter_mcp.calls.operation import Prompt, Resource, Tool
 from jupyter_mcp.config import Settings, SettingsTraits
 from jupyter_mcp.runtime import Runtime
 
@@ -34,6 +36,8 @@ async def pages() -> dict[str, str]:
     return {
         "tools.md": head + GENERATED + tools,
         "settings.md": "# Settings\n\n" + GENERATED + _settings(),
+        "workflow-spec.md": "# The spec of a workflow\n\n" + GENERATED + workflow_spec.page(),
+        "workflow-spec.schema.json": workflow_spec.schema(),
     }
 
 

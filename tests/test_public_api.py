@@ -26,9 +26,11 @@ def test_the_public_names_are_these() -> None:
         "Text",
         "ToolError",
         "Toolset",
+        "Workflow",
         "completer",
         "prompt",
         "resource",
+        "step",
         "tool",
     ]
 

@@ -12,7 +12,8 @@ from jupyter_mcp.calls.content import (
     Result,
     Text,
 )
-from jupyter_mcp.calls.context import Answer, Context, JobContext
+from jupyter_mcp.calls.context import Answer, Context
+from jupyter_mcp.calls.jobs import JobContext
 from jupyter_mcp.calls.tool import completer, prompt, resource, tool
 from jupyter_mcp.calls.toolset import Host, JupyterServices, Panel, Toolset
 

@@ -25,7 +25,7 @@ LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "a
 
 
 class Asked(Protocol):
-    """What a call asks for, as policies see it; `jupyter_mcp.calls.tool` makes them."""
+    """What a call asks for, as policies see it; `jupyter_mcp.calls.operation` makes them."""
 
     kind: ClassVar[str]
 

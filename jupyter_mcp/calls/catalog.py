@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from jupyter_mcp.calls.events import Events, PromptsChanged, ResourcesChanged, ToolsChanged
-from jupyter_mcp.calls.tool import Completer, Operation, Prompt, Resource, Tool
+from jupyter_mcp.calls.operation import Completer, Operation, Prompt, Resource, Tool
+from jupyter_mcp.calls.seen_tools import SeenTools
 from jupyter_mcp.calls.toolset import Toolset
 from jupyter_mcp.errors import ToolError
 
@@ -223,6 +224,11 @@ class Catalog:
                 self._views.pop(next(iter(self._views)))
             view = self._views[key] = self._make_view(key, principal)
         return view
+
+    def seen_tools(self, principal: Principal) -> SeenTools:
+        """Return what is known of the tools that `principal` may call, of whatever toolset."""
+        selection = self.selection("all", principal.toolsets)
+        return SeenTools(self.view(principal, selection).tools)
 
     def sees(self, principal: Principal, operation: Operation) -> bool:
         """Return whether there are arguments with which `principal` may use `operation`."""

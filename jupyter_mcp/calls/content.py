@@ -9,12 +9,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from jupyter_mcp.errors import ToolError
 
 T = TypeVar("T")
+
+UNTRUSTED = "jupyter-mcp/untrusted"
+"""The key of ``_meta`` by which a result says that it may carry what strangers wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +93,15 @@ class Reply(Generic[T]):
         content: The blocks to show.
         is_error: True when the call did its work and the outcome is a failure (a cell raised).
         meta: Extra keys for the result's ``_meta``.
+        job: The job by which the work goes on; empty when it is done. A client that knows MCP's
+            tasks gets the job as one.
     """
 
     value: T
     content: Sequence[Block] = ()
     is_error: bool = False
     meta: Mapping[str, Any] = field(default_factory=dict)
+    job: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ class Result:
         error: The error behind a failure of the corridor or the tool.
         value: The raw value of a resource, prompt or completion.
         meta: Extra keys for the result's ``_meta``.
+        job: The job by which the work goes on; empty when it is done.
     """
 
     content: Sequence[Block] = ()
@@ -117,6 +124,16 @@ class Result:
     error: ToolError | None = None
     value: Any = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    job: str = ""
+
+    @property
+    def is_untrusted(self) -> bool:
+        """Whether it may carry what strangers wrote."""
+        return bool(self.meta.get(UNTRUSTED))
+
+    def untrusted(self) -> Result:
+        """Return it with the word that it may carry what strangers wrote."""
+        return self if self.is_untrusted else replace(self, meta={**self.meta, UNTRUSTED: True})
 
     @classmethod
     def from_error(cls, error: ToolError) -> Result:
@@ -140,6 +157,10 @@ class Result:
         }
         if self.structured is not None:
             answer["structured"] = self.structured
+        if self.job:
+            answer["job"] = self.job
+        if self.is_untrusted:
+            answer["untrusted"] = True
         return answer
 
     @classmethod
@@ -149,6 +170,8 @@ class Result:
             content=tuple(block_from_json(block) for block in data["content"]),
             structured=data.get("structured"),
             is_error=bool(data["is_error"]),
+            job=data.get("job", ""),
+            meta={UNTRUSTED: True} if data.get("untrusted") else {},
         )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from jupyter_mcp.calls.call import Call, InputRequest, LogLevel
-from jupyter_mcp.errors import ToolError
+from jupyter_mcp.calls.jobs import Work
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -27,41 +27,6 @@ class Answer:
     def accepted(self) -> bool:
         """Whether the person gave what was asked for."""
         return self.action == "accept"
-
-
-class JobContext(Protocol):
-    """What a background job can tell while it runs."""
-
-    @property
-    def id(self) -> str:
-        """The job's identifier."""
-        ...
-
-    async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
-        """Tell how far the job is."""
-        ...
-
-    def log(self, text: str) -> None:
-        """Add `text` to the tail of the job's log."""
-        ...
-
-
-Work = Callable[[JobContext], Awaitable[Any]]
-
-
-@runtime_checkable
-class JobStarter(Protocol):
-    """Starts background jobs; the jobs toolset implements it."""
-
-    def start_job(
-        self, call: Call, title: str, work: Callable[[JobContext], Awaitable[Result]]
-    ) -> str:
-        """Begin `work` and return the job's identifier."""
-        ...
-
-    def end_jobs(self, concerns: Callable[[Call], bool]) -> int:
-        """Begin to cancel the jobs of calls that are concerned; return how many there are."""
-        ...
 
 
 class Caller(Protocol):
@@ -150,6 +115,14 @@ class Context:
         """Ask the client for several things in one round."""
         return await self._call.channel.ask(requests)
 
+    def mark_untrusted(self) -> None:
+        """Say that what this call returns may carry what strangers wrote.
+
+        Who reads it is asked before they change or send something. What another tool brought of
+        strangers needs no word: that is known.
+        """
+        self._call.notes["untrusted"] = True
+
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> Result:
         """Call another tool through the same corridor, as the same principal."""
         return await self._caller.call_on(self._call, tool, arguments)
@@ -163,12 +136,3 @@ class Context:
             ToolError: ``unavailable`` when the jobs toolset is not loaded.
         """
         return self._caller.start_job(self._call, title, work)
-
-
-def no_jobs() -> ToolError:
-    """Return the error of a runtime without the jobs toolset."""
-    return ToolError(
-        "unavailable",
-        "Background work needs the 'jobs' toolset, which is not loaded.",
-        "Call without background=true, or add 'jobs' to the toolsets setting.",
-    )

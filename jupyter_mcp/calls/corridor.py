@@ -12,8 +12,9 @@ from jupyter_mcp.calls.call import Call
 from jupyter_mcp.calls.catalog import Catalog
 from jupyter_mcp.calls.chain import Following, Policy, chain
 from jupyter_mcp.calls.content import Result
-from jupyter_mcp.calls.context import Context, JobContext, JobStarter, Work, no_jobs
+from jupyter_mcp.calls.context import Context
 from jupyter_mcp.calls.executor import Executor
+from jupyter_mcp.calls.jobs import JobContext, JobStarter, Work, no_jobs
 from jupyter_mcp.errors import ToolError
 
 _log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class Corridor:
     async def call_on(self, call: Call, tool: str, arguments: Mapping[str, object]) -> Result:
         """Call another tool from within `call`, for the same principal."""
         operation = self._catalog.tool(tool, self._catalog.selection("all"))
-        return await self.call(
+        result = await self.call(
             Call(
                 operation=operation,
                 arguments=arguments,
@@ -80,6 +81,9 @@ class Corridor:
                 parent=call.id,
             )
         )
+        if result.is_untrusted:
+            call.notes["untrusted"] = True
+        return result
 
     def start_job(self, call: Call, title: str, work: Work) -> str:
         """Go on with `work` as a background job of the principal behind `call`."""
@@ -89,7 +93,8 @@ class Corridor:
         background = self._background
 
         async def run(job: JobContext) -> Result:
-            result = await self._finished(call, work(background.job(job) if background else job))
+            told = background.job(job) if background else job
+            result = _marked(call, await self._finished(call, work(told)))
             return background.result(result) if background else result
 
         return self.jobs.start_job(call, title, run)
@@ -115,7 +120,16 @@ class Corridor:
             return Result.from_error(_unexpected(call, error))
 
     async def _run(self, call: Call) -> Result:
-        return await call.operation.run(call, Context(call, self), self._executor)
+        return _marked(call, await call.operation.run(call, Context(call, self), self._executor))
+
+
+def _marked(call: Call, result: Result) -> Result:
+    """Return a result that says so itself when it may carry what strangers wrote.
+
+    So it does wherever it is kept and whoever gets it later.
+    """
+    is_untrusted = call.operation.untrusted or call.notes.get("untrusted")
+    return result.untrusted() if is_untrusted else result
 
 
 def _unexpected(call: Call, error: BaseException) -> ToolError:

@@ -42,7 +42,16 @@ class CallsChanged:
     call_id: str
 
 
-Event = ResourceUpdated | ResourcesChanged | ToolsChanged | PromptsChanged | CallsChanged
+@dataclass(frozen=True, slots=True)
+class JobChanged:
+    """A job began, told something, asked or ended."""
+
+    job_id: str
+
+
+Event = (
+    ResourceUpdated | ResourcesChanged | ToolsChanged | PromptsChanged | CallsChanged | JobChanged
+)
 Listener = Callable[[Event], None]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from jupyter_mcp.calls.tool import Tool
+from jupyter_mcp.calls.operation import Tool
 from jupyter_mcp.calls.toolset import Host, Toolset
 
 GROUP = "jupyter_mcp.toolsets"

@@ -276,6 +276,8 @@ def _return_of(hint: Any) -> tuple[dict[str, Any] | None, Callable[[Any], Any]]:
     hint = _inside_reply(hint)
     if hint in (None, type(None), Any, Result, inspect.Signature.empty):
         return None, lambda value: value
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        hint.model_rebuild()  # else it is worked out here, and once more when it is first made
     adapter: TypeAdapter[Any] = TypeAdapter(hint)
     schema = compact(_without_defaults(adapter.json_schema(mode="serialization")))
     if schema.get("type") == "object":

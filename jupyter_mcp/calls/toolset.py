@@ -17,14 +17,18 @@ from jupyter_mcp.calls.content import Link
 from jupyter_mcp.calls.context import Context
 from jupyter_mcp.calls.events import Events
 from jupyter_mcp.calls.executor import Executor
+from jupyter_mcp.calls.operation import Completer, Operation, build
 from jupyter_mcp.calls.places import arguments_of, paths_among, places_among
 from jupyter_mcp.calls.supervisor import Supervisor
-from jupyter_mcp.calls.tool import NOTE, Completer, Operation, build
+from jupyter_mcp.calls.tool import NOTE
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.workplace import LiveNotebooks, Place, Places, WebPorts
+from jupyter_mcp.workplace import JobSource, LiveNotebooks, Place, Places, WebPorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from jupyter_mcp.calls.seen_tools import SeenTools
+    from jupyter_mcp.security.principal import Principal
 
 
 class Panel(Protocol):
@@ -83,6 +87,8 @@ class Neighbours:
         self.places: Places | None = None
         self.ports: WebPorts | None = None
         self.notebooks: LiveNotebooks | None = None
+        self.jobs: list[JobSource] = []
+        self.tools: Callable[[Principal], SeenTools] | None = None
 
     async def place(self, sandbox_id: str, owner: str | None) -> Place:
         """Return the files and commands of a sandbox.

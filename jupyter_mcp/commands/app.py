@@ -17,6 +17,8 @@ _SUBCOMMANDS = {
     "config": ("config.ConfigApp", "Print ready configuration for an MCP client."),
     "tools": ("tools.ToolsApp", "List the tools of a running server."),
     "call": ("call.CallApp", "Call a tool of a running server."),
+    "jobs": ("jobs.JobsApp", "Show what goes on in the background; cancel a job."),
+    "worker": ("worker.WorkerApp", "Run workflows; show or stop the process that does."),
     "approvals": ("approvals.ApprovalsApp", "Show what waits for your approval."),
     "approve": ("approvals.ApproveApp", "Let a waiting call go on."),
     "deny": ("approvals.DenyApp", "Refuse a waiting call."),

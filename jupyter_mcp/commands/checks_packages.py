@@ -22,9 +22,6 @@ EXTRAS = {
 }
 """The optional parts and what each is good for."""
 
-NEW_SQLITE = (3, 42, 0)
-"""The first with ``unixepoch('subsec')``, which durable workflows need (measured: 3.40 fails)."""
-
 GROUP = "jupyter_mcp.toolsets"
 
 
@@ -88,16 +85,9 @@ def plugins() -> Iterator[Check]:
             yield ok(f"toolset {point.name}", f"of {package}")
 
 
-def sqlite(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Check:
-    """Check the SQLite that Python was built with."""
-    told = "SQLite " + ".".join(map(str, version))
-    if version >= NEW_SQLITE:
-        return ok("sqlite", told)
-    return warn(
-        "sqlite",
-        f"{told} is enough for notebooks, too old for durable workflows",
-        "Use a Python built with SQLite 3.42 or newer when you want those.",
-    )
+def sqlite() -> Check:
+    """Tell the SQLite that Python was built with; whether workflows can use it is another line."""
+    return ok("sqlite", f"SQLite {sqlite3.sqlite_version}")
 
 
 def _needed(wanted: list[Requirement]) -> Iterator[Check]:

@@ -33,7 +33,12 @@ class DoctorApp(ServerCommand):
         return 1 if failures else 0
 
     async def _checks(self) -> AsyncIterator[Check]:
-        from jupyter_mcp.commands import checks_jupyter, checks_packages, checks_server
+        from jupyter_mcp.commands import (
+            checks_jupyter,
+            checks_packages,
+            checks_server,
+            checks_workflows,
+        )
 
         yield checks_packages.python()
         yield checks_packages.strangers()
@@ -42,6 +47,7 @@ class DoctorApp(ServerCommand):
         for check in checks_packages.plugins():
             yield check
         yield checks_packages.sqlite()
+        yield checks_workflows.workflows()
         yield checks_jupyter.extension()
         yield checks_jupyter.panel()
         yield checks_jupyter.kernels()

@@ -122,6 +122,10 @@ class Client:
             work = self._client.call_tool(tool, arguments, desk.progress)
             return self._wait(desk, work, watcher)
 
+    def call_within(self, tool: str, arguments: Mapping[str, Any], timeout: float) -> CallResult:
+        """Call a tool, and raise a `TimeoutError` after `timeout` seconds; for completions."""
+        return self._portal.run(self._client.call_tool(tool, arguments), timeout)
+
     def complete(self, uri: str, argument: str, prefix: str, timeout: float) -> list[str]:
         """Return values for a variable of a resource template, within `timeout` seconds."""
         return self._portal.run(self._client.complete(uri, argument, prefix), timeout)

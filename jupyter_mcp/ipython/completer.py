@@ -16,6 +16,8 @@ from jupyter_mcp.ipython import search_words
 from jupyter_mcp.ipython.sandbox_words import SUBWORDS
 from jupyter_mcp.ipython.schema import ToolInfo, choices
 from jupyter_mcp.ipython.trust_words import WORDS
+from jupyter_mcp.ipython.workflow_words import STEER, WorkflowWords
+from jupyter_mcp.ipython.workflow_words import SUBWORDS as WORKFLOW_WORDS
 
 SECONDS = 1.0
 """How long a completion may wait for the server."""
@@ -28,7 +30,22 @@ _NAME = re.compile(r"^\s*%{1,2}mcp\s+(?P<before>(?:call\s+|help\s+)?)(?P<prefix>
 _GIVEN = re.compile(r"(?<!\S)([A-Za-z_]\w*):?=")
 _LAST = re.compile(r"(?:^|\s)(?P<name>[A-Za-z_]\w*)(?P<operator>:?=)(?P<prefix>[^\s\"']*)$")
 _SANDBOX = re.compile(r"^\s*%{1,2}mcp\s+sandbox\s+(?P<prefix>\w*)$")
-_COMMANDS = ("tools", "help", "connect", "disconnect", "sandbox", *search_words.WORDS, *WORDS)
+_COMMANDS = (
+    "tools",
+    "help",
+    "connect",
+    "disconnect",
+    "jobs",
+    "sandbox",
+    "workflow",
+    *search_words.WORDS,
+    *WORDS,
+)
+
+
+_WORKFLOW = re.compile(r"^\s*%mcp\s+workflow\s+(?P<before>(?:\S+\s+)?)(?P<prefix>\S*)$")
+_OF_RUNS = frozenset({"show", *STEER, "fork", "answer"})
+_OF_TEMPLATES = frozenset({"run", "edit"})
 
 
 class HasClient(Protocol):
@@ -37,6 +54,11 @@ class HasClient(Protocol):
     @property
     def client(self) -> Any:
         """The client, connected when it is first asked for."""
+        ...
+
+    @property
+    def workflows(self) -> WorkflowWords:
+        """What knows the runs and templates of workflows."""
         ...
 
 
@@ -71,8 +93,10 @@ class Completer:
         """Yield what the last word of the line can become."""
         if (found := search_words.completions(line)) is not None:
             return found
-        if match := _SANDBOX.match(line):
-            return [word for word in SUBWORDS if word.startswith(match["prefix"])]
+        if match := _SANDBOX.match(line) or _WORKFLOW.match(line):
+            before = match.groupdict().get("before")
+            words = SUBWORDS if before is None else self._workflows(before.strip())
+            return [word for word in words if word.startswith(match["prefix"])]
         if match := _NAME.match(line):
             names = [*self._tools(), *(() if match["before"] else _COMMANDS)]
             return [name for name in names if name.startswith(match["prefix"])]
@@ -90,6 +114,17 @@ class Completer:
         if not values and name == "path":
             values = self._paths(prefix)
         return [f"{name}{operator}{value}" for value in values if value.startswith(prefix)]
+
+    def _workflows(self, word: str) -> Iterable[str]:
+        """Return what can follow ``%mcp workflow`` or one of its words."""
+        try:
+            if word in _OF_RUNS:
+                return self._magics.workflows.ids(SECONDS)
+            if word in _OF_TEMPLATES:
+                return self._magics.workflows.names(SECONDS)
+        except Exception:  # noqa: BLE001 - whatever went wrong, a completion has nothing to say
+            return []
+        return () if word else WORKFLOW_WORDS
 
     def _paths(self, prefix: str) -> list[str]:
         try:

@@ -20,6 +20,17 @@ class CallError(ToolError):
         return [f"{self.code}: {self}"]
 
 
+class Unreachable(CallError):  # noqa: N818 - it names what happened
+    """There is no server, or it went away: the call may have been done or not."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__("unavailable", message, remedy)
+
+
+class NotLetIn(CallError):  # noqa: N818 - it names what happened
+    """The server refused the token itself: the call did not happen."""
+
+
 def from_json(error: Mapping[str, Any]) -> CallError:
     """Rebuild the error that `ToolError.to_json` wrote."""
     return CallError(

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jupyter_mcp.ipython.discovery import Server
+from jupyter_mcp.plain import harmless, one_line
 
 _CELL = "style='text-align:left;vertical-align:top'"
 _PRE = "style='text-align:left;margin:0;white-space:pre-wrap'"
@@ -80,16 +81,17 @@ class Found:
 
     def to_text(self) -> str:
         """Return the hits for a terminal."""
-        lines = list(self.notes)
+        lines = [one_line(note) for note in self.notes]
         for number, hit in enumerate(self.hits, 1):
-            symbol = f"  {hit['symbol']}" if hit.get("symbol") else ""
+            symbol = f"  {one_line(hit['symbol'])}" if hit.get("symbol") else ""
             lines.append(f"{number}. {cited(hit)}{symbol}  ({hit['score']:.2f})")
-            lines += [f"   {line}".rstrip() for line in str(hit["snippet"]).split("\n")]
+            snippet = harmless(str(hit["snippet"]))
+            lines += [f"   {line}".rstrip() for line in snippet.split("\n")]
         return "\n".join(lines)
 
     def to_html(self) -> str:
         """Return the hits for a notebook."""
-        notes = "".join(f"<div>{escape(note)}</div>" for note in self.notes)
+        notes = "".join(f"<div>{escape(one_line(note))}</div>" for note in self.notes)
         if not self.hits:
             return notes
         names = ("place", "symbol", "lines", "score")
@@ -111,21 +113,22 @@ class Found:
             place = f'<a href="{escape(link)}"{target}>{place}</a>'
         cells = (
             place,
-            escape(hit.get("symbol") or ""),
-            f"<pre {_PRE}>{escape(str(hit['snippet']))}</pre>",
+            escape(one_line(hit.get("symbol") or "")),
+            f"<pre {_PRE}>{escape(harmless(str(hit['snippet'])))}</pre>",
             f"{hit['score']:.2f}",
         )
         return "".join(f"<td {_CELL}>{cell}</td>" for cell in cells)
 
 
 def cited(hit: Mapping[str, Any]) -> str:
-    """Return how a hit is cited: ``path:line`` or ``path#cell``."""
+    """Return how a hit is cited, in one line: ``path:line`` or ``path#cell``."""
+    path = one_line(str(hit["path"]))
     if hit.get("cell_id"):
-        return f"{hit['path']}#{hit['cell_id']}"
+        return f"{path}#{one_line(str(hit['cell_id']))}"
     line, end = hit.get("line") or 0, hit.get("end_line") or 0
     if not line:
-        return str(hit["path"])
-    return f"{hit['path']}:{line}" + (f"-{end}" if end > line else "")
+        return path
+    return f"{path}:{line}" + (f"-{end}" if end > line else "")
 
 
 def _fragment(hit: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""``%mcp``, ``%%mcp`` and ``%%sandbox``: the tools of the Jupyter server in the notebook itself.
+"""``%mcp``, ``%%mcp``, ``%%sandbox`` and ``%%workflow``: the Jupyter server in the notebook itself.
 
     %mcp                                 where calls go
     %mcp tools [pattern]                 what there is
@@ -14,6 +14,9 @@
     %%sandbox [NAME] [--lang python]     run the cell in one
     %mcp search WORDS …                  find code, cells, docs and variables by meaning
     %mcp index status|update|drop        what is searched
+    %mcp workflow run|list|show|edit …   work in many steps that survives the kernel
+    %%workflow [--run] [key=value …]     a workflow in the cell
+    %mcp jobs [JOB_ID]                   what goes on in the background; %mcp jobs cancel JOB_ID
 
 Loading it imports nothing heavy; the first call connects.
 """
@@ -38,20 +41,29 @@ from IPython.core.magic import (
 from traitlets import Float, Unicode
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.ipython import discovery, own_kernel, progress, search_words, trust_words
+from jupyter_mcp.ipython import (
+    discovery,
+    own_kernel,
+    progress,
+    search_words,
+    trust_words,
+    workflow_words,
+)
 from jupyter_mcp.ipython.arguments import arguments, check_names
 from jupyter_mcp.ipython.completer import Completer
 from jupyter_mcp.ipython.display import Markdown, Table
 from jupyter_mcp.ipython.failure import CallError
+from jupyter_mcp.ipython.job_words import JobWords
 from jupyter_mcp.ipython.result import CallResult
 from jupyter_mcp.ipython.sandbox_words import SandboxWords
 from jupyter_mcp.ipython.schema import ToolInfo
 from jupyter_mcp.ipython.search_words import SearchWords
 from jupyter_mcp.ipython.words import Word, split
+from jupyter_mcp.ipython.workflow_words import WorkflowWords
 
 T = TypeVar("T")
 
-_PERSONS = ("sandbox", *trust_words.WORDS)
+_PERSONS = ("sandbox", "jobs", "workflow", *trust_words.WORDS)
 """Words by which a person speaks, and no agent."""
 
 COMMANDS = ("tools", "help", "connect", "disconnect", "call", *search_words.WORDS, *_PERSONS)
@@ -73,6 +85,10 @@ class McpMagics(Magics):
         self._person: Any = None
         self._sandboxes = SandboxWords(lambda: self.person, self._bar)
         self._search = SearchWords(lambda: self.client, self._bar, lambda: self._shell.user_ns)
+        self._jobs = JobWords(lambda: self.person, lambda: bool(own_kernel.kernel_id()))
+        self.workflows = WorkflowWords(
+            lambda: self.person, self._bar, lambda: bool(own_kernel.kernel_id())
+        )
         self.completer = Completer(self)
 
     @no_var_expand
@@ -85,7 +101,8 @@ class McpMagics(Magics):
         ``%mcp pause`` stops agents and ``%mcp resume`` lets them go on; ``%mcp agents`` says who is
         at work, ``%mcp approvals`` what waits for ``%mcp approve ID`` or ``%mcp deny ID``.
         ``%mcp search WORDS`` finds code, notebook cells, docs and variables; ``%mcp index`` says
-        what is searched.
+        what is searched; ``%mcp jobs`` shows what goes on in the background, and ``%mcp jobs ID``
+        one of it; ``%mcp workflow help`` has the words for work in many steps.
         """
         question = search_words.question_in(line) if cell is None else None
         if question is not None:
@@ -109,6 +126,16 @@ class McpMagics(Magics):
             sandbox_cell.SandboxCell(self.person, place, sandbox_cell.write).run(cell, language)
 
         _in_one_line(run)
+
+    @no_var_expand
+    @cell_magic
+    def workflow(self, line: str, cell: str) -> Any:
+        """Check the workflow in the cell: %%workflow [--run] [key=value …].
+
+        The cell is YAML or JSON; with ``--run`` it is started with these parameters, and what
+        becomes of it is shown below. ``%mcp workflow help`` has the words for its runs.
+        """
+        return _in_one_line(lambda: self.workflows.cell(split(line), cell))
 
     @property
     def client(self) -> Any:
@@ -136,6 +163,8 @@ class McpMagics(Magics):
 
     def close(self) -> None:
         """Let go of the server and end the clients' threads."""
+        self._jobs.close()
+        self.workflows.close()
         clients = self._client, self._person
         self._client = self._person = None
         for client in clients:
@@ -183,6 +212,10 @@ class McpMagics(Magics):
     def _as_person(self, first: str, rest: list[Word]) -> Any:
         if first == "sandbox":
             return self._sandboxes.carry_out(rest)
+        if first == "jobs":
+            return self._jobs.carry_out(rest)
+        if first == "workflow":
+            return self.workflows.carry_out(rest)
         return trust_words.carry_out(first, rest, self.client)
 
     def _keep(self, target: str, value: Any) -> None:
@@ -213,10 +246,15 @@ class McpMagics(Magics):
         note = "" if found else f"No tool has '{pattern}' in its name or description."
         return Table(rows, ["tool", "what it does"] if rows else [], note)
 
-    def _help(self, words: list[Word]) -> Markdown:
+    def _help(self, words: list[Word]) -> Markdown | Table:
         if len(words) != 1:
             raise UsageError("Say which tool: %mcp help NAME.")
-        return Markdown(self._tool(words[0].value).to_markdown())
+        name = words[0].value
+        if name == "workflow":
+            return workflow_words.USAGE.table()
+        if name in COMMANDS and self._listed(name) is None:
+            return Table([], [], f"%mcp {name} is a word and no tool; %mcp? tells what follows it.")
+        return Markdown(self._tool(name).to_markdown())
 
     def _connect(self, words: list[Word]) -> Table:
         words, token = _take_option(words, ("--token",))
@@ -297,7 +335,7 @@ def unload(shell: InteractiveShell) -> None:
     if not isinstance(magics, McpMagics):
         return
     for kind in ("line", "cell"):
-        for name in ("mcp", "sandbox"):
+        for name in ("mcp", "sandbox", "workflow"):
             shell.magics_manager.magics[kind].pop(name, None)
     kept: list[Any] = [other for other in shell.configurables if id(other) != id(magics)]
     shell.configurables[:] = kept

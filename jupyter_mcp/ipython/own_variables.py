@@ -11,12 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_mcp.plain import one_line
 from jupyter_mcp.toolsets.notebooks.inspectors import python
 from jupyter_mcp.toolsets.search.asking import Asked, understood
 from jupyter_mcp.toolsets.search.scopes.variables import Variable, found
+from jupyter_mcp.toolsets.search.scopes.weights import DOCS, FILES, VARIABLES, weighed
 
 PARTS = ("query", "scope", "mode", "path", "language")
 """The arguments of the tool ``search`` that the question consists of."""
+
+_WEIGHTS = {"vars": VARIABLES, "docs": DOCS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,8 @@ class KernelQuestion:
         """Return the hits among the variables of a namespace, as the tool ``search`` has them.
 
         Raises:
-            ToolError: ``unsupported`` for a regular expression.
+            ToolError: ``invalid_arguments`` for a pattern that is none, ``timeout`` for one that
+                takes too long.
         """
         if "vars" not in self.asked.scopes:
             return []
@@ -62,8 +67,24 @@ class KernelQuestion:
                 "path": "this kernel",
                 "symbol": each.name,
                 "score": round(score, 3),
-                "snippet": f"{each.type} {each.summary}".strip(),
+                "snippet": one_line(f"{each.type} {each.summary}".strip()),
                 "kind": "variable",
             }
             for each, score in found(known, self.asked.text, limit, self.asked.mode)
         ]
+
+
+def merged(found: Mapping[str, Sequence[dict[str, Any]]], limit: int) -> list[dict[str, Any]]:
+    """Return the hits of several scopes as one list, as the tool ``search`` orders them.
+
+    Args:
+        found: The hits of each scope, the best first.
+        limit: The most.
+    """
+    if sum(map(bool, found.values())) < 2:  # noqa: PLR2004 - nothing stands beside another
+        return [hit for hits in found.values() for hit in hits][:limit]
+    hits: list[dict[str, Any]] = []
+    for scope, each in found.items():
+        scores = weighed([hit["score"] for hit in each], _WEIGHTS.get(scope, FILES))
+        hits += [{**hit, "score": score} for hit, score in zip(each, scores, strict=True)]
+    return sorted(hits, key=lambda hit: -float(hit["score"]))[:limit]

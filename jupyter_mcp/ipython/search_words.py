@@ -57,7 +57,7 @@ USAGE = (
 LIMIT = 10
 """Hits that are shown where nobody says how many."""
 
-_UNTOLD: Mapping[str, Any] = {"symbol": None, "cell_id": None, "language": None, "uri": None}
+_UNTOLD: Mapping[str, Any] = {"symbol": None, "cell_id": None, "language": None, "kind": None}
 """What a hit has none of is not sent."""
 
 _LINE = re.compile(r"\s*search(?:\s+(?P<rest>.*))?\Z", re.DOTALL)
@@ -66,6 +66,10 @@ _OPTION = re.compile(r"""(?<!\S)(--[a-z]+|-o)(?:[ \t=]+("[^"]*"|'[^']*'|\S+))?(?
 _COMPLETED = re.compile(
     r"\s*%{1,2}mcp\s+(?P<word>search|index)\s+(?P<before>(?:\S+\s+)*)(?P<prefix>\S*)\Z"
 )
+_NOTHING = "Nothing was found"
+_UNDER_WAY = re.compile(r"ask again|so far|may not be all")
+"""What the server says of an index that is not complete."""
+
 _OF_KERNEL = re.compile(r"(?<!\S)in:\S*(?:var|all|everything)", re.IGNORECASE)
 
 
@@ -99,7 +103,7 @@ def wish(question: str) -> tuple[dict[str, Any], str]:
         return ""
 
     before, dashes, after = f" {question}".partition(" -- ")
-    text = f"{_OPTION.sub(take, before)}{after if dashes else ''}".strip()
+    text = f"{_OPTION.sub(take, before)} {after if dashes else ''}".strip()
     if "limit" in arguments:
         if not arguments["limit"].isdecimal():
             raise UsageError(f"--limit wants a number. {USAGE}")
@@ -135,7 +139,9 @@ class SearchWords:
             ToolError: What the server refuses.
         """
         hits, notes = self._asked(arguments)
-        notes = [*notes, *(() if hits else _advice(arguments, notes))]
+        if not hits:  # ours is in the words of the magic
+            told = [note for note in notes if not note.startswith(_NOTHING)]
+            notes = [*told, *_advice(arguments, told)]
         session = os.environ.get("JPY_SESSION_NAME", "") if own_kernel.kernel_id() else ""
         return Found(hits, notes, links_of(self._client().server, session))
 
@@ -161,25 +167,22 @@ class SearchWords:
             case _:
                 raise UsageError(f"Write %mcp index {'|'.join(SUBWORDS)}.")
 
-    def _asked(self, arguments: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[str]]:
+    def _asked(self, arguments: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
         if not own_kernel.kernel_id() or not _is_of_kernel(arguments):
             return self._from_server(arguments)
-        from jupyter_mcp.ipython.own_variables import KernelQuestion
+        from jupyter_mcp.ipython.own_variables import KernelQuestion, merged
 
         asked = KernelQuestion.of(arguments)
-        hits: list[Mapping[str, Any]] = []
+        limit = int(arguments.get("limit", LIMIT))
+        found = {"vars": asked.answered(self._namespace(), limit)}
         notes: list[str] = []
         for part in asked.elsewhere:
-            found, told = self._from_server({**arguments, **part})
-            hits, notes = [*hits, *found], [*notes, *told]
-        return [
-            *asked.answered(self._namespace(), int(arguments.get("limit", LIMIT))),
-            *hits,
-        ], notes
+            hits, told = self._from_server({**arguments, **part})
+            found[part["scope"]] = hits
+            notes += told
+        return merged(found, limit), notes
 
-    def _from_server(
-        self, arguments: Mapping[str, Any]
-    ) -> tuple[list[Mapping[str, Any]], list[str]]:
+    def _from_server(self, arguments: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
         told = self._call("search", arguments).structured
         return [{**_UNTOLD, **hit} for hit in told["hits"]], list(told.get("notes") or ())
 
@@ -221,14 +224,12 @@ def _is_of_kernel(arguments: Mapping[str, Any]) -> bool:
 
 def _advice(arguments: Mapping[str, Any], notes: list[str]) -> list[str]:
     """Say what to try where nothing was found."""
-    if notes:  # such as how far the index is
-        return ["Nothing was found yet."]
+    if any(map(_UNDER_WAY.search, notes)):
+        return [f"{_NOTHING} yet."]
     tries = ["other or fewer words", "in:all"]
     tries += ["no --path"] if "path" in arguments else []
     tries += ["--mode literal"] if arguments.get("mode", "hybrid") == "hybrid" else []
-    return [
-        f"Nothing was found. Try {', '.join(tries)}; '%mcp index status' tells what is left out."
-    ]
+    return [f"{_NOTHING}. Try {', '.join(tries)}; '%mcp index status' tells what is left out."]
 
 
 def _line(result: Any) -> Table:
@@ -244,6 +245,8 @@ def _status(told: Mapping[str, Any]) -> Table:
             [each["name"], f"{each['files']:,} files, {each['disk'] / 1e6:.1f} MB of index"]
         )
         rows += [["", by_words]] if each["unembedded"] else []
+        if unseen := each.get("unseen"):
+            rows.append(["", f"{unseen:,} of its pieces are not seen by the second embedder yet"])
         rows += [["left out", f"{n:,} {reason}"] for reason, n in each["skipped"].items()]
     rows += [["problem", f"{each['path']}: {each['reason']}"] for each in told["problems"]]
     return Table(rows + [["note", note] for note in told["notes"]])

@@ -16,6 +16,7 @@ from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.audit.records import Ended
+from jupyter_mcp.security.tokens.acting import WORKFLOW
 
 DENIED = frozenset({"busy", "denied", "forbidden", "paused", "quarantined", "rate_limited"})
 """Codes of refusals: somebody or something decided that this may not be done."""
@@ -65,6 +66,8 @@ class Audit:
     async def __call__(self, call: Call, following: Following) -> Result:
         """Run the rest of the corridor and record how it ended."""
         arguments, began = call.arguments, perf_counter()
+        if call.principal.is_workflow:
+            call.notes["workflow"] = call.meta.get(WORKFLOW)
         if not call.operation.read_only:
             self._records.began(call, arguments)
         try:

@@ -11,6 +11,7 @@ from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.policy.policy import Policy
+from jupyter_mcp.security.policy.roles import HUMAN_DECISIONS
 from jupyter_mcp.security.policy.verdicts import Decision
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.signals import Signals
@@ -32,6 +33,7 @@ class Authorize:
 
     async def admit(self, call: Call, following: Following) -> Result:
         """Refuse, before its arguments are looked at, what no arguments would make allowed."""
+        _refuse_unattended(call)
         verdict = self._policy.verdict(call.principal, call.operation)
         if not verdict.may_pass:
             raise self._denied(call, verdict.decide({}, None))
@@ -57,6 +59,28 @@ class Authorize:
             reason=decision.rule,
         )
         return refusal(decision, call.principal, call.operation)
+
+
+def _refuse_unattended(call: Call) -> None:
+    """Refuse what only somebody who is there may do or see, whatever the policy says.
+
+    Raises:
+        ToolError: ``forbidden`` for a decision of a person that a workflow takes, and for a result
+            for its caller's eyes that a run or another tool would keep.
+    """
+    operation, who = call.operation, call.principal
+    if operation.name in HUMAN_DECISIONS and who.is_by_workflow:
+        raise ToolError(
+            "forbidden",
+            f"A workflow does not use '{operation.name}': that is for a person to decide.",
+            "Take it out, and let the person do it.",
+        )
+    if operation.secret_output and (who.is_workflow or call.parent):
+        raise ToolError(
+            "forbidden",
+            f"'{operation.name}' shows a secret to who calls it, and here it would be kept.",
+            "Call it by itself.",
+        )
 
 
 def refusal(decision: Decision, principal: Principal, operation: Asked) -> ToolError:

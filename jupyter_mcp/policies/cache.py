@@ -40,9 +40,9 @@ from jupyter_mcp.calls.events import Event, ResourcesChanged, ResourceUpdated, T
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.deadline import granted
-from jupyter_mcp.policies.idempotency import Store
 from jupyter_mcp.policies.keys import canonical, digest
 from jupyter_mcp.policies.lru import CachedResult, TaggedLru
+from jupyter_mcp.policies.stores import Store
 from jupyter_mcp.security.principal import Principal
 
 CACHED = "jupyter-mcp/cached"

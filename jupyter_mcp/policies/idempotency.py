@@ -12,6 +12,11 @@ be repeated, since then there is no answer to give again. Results are kept redac
 out; one that is for its caller's eyes only, or too large, is kept as the mere fact that it was
 done. While the store cannot be reached, a call with a key is refused: done twice is what the key
 was to prevent. Calls that a tool makes belong to the call that has the key.
+
+A server may be killed at any moment. What it has done is noted beside the store first, in the same
+turn of the event loop in which the tool returned, and then in the store, which takes longer and may
+be away; whoever takes the key over looks there too. So what is done twice is a call whose server
+was killed while it ran, before the tool had returned: nobody can know how far that had come.
 """
 
 from __future__ import annotations
@@ -22,10 +27,9 @@ import json
 import logging
 import re
 import uuid
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from jupyter_mcp.calls.call import Call
 from jupyter_mcp.calls.chain import Following
@@ -34,6 +38,8 @@ from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.deadline import granted
 from jupyter_mcp.policies.keys import canonical, digest
+from jupyter_mcp.policies.redact import is_big
+from jupyter_mcp.policies.stores import Notes, Processes, Store
 
 KEY = "jupyter-mcp/idempotency-key"
 """The key in a request's ``_meta``."""
@@ -52,36 +58,12 @@ LEASE_SECONDS = 30.0
 LOOK_SECONDS = (0.05, 1.0)
 """How often a call on another server is looked for: the first wait and the longest."""
 
-UNKEPT = 100
-"""How many results are kept in memory because the store went away while their calls ran."""
+SETTLE_SECONDS = (0.5, 30.0)
+"""How often it is tried to tell the store what it was away for: the first wait and the longest."""
 
 _KEY = re.compile(r"[!-~]{1,200}")
 
 _log = logging.getLogger(__name__)
-
-
-class Store(Protocol):
-    """Expiring values; `jupyter_mcp.storage.sql_store.SqlStore` is one."""
-
-    async def get(self, space: str, key: str) -> bytes | None:
-        """Return a value."""
-        ...
-
-    async def set(self, space: str, key: str, value: bytes, seconds: float) -> None:
-        """Keep a value."""
-        ...
-
-    async def set_if_absent(self, space: str, key: str, value: bytes, seconds: float) -> bool:
-        """Keep a value unless there is one."""
-        ...
-
-    async def delete(self, space: str, key: str, value: bytes | None = None) -> bool:
-        """Take a value out, or only just that one."""
-        ...
-
-    async def clear(self, space: str) -> None:
-        """Take out all values of a space."""
-        ...
 
 
 @dataclass(slots=True)
@@ -108,24 +90,37 @@ class Idempotency:
 
     Args:
         store: Returns the store that is shared with the replicas of this server.
+        notes: Where it is noted what was done until the store knows it.
         redact: Returns a result as it goes out.
         tasks: The owner of background tasks.
         lease: After how many seconds a call is given up whose server is gone.
+        processes: Tells of servers on this machine at once that they are gone.
     """
 
     def __init__(
         self,
         store: Callable[[], Store],
+        notes: Notes,
         redact: Callable[[Result], Result],
         tasks: Supervisor,
+        *,
         lease: float = LEASE_SECONDS,
+        processes: Processes | None = None,
     ) -> None:
         self._store = store
+        self._notes = notes
         self._redact = redact
         self._tasks = tasks
         self._lease = lease
+        self._processes = processes
         self._running: dict[str, _Run] = {}
-        self._unkept: OrderedDict[str, tuple[str, Result]] = OrderedDict()
+        self._is_behind = False
+        self._settling: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Tell the store what it was not told before this server, or another, was killed."""
+        if self._notes.all():
+            self._settle_later()
 
     async def __call__(self, call: Call, following: Following) -> Result:
         """Do a call with a key once; others pass."""
@@ -137,9 +132,8 @@ class Idempotency:
 
     async def _once(self, call: Call, following: Following, slot: str) -> Result:
         arguments = digest(canonical(call.values))
-        if (unkept := self._unkept.get(slot)) is not None:
-            _check(arguments, unkept[0])
-            return _replayed(call, unkept[1])
+        if (noted := self._notes.get(slot)) is not None:
+            return _replayed(call, _noted(arguments, noted))
         async with granted(call):
             while (run := self._running.get(slot)) is not None:
                 await run.settled.wait()
@@ -158,23 +152,41 @@ class Idempotency:
             run.ended.set_result(None if result is None or result.error is not None else result)
 
     async def _lead(self, call: Call, following: Following, slot: str, run: _Run) -> Result:
-        mark = json.dumps({"arguments": run.arguments, "by": uuid.uuid4().hex}).encode()
+        process = "" if self._processes is None else self._processes.new_mark()
+        by = {"by": uuid.uuid4().hex, "process": process}
+        mark = json.dumps({"arguments": run.arguments, **by}).encode()
         async with granted(call):
             kept = await self._claim(slot, mark, run)
         if kept is not None:
             return _replayed(call, kept)
+        if (noted := self._notes.get(slot)) is not None:  # by who had the key before
+            if _is_whole(noted):
+                await self._whole(self._keep(slot, noted))
+            return _replayed(call, _noted(run.arguments, noted))
         lease = self._tasks.spawn("idempotency lease", self._renew(slot, mark))
-        done = False
+        entry = b""
         try:
             result = await following(call)
-            done = result.error is None
+            if result.error is None:
+                entry = self._note(call, slot, run.arguments, result)
         finally:
             lease.cancel()
-            if not done:
+            if not entry:
                 await self._whole(self._free(slot, mark))
-        if done:
-            await self._whole(self._keep(call, slot, run.arguments, result))
+        if entry:
+            await self._whole(self._keep(slot, entry))
         return result
+
+    def _note(self, call: Call, slot: str, arguments: str, result: Result) -> bytes:
+        """Note that a call was done; nothing may be awaited between the two."""
+        if is_big(result):  # to look through it takes long
+            self._notes.put(slot, _entry(arguments, None))
+        packed = None if call.operation.secret_output else _packed(self._redact(result))
+        if packed is not None and len(packed) > LARGEST:
+            packed = None
+        entry = _entry(arguments, packed)
+        self._notes.put(slot, entry)
+        return entry
 
     async def _whole(self, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` to its end, also when the call is cancelled meanwhile."""
@@ -193,11 +205,19 @@ class Idempotency:
             run.settled.set()
             if "result" in entry:
                 return _unpacked(entry["result"])
+            if self._is_given_up(entry):
+                await store.delete(SPACE, slot, found)
+                continue
             await asyncio.sleep(wait)
             wait = min(2 * wait, LOOK_SECONDS[1])
         run.has_key = True
         run.settled.set()
         return None
+
+    def _is_given_up(self, entry: Mapping[str, Any]) -> bool:
+        """Whether the server that did the call is known to be gone, and so nobody renews it."""
+        process = entry.get("process", "")
+        return bool(process) and self._processes is not None and self._processes.is_gone(process)
 
     async def _renew(self, slot: str, mark: bytes) -> None:
         """Say from time to time that the call still runs."""
@@ -214,18 +234,35 @@ class Idempotency:
         ):  # gone or stopped: the lease ends by itself
             await self._store().delete(SPACE, slot, mark)
 
-    async def _keep(self, call: Call, slot: str, arguments: str, result: Result) -> None:
-        packed = None if call.operation.secret_output else _packed(self._redact(result))
-        if packed is not None and len(packed) > LARGEST:
-            packed = None
-        entry = f'{{"arguments": "{arguments}", "result": {packed or "null"}}}'
+    async def _keep(self, slot: str, entry: bytes) -> None:
+        """Tell the store what was noted; while it is away, the note stays."""
         try:
-            await self._store().set(SPACE, slot, entry.encode(), KEPT_SECONDS)
+            await self._store().set(SPACE, slot, entry, KEPT_SECONDS)
         except ToolError:
-            _log.warning("A result with a key could not be stored; it is kept in memory.")
-            self._unkept[slot] = (arguments, result)
-            while len(self._unkept) > UNKEPT:
-                self._unkept.popitem(last=False)
+            _log.warning("A result with a key could not be stored; it is stored later.")
+            self._settle_later()
+        else:
+            self._notes.drop(slot)
+
+    def _settle_later(self) -> None:
+        self._is_behind = True
+        if self._settling is None or self._settling.done():
+            self._settling = self._tasks.spawn("idempotency notes", self._settle())
+
+    async def _settle(self) -> None:
+        """Tell the store all that is noted, as soon as it is there."""
+        wait = SETTLE_SECONDS[0]
+        while self._is_behind:
+            self._is_behind = False  # until a note meanwhile is refused, too
+            try:
+                for slot in self._notes.all():
+                    if _is_whole(entry := self._notes.get(slot) or b""):
+                        await self._store().set(SPACE, slot, entry, KEPT_SECONDS)
+                        self._notes.drop(slot)
+            except ToolError:
+                self._is_behind = True
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, SETTLE_SECONDS[1])
 
 
 def checked(key: object) -> str:
@@ -250,6 +287,28 @@ def _check(mine: str, first: str) -> None:
             "This idempotency key was used before with other arguments.",
             "Use a new key for a new call.",
         )
+
+
+def _entry(arguments: str, packed: str | None) -> bytes:
+    return f'{{"arguments": "{arguments}", "result": {packed or "null"}}}'.encode()
+
+
+def _noted(arguments: str, entry: bytes) -> Result:
+    """Return the result in a note; one that was written in part says only that it was done."""
+    try:
+        told = json.loads(entry)
+    except ValueError:
+        return _unpacked(None)
+    _check(arguments, told["arguments"])
+    return _unpacked(told["result"])
+
+
+def _is_whole(entry: bytes) -> bool:
+    try:
+        json.loads(entry)
+    except ValueError:
+        return False
+    return True
 
 
 def _packed(result: Result) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 from jupyter_mcp.calls.call import Call, Channel, InputRequest, LogLevel
 from jupyter_mcp.calls.chain import Following
 from jupyter_mcp.calls.content import Embedded, Link, Message, Result, Text
-from jupyter_mcp.calls.context import JobContext
 from jupyter_mcp.calls.executor import Executor
+from jupyter_mcp.calls.jobs import JobContext
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.secrets.redaction import Redactor, gather
 
@@ -155,9 +155,7 @@ class RedactedChannel:
 
     async def ask(self, requests: Mapping[str, InputRequest]) -> Mapping[str, Mapping[str, Any]]:
         """Ask the client; what a tool asks may hold a secret as well."""
-        clean = self._redactor.clean
-        asked = {key: InputRequest(r.method, clean(r.params)) for key, r in requests.items()}
-        return await self._channel.ask(asked)
+        return await self._channel.ask(_cleaned(requests, self._redactor))
 
 
 class RedactedJob:
@@ -179,6 +177,11 @@ class RedactedJob:
         """The job's identifier."""
         return self._job.id
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody can be asked."""
+        return self._job.can_ask
+
     async def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Tell how far the job is."""
         await self._job.progress(done, total, self._redactor.text(message))
@@ -186,6 +189,17 @@ class RedactedJob:
     def log(self, text: str) -> None:
         """Add `text` to the job's log."""
         self._job.log(self._redactor.text(text))
+
+    async def ask(self, requests: Mapping[str, InputRequest]) -> Mapping[str, Mapping[str, Any]]:
+        """Ask whoever looks after the job; a question may hold a secret as well."""
+        return await self._job.ask(_cleaned(requests, self._redactor))
+
+
+def _cleaned(
+    requests: Mapping[str, InputRequest], redactor: Redactor
+) -> Mapping[str, InputRequest]:
+    clean = redactor.clean
+    return {key: InputRequest(each.method, clean(each.params)) for key, each in requests.items()}
 
 
 def _gather_block(block: Any, found: list[str]) -> None:

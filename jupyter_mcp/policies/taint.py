@@ -2,12 +2,16 @@
 
 Untrusted is what an operation says so of (`untrusted`): tools of somebody else's package that reach
 the open world, and everything from other MCP servers. The output of the user's own kernel is not:
-it is what the user ran, and to ask after each cell would teach people to say yes.
+it is what the user ran, and to ask after each cell would teach people to say yes. A tool that also
+brings what is the user's own says so of a result: a file of a sandbox is a stranger's, one of the
+Jupyter root is not, and a job or a workflow passes on the word of what it has called.
 
 An untrusted result is also looked through for text that is written for a model. What is found is
 told to that model, in a line, in the result's ``_meta`` and to the audit; it is not taken out.
-A person who calls by themselves is not asked: they are the one who would be. Nor is anybody for
-what stays inside of a sandbox, or an agent could do nothing there after it has read one output.
+A person who calls by themselves is not asked: they are the one who would be. Nor is a workflow,
+whose steps were fixed before it read anything, and which a tainted session could not start without
+being asked; what the policy itself wants approved is still asked for. Nor is anybody for what
+stays inside of a sandbox, or an agent could do nothing there after it has read one output.
 That is a sandbox that is one: not of plain processes, and without folders of the host to write to.
 Who gets a network is asked about when the sandbox is made.
 """
@@ -24,15 +28,13 @@ from jupyter_mcp.calls.content import Embedded, Result, Text
 from jupyter_mcp.calls.executor import Executor
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.signals import Signals
+from jupyter_mcp.security.tokens.acting import run_of
 from jupyter_mcp.security.untrusted.injection import MOST, Finding, scan_all
+from jupyter_mcp.security.untrusted.run_marks import RunMarks
 from jupyter_mcp.security.untrusted.taints import Taints
 
 FINDINGS = "jupyter-mcp/findings"
 """The key of what was found in a result's ``_meta``."""
-
-UNTRUSTED = "jupyter-mcp/untrusted"
-"""The key by which a result says so of itself, where its tool also brings what is the user's own:
-a file of a sandbox is a stranger's, one of the Jupyter root is not."""
 
 IN_PLACE = 16 * 1024
 """Up to how many characters a result is looked through at once, and not in a thread."""
@@ -59,6 +61,7 @@ class Taint:
 
     Args:
         taints: Who has read something untrusted.
+        runs: Remembers it of workflows, which show it to whoever looks at them.
         asker: Asks a person.
         signals: Where suspicious results are told.
         executor: Where long results are looked through.
@@ -69,6 +72,7 @@ class Taint:
     def __init__(
         self,
         taints: Taints,
+        runs: RunMarks,
         asker: Asker,
         signals: Signals,
         executor: Executor,
@@ -77,6 +81,7 @@ class Taint:
         owner_seen: Callable[[Principal], str | None],
     ) -> None:
         self._taints = taints
+        self._runs = runs
         self._asker = asker
         self._signals = signals
         self._executor = executor
@@ -89,15 +94,20 @@ class Taint:
         if len(self._taints) and changes_or_sends(operation):
             await self._ask(call)
         result = await following(call)
-        if not (operation.untrusted or result.meta.get(UNTRUSTED)):
+        if not result.is_untrusted:
             return result
         self._taints.mark(session_of(call), operation.name)
+        if call.principal.is_workflow and (run := run_of(call.meta)):
+            await self._runs.mark(run, operation.name)
         call.notes["untrusted"] = True
         return await self._looked_through(call, result)
 
     async def _ask(self, call: Call) -> None:
         origin = self._taints.origin(session_of(call))
-        if origin is None or call.principal.kind == "person" or await self._stays_inside(call):
+        who = call.principal
+        if origin is None or who.kind == "person" or who.is_workflow:
+            return
+        if await self._stays_inside(call):
             return
         call.notes["tainted_by"] = origin
         own = call.notes.get("ask", {"reason": "", "rule": ""})

@@ -10,10 +10,11 @@ from jupyter_mcp.calls.events import Events
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.policies.breaker import Breaker
 from jupyter_mcp.policies.cache import Cache
-from jupyter_mcp.policies.idempotency import Idempotency, Store
+from jupyter_mcp.policies.idempotency import Idempotency
 from jupyter_mcp.policies.limit import Limit, LimitSettings
 from jupyter_mcp.policies.moving_windows import Link
 from jupyter_mcp.policies.retry import Retry
+from jupyter_mcp.policies.stores import Notes, Processes, Store
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.security.signals import Signals
 
@@ -83,6 +84,8 @@ class Traffic:
         schemes: Returns the schemes of the resources that a toolset offers.
         redact: Returns a result as it goes out.
         counts: Counts what circuits and the cache do.
+        notes: Where calls with a key are noted at once when they are done.
+        processes: Tells which servers on this machine are gone.
     """
 
     def __init__(
@@ -96,10 +99,14 @@ class Traffic:
         schemes: Callable[[str], frozenset[str]],
         redact: Callable[[Result], Result],
         counts: Counts,
+        notes: Notes,
+        processes: Processes | None = None,
     ) -> None:
         self._shared = shared
         self.limit = Limit(settings, signals)
-        self.idempotency = Idempotency(lambda: shared.store, redact, tasks)
+        self.idempotency = Idempotency(
+            lambda: shared.store, notes, redact, tasks, processes=processes
+        )
         self.cache = Cache(view, schemes, redact, tasks, tell=counts.cached)
         self.breaker = Breaker(
             settings.breaker_failures, settings.breaker_seconds, tell=counts.breaker
@@ -111,6 +118,7 @@ class Traffic:
         self.limit.share(self._shared.redis)
         self.cache.share(self._shared.store, with_others=self._shared.redis is not None)
         events.subscribe(self.cache.changed)
+        self.idempotency.start()
 
     def problems(self) -> list[tuple[str, str]]:
         """Return what somebody should look at: a name and one line for each."""

@@ -26,8 +26,10 @@ from jupyter_mcp.protocol.dumping import sendable
 from jupyter_mcp.protocol.exchange import Caller
 from jupyter_mcp.protocol.lists import Lists
 from jupyter_mcp.protocol.operations import Operations
-from jupyter_mcp.protocol.request import Ask, Notify, Request, client_name
+from jupyter_mcp.protocol.request import TASKS, Ask, Notify, Request, client_name
 from jupyter_mcp.protocol.subscriptions import Audience, Bus, Member
+from jupyter_mcp.protocol.task_watch import TaskWatch
+from jupyter_mcp.protocol.tasks import Tasks
 
 Context = ServerRequestContext[Any, Any]
 Json = dict[str, Any]
@@ -68,6 +70,13 @@ _NOTIFIED: Mapping[str, type[BaseModel]] = {
 }
 
 
+class TaskParams(types.RequestParams):
+    """What the methods of tasks are asked with; answers are checked when it is known to what."""
+
+    task_id: str
+    input_responses: dict[str, Any] | None = None
+
+
 class WorkbenchServer(Server[Any]):
     """The low-level server, which says in the handshake that its lists change."""
 
@@ -81,7 +90,9 @@ class WorkbenchServer(Server[Any]):
         told = notification_options or NotificationOptions(
             prompts_changed=True, resources_changed=True, tools_changed=True
         )
-        return super().create_initialization_options(told, experimental_capabilities, extensions)
+        options = super().create_initialization_options(told, experimental_capabilities, extensions)
+        options.capabilities.extensions = extensions  # ours are of 2026-07-28 only
+        return options
 
 
 class Binding:
@@ -90,13 +101,18 @@ class Binding:
     Args:
         lists: What there is.
         operations: What can be done with it.
+        tasks: What becomes of calls that take long.
         bus: Where change events come from.
         version: Our version.
     """
 
-    def __init__(self, lists: Lists, operations: Operations, bus: Bus, version: str) -> None:
+    def __init__(
+        self, lists: Lists, operations: Operations, tasks: Tasks, bus: Bus, version: str
+    ) -> None:
         self._lists = lists
         self._operations = operations
+        self._tasks = tasks
+        self._watch = TaskWatch(tasks, bus)
         self.audience = Audience(bus)
         self.listen = ListenHandler(bus)
         self.server = self._server(version)
@@ -128,12 +144,17 @@ class Binding:
                 types.CompleteRequestParams,
                 self._do(self._operations.complete),
             ),
+            ("tasks/get", TaskParams, self._do(self._tasks.get)),
+            ("tasks/update", TaskParams, self._do(self._tasks.update)),
+            ("tasks/cancel", TaskParams, self._do(self._tasks.cancel)),
             ("logging/setLevel", types.SetLevelRequestParams, self._set_level),
             ("resources/subscribe", types.SubscribeRequestParams, self._subscribe),
             ("resources/unsubscribe", types.UnsubscribeRequestParams, self._unsubscribe),
         ]
         for method, params, handler in handlers:
             server.add_request_handler(method, params, handler)
+        if self._tasks.is_offered:
+            server.extensions[TASKS] = {}
         server.add_notification_handler(
             "notifications/initialized", types.NotificationParams, self._initialized
         )
@@ -175,7 +196,13 @@ class Binding:
         if len(visible) < len(watched):
             wanted = wanted.model_copy(update={"resource_subscriptions": visible})
             params = params.model_copy(update={"notifications": wanted})
-        return await self.listen(context, params)
+        asked = (wanted.model_extra or {}).get("taskIds")
+        if not asked:
+            return await self.listen(context, params)
+        request = request_of(context)
+        watching = await self._watch.begin(request, asked)
+        async with watching.beside(context) as told:
+            return await self.listen(told, params)
 
     async def _subscribe(self, context: Context, params: types.SubscribeRequestParams) -> Json:
         uris = self._join(context).uris

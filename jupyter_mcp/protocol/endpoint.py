@@ -19,6 +19,7 @@ from jupyter_mcp.protocol.modern import Modern
 from jupyter_mcp.protocol.operations import Operations
 from jupyter_mcp.protocol.runs import Runs
 from jupyter_mcp.protocol.subscriptions import Bus
+from jupyter_mcp.protocol.tasks import Tasks
 from jupyter_mcp.protocol.websocket import Send, Socket
 
 _ENVELOPE = PROTOCOL_VERSION_META_KEY.encode()
@@ -43,8 +44,9 @@ class Endpoint:
     ) -> None:
         self._runs = Runs()
         lists = Lists(ground)
-        operations = Operations(ground, lists, self._runs)
-        self._binding = Binding(lists, operations, Bus(ground.events), version)
+        tasks = Tasks(ground)
+        operations = Operations(ground, lists, self._runs, tasks)
+        self._binding = Binding(lists, operations, tasks, Bus(ground.events), version)
         server = self._binding.server
         self._modern = Modern(server, lists, operations)
         self._legacy = Legacy(

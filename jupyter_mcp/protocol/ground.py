@@ -9,7 +9,8 @@ from jupyter_mcp.calls.call import Channel
 from jupyter_mcp.calls.catalog import Catalog
 from jupyter_mcp.calls.content import Result
 from jupyter_mcp.calls.events import Events
-from jupyter_mcp.calls.tool import Operation
+from jupyter_mcp.calls.jobs import JobStarter
+from jupyter_mcp.calls.operation import Operation
 
 if TYPE_CHECKING:
     from jupyter_mcp.security.principal import Principal
@@ -26,6 +27,11 @@ class Ground(Protocol):
     @property
     def events(self) -> Events:
         """Where changes are told."""
+        ...
+
+    @property
+    def jobs(self) -> JobStarter | None:
+        """Who runs background jobs; None where nobody does."""
         ...
 
     async def call(

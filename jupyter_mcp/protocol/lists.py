@@ -19,8 +19,8 @@ from mcp_types.jsonrpc import INVALID_PARAMS
 
 from jupyter_mcp.calls.catalog import View
 from jupyter_mcp.calls.content import Link
+from jupyter_mcp.calls.operation import Completer, Operation, Prompt, Resource, Tool
 from jupyter_mcp.calls.schema import Signature
-from jupyter_mcp.calls.tool import Completer, Operation, Prompt, Resource, Tool
 from jupyter_mcp.calls.toolset import Toolset
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.protocol import wire

@@ -18,16 +18,18 @@ from mcp.server.runner import modern_error_data, serve_one
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import (
     ERROR_CODE_HTTP_STATUS,
+    MCP_NAME_HEADER,
     InboundLadderRejection,
     InboundModernRoute,
     classify_inbound_request,
+    decode_header_value,
     unsupported_protocol_version_rejection,
     validate_mcp_param_headers,
 )
 from mcp.shared.message import ServerMessageMetadata
 from mcp_types import LOG_LEVEL_META_KEY, SERVER_INFO_META_KEY
 from mcp_types import methods as schema
-from mcp_types.jsonrpc import INVALID_REQUEST, PARSE_ERROR
+from mcp_types.jsonrpc import HEADER_MISMATCH, INVALID_REQUEST, PARSE_ERROR
 from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
 from pydantic_core import from_json
 
@@ -38,10 +40,13 @@ from jupyter_mcp.protocol.exchange import Caller, Exchange
 from jupyter_mcp.protocol.faults import error_body
 from jupyter_mcp.protocol.lists import Lists
 from jupyter_mcp.protocol.operations import Operations
-from jupyter_mcp.protocol.request import Request, client_name
+from jupyter_mcp.protocol.request import Request, client_name, workflow_name
 from jupyter_mcp.protocol.stream import DispatchContext, Stream
 
 Json = dict[str, Any]
+
+TASK_METHODS = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
+"""The methods that name a task in the header Mcp-Name."""
 
 
 class Modern:
@@ -65,7 +70,7 @@ class Modern:
         if message is None:
             return
         request_id, method = message.get("id"), message["method"]
-        verdict = classify_inbound_request(message, headers=exchange.headers)
+        verdict = _classified(message, exchange.headers)
         if isinstance(verdict, InboundLadderRejection):
             _refuse(exchange, verdict, request_id)
             return
@@ -149,6 +154,21 @@ class Modern:
             raise MCPError(rejection.code, rejection.message, rejection.data)
 
 
+def _classified(
+    message: Json, headers: Mapping[str, str]
+) -> InboundModernRoute | InboundLadderRejection:
+    """Climb the SDK's ladder, and the rung for tasks that it does not know (SEP-2663: headers)."""
+    verdict = classify_inbound_request(message, headers=headers)
+    if isinstance(verdict, InboundLadderRejection) or message["method"] not in TASK_METHODS:
+        return verdict
+    given = decode_header_value(headers.get(MCP_NAME_HEADER, "").strip())
+    if given == message["params"].get("taskId"):
+        return verdict
+    return InboundLadderRejection(
+        HEADER_MISMATCH, "The header Mcp-Name must be the taskId of the body."
+    )
+
+
 def _parsed(exchange: Exchange) -> Json | None:
     """Return the JSON-RPC request, or answer what is none and return None."""
     if exchange.method != "POST":
@@ -229,7 +249,9 @@ def _request(
     return Request(
         caller=caller,
         capabilities=route.client_capabilities,
-        client=client_name(route.client_info),
+        client=(
+            workflow_name(meta) if caller.principal.is_workflow else client_name(route.client_info)
+        ),
         meta=meta,
         notify=stream.notify,
         log_level=meta.get(LOG_LEVEL_META_KEY),

@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from jupyter_mcp.calls.content import Result
-from jupyter_mcp.calls.tool import Operation, Prompt, Resource
+from jupyter_mcp.calls.operation import Operation, Prompt, Resource, Tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.protocol import wire
 from jupyter_mcp.protocol.channel import WireChannel
@@ -19,7 +19,8 @@ from jupyter_mcp.protocol.faults import MISSING_CAPABILITIES, fault
 from jupyter_mcp.protocol.ground import Ground
 from jupyter_mcp.protocol.lists import Lists
 from jupyter_mcp.protocol.request import Request
-from jupyter_mcp.protocol.runs import Question, Runs
+from jupyter_mcp.protocol.runs import Question, Run, Runs, Work
+from jupyter_mcp.protocol.tasks import Tasks
 
 Json = dict[str, Any]
 COMPLETIONS = 100
@@ -33,12 +34,14 @@ class Operations:
         ground: Where calls go.
         lists: What there is to ask for.
         runs: The owner of the calls' tasks.
+        tasks: Which of them become tasks in MCP's sense.
     """
 
-    def __init__(self, ground: Ground, lists: Lists, runs: Runs) -> None:
+    def __init__(self, ground: Ground, lists: Lists, runs: Runs, tasks: Tasks) -> None:
         self._ground = ground
         self._lists = lists
         self._runs = runs
+        self._tasks = tasks
 
     async def call_tool(self, request: Request, params: Mapping[str, Any]) -> Json:
         """Serve ``tools/call``.
@@ -50,9 +53,22 @@ class Operations:
             tool = self._lists.tool(request.caller, params["name"])
         except ToolError as error:
             raise fault(error) from None
-        answered = await self._run(request, tool, "tools/call", tool.name, params)
+        self._tasks.check(request, tool)
+        patience = self._tasks.patience(request, tool)
+        if patience is None:
+            answered = await self._run(request, tool, "tools/call", tool.name, params)
+        else:
+            begun = await self._attend(request, tool, params, patience)
+            if isinstance(begun, Run):
+                task = await self._tasks.take(request, tool, begun)
+                if task is not None:
+                    return task
+                begun = await self._runs.go_on(begun)
+            answered = begun
         if isinstance(answered, Question):
             return answered.to_wire()
+        if answered.job and self._tasks.declared(request):
+            return await self._tasks.begun(request, answered.job)
         failure = answered.error
         if request.is_modern and failure is not None and MISSING_CAPABILITIES in failure.data:
             raise fault(failure)
@@ -122,11 +138,37 @@ class Operations:
         name: str,
         params: Mapping[str, Any],
     ) -> Result | Question:
-        caller = request.caller
         action: Action = "read" if isinstance(operation, Resource | Prompt) else "execute"
-        if method != "completion/complete" and not await caller.may(action):
+        if method != "completion/complete" and not await request.caller.may(action):
             return Result.from_error(_forbidden(operation))
         arguments = params.get("arguments") or {}
+        return await self._runs.serve(
+            request,
+            (method, name, arguments),
+            self._work(request, operation, arguments),
+            state=params.get("requestState"),
+            answers=params.get("inputResponses"),
+        )
+
+    async def _attend(
+        self, request: Request, tool: Tool, params: Mapping[str, Any], patience: float
+    ) -> Result | Question | Run:
+        """Do as `_run` does for a tool whose call may become a task."""
+        if not await request.caller.may("execute"):
+            return Result.from_error(_forbidden(tool))
+        arguments = params.get("arguments") or {}
+        return await self._runs.attend(
+            request,
+            ("tools/call", tool.name, arguments),
+            self._work(request, tool, arguments),
+            patience,
+            state=params.get("requestState"),
+            answers=params.get("inputResponses"),
+        )
+
+    def _work(self, request: Request, operation: Operation, arguments: Mapping[str, Any]) -> Work:
+        """Return what walks the corridor when it is begun."""
+        caller = request.caller
 
         def work(channel: WireChannel) -> Coroutine[Any, Any, Result]:
             return self._ground.call(
@@ -139,13 +181,7 @@ class Operations:
                 meta=request.meta,
             )
 
-        return await self._runs.serve(
-            request,
-            (method, name, arguments),
-            work,
-            state=params.get("requestState"),
-            answers=params.get("inputResponses"),
-        )
+        return work
 
 
 def _forbidden(operation: Operation) -> ToolError:

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_mcp.protocol.exchange import Caller
+from jupyter_mcp.security.tokens.acting import run_of
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """The severities of RFC 5424, lowest first."""
+
+TASKS = "io.modelcontextprotocol/tasks"
+"""The identifier of the extension for calls that take long (SEP-2663)."""
 
 Notify = Callable[[str, dict[str, Any]], Awaitable[None]]
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
@@ -47,6 +51,12 @@ class Request:
         """Whether questions are asked by multi-round-trip results."""
         return self.ask is None
 
+    @property
+    def knows_tasks(self) -> bool:
+        """Whether the client says that it can be given a task."""
+        extensions = self.capabilities.get("extensions")
+        return self.is_modern and isinstance(extensions, Mapping) and TASKS in extensions
+
     def wants(self, level: str) -> bool:
         """Whether the client wants log lines of `level`."""
         return self.log_level in LEVELS and LEVELS.index(level) >= LEVELS.index(self.log_level)
@@ -57,3 +67,8 @@ def client_name(info: Any) -> str:
     if not isinstance(info, Mapping):
         return ""
     return " ".join(str(info[key]) for key in ("name", "version") if info.get(key))[:100]
+
+
+def workflow_name(meta: Mapping[str, Any]) -> str:
+    """Return what a workflow is called among clients: it has its owner's name in all else."""
+    return f"workflow {run_of(meta)}"[:100].rstrip()

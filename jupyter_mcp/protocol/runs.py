@@ -5,6 +5,9 @@ an opaque ``requestState``, and the client comes back with the answers (MRTR). H
 stays suspended meanwhile, so a tool is never run twice to get an answer. What it costs: a question
 does not survive a restart of the server, and then the client is told to call again.
 
+A call that takes long for a client that knows tasks is let go of here: it becomes a job, and its
+questions are the job's from then on (`jupyter_mcp.protocol.tasks`).
+
 A question may also be withdrawn, because somebody else answered it. Then the call goes on with
 nobody attached, and the client gets its result, or the next question, when it comes back with
 whatever it has to say to the old one.
@@ -13,6 +16,7 @@ whatever it has to say to the old one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
@@ -23,11 +27,12 @@ from typing import TYPE_CHECKING, Any
 from mcp.shared.exceptions import MCPError
 from mcp_types.jsonrpc import INVALID_PARAMS
 
+from jupyter_mcp.calls.answers import fits
 from jupyter_mcp.calls.call import InputRequest
 from jupyter_mcp.calls.content import Result
+from jupyter_mcp.calls.jobs import JobContext
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.protocol import wire
-from jupyter_mcp.protocol.answers import fits
 from jupyter_mcp.protocol.channel import Answers, WireChannel
 from jupyter_mcp.protocol.request import Request
 
@@ -90,20 +95,26 @@ class Run:
         self.expiry: asyncio.TimerHandle | None = None
         self._can_park = request.is_modern and bool(request.capabilities)
         self._early = early
-        self._answers: asyncio.Future[Answers] | None = None
+        self._job: JobContext | None = None
+        self._answers: asyncio.Future[Answers | None] | None = None
         self._turn: asyncio.Future[None] | None = None
         self._asking = asyncio.Lock()
         self.task = asyncio.create_task(work(self.channel))
 
-    async def turn(self) -> Result | None:
+    async def turn(self, patience: float | None = None) -> Result | None:
         """Wait until the call is over and return its result, or until it asks and return None.
 
         Cancelling the one who waits cancels the call.
+
+        Args:
+            patience: Seconds after which None is returned too, and the call goes on.
         """
         try:
             if not self._can_park:
                 return await self.task
-            await self._asked_or_done()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._asked_or_done()
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if current is None or current.cancelling():
@@ -112,6 +123,11 @@ class Run:
         if not self.task.done():
             return None
         return wire.cancelled() if self.task.cancelled() else self.task.result()
+
+    @property
+    def is_job(self) -> bool:
+        """Whether the call goes on as a job."""
+        return self._job is not None
 
     @property
     def awaits_client(self) -> bool:
@@ -127,15 +143,26 @@ class Run:
             self._answers.set_result({key: answers[key] for key in self.question})
             self.question = {}
 
+    async def hand_over(self, job: JobContext) -> None:
+        """Let the call go on as `job`, which takes the question that is open too."""
+        self._job = job
+        await self.channel.hand_over(job)
+        if self._answers is not None and not self._answers.done():
+            self._answers.set_result(None)
+
     async def _asked_or_done(self) -> None:
         self.task.add_done_callback(self._wake)
-        while not self.question and not self.task.done():
-            self._turn = asyncio.get_running_loop().create_future()
-            await self._turn
-        self.task.remove_done_callback(self._wake)
+        try:
+            while not self.question and not self.task.done():
+                self._turn = asyncio.get_running_loop().create_future()
+                await self._turn
+        finally:
+            self.task.remove_done_callback(self._wake)
 
     async def _ask(self, requests: Mapping[str, InputRequest]) -> Answers:
         async with self._asking:  # a tool may ask from several tasks; one question is out at a time
+            if self._job is not None:
+                return await self._job.ask(requests)
             early, self._early = self._early, {}
             if fits(requests, early):
                 return {key: early[key] for key in requests}
@@ -144,9 +171,12 @@ class Run:
             self._answers = asyncio.get_running_loop().create_future()
             self._wake()
             try:
-                return await self._answers
+                answers = await self._answers
             finally:
                 self.question = {}
+            if answers is None and self._job is not None:
+                return await self._job.ask(requests)
+            return answers or {}
 
     def _wake(self, _: object = None) -> None:
         if self._turn is not None and not self._turn.done():
@@ -166,7 +196,7 @@ class Runs:
     ) -> None:
         self._parked_seconds = parked_seconds
         self._parked_limit = parked_limit
-        self._tasks: set[asyncio.Task[Result]] = set()
+        self._runs: set[Run] = set()
         self._parked: dict[str, Run] = {}
 
     async def serve(
@@ -190,24 +220,42 @@ class Runs:
         Raises:
             MCPError: When the state is not one of ours, or belongs to another call or caller.
         """
-        if state is None:
-            run = Run(request, binding, answers or {}, work)
-            self._tasks.add(run.task)
-            run.task.add_done_callback(self._tasks.discard)
-        else:
-            run = self._find(state, request, binding)
-            if run.awaits_client and not fits(run.question, answers or {}):
-                run.round += 1
-                return Question(run.question, self._seal(run))
-            del self._parked[run.id]
-            run.attach(request, answers or {})
+        run = self._taken_up(request, binding, work, state, answers or {})
+        return run if isinstance(run, Question) else await self.go_on(run)
+
+    async def attend(
+        self,
+        request: Request,
+        binding: Binding,
+        work: Work,
+        patience: float,
+        *,
+        state: str | None = None,
+        answers: Answers | None = None,
+    ) -> Result | Question | Run:
+        """Do as `serve` does for a call that may become a job.
+
+        Returns:
+            The call itself when it asks, or takes longer than `patience` seconds.
+
+        Raises:
+            MCPError: As `serve`.
+        """
+        run = self._taken_up(request, binding, work, state, answers or {})
+        if isinstance(run, Question):
+            return run
+        result = await run.turn(patience)
+        return run if result is None else result
+
+    async def go_on(self, run: Run) -> Result | Question:
+        """Wait until a call is over or asks."""
         result = await run.turn()
         return self._park(run) if result is None else result
 
     async def stop(self) -> None:
-        """Cancel every call and wait until the last one is gone."""
+        """Cancel every call and wait until the last one is gone; jobs are ended by who has them."""
         self._parked.clear()
-        tasks = list(self._tasks)
+        tasks = [run.task for run in self._runs if not run.is_job]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -217,6 +265,22 @@ class Runs:
         from mcp.server.request_state import AESGCMRequestStateCodec
 
         return AESGCMRequestStateCodec([secrets.token_bytes(32)])
+
+    def _taken_up(
+        self, request: Request, binding: Binding, work: Work, state: str | None, answers: Answers
+    ) -> Run | Question:
+        if state is None:
+            run = Run(request, binding, answers, work)
+            self._runs.add(run)
+            run.task.add_done_callback(lambda _: self._runs.discard(run))
+            return run
+        run = self._find(state, request, binding)
+        if run.awaits_client and not fits(run.question, answers):
+            run.round += 1
+            return Question(run.question, self._seal(run))
+        del self._parked[run.id]
+        run.attach(request, answers)
+        return run
 
     def _seal(self, run: Run) -> str:
         run.told = run.round

@@ -39,6 +39,15 @@ class Bus:
         """Refuse: events are published where they happen, on the runtime's own bus."""
         raise RuntimeError(f"{event} has to be published on the runtime's events.")
 
+    def subscribe_jobs(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Call `listener` with a job's identifier whenever one changes."""
+
+        def deliver(event: events.Event) -> None:
+            if isinstance(event, events.JobChanged):
+                listener(event.job_id)
+
+        return self._source.subscribe(deliver)
+
     def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
         """Call `listener` for every event that MCP has a word for."""
 

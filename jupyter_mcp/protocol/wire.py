@@ -21,7 +21,7 @@ from jupyter_mcp.calls.content import (
     block_to_json,
     contents_to_json,
 )
-from jupyter_mcp.calls.tool import Prompt, Resource, Tool
+from jupyter_mcp.calls.operation import Prompt, Resource, Tool
 from jupyter_mcp.errors import ToolError
 
 Json = dict[str, Any]
@@ -41,7 +41,7 @@ def tool_to_wire(tool: Tool, icons: str) -> Json:
         "title": tool.title,
         "description": tool.description or None,
         "inputSchema": _open(tool.input_schema),
-        "outputSchema": tool.output_schema,
+        "outputSchema": None if tool.output_schema is None else _brief(tool.output_schema),
         "annotations": _annotations(tool) or None,
         "icons": _icons(icons, tool.icon or tool.toolset),
         "_meta": dict(tool.meta) or None,
@@ -57,6 +57,28 @@ def _open(schema: Mapping[str, Any]) -> Json:
     if "$schema" in schema:
         return dict(schema)
     return {k: v for k, v in schema.items() if (k, v) != ("additionalProperties", False)}
+
+
+def _brief(schema: Mapping[str, Any]) -> Json:
+    """Leave out of what a tool returns which properties are always there: each result shows it.
+
+    That was 7 % of the list of the default view, which each client reads and which has a limit.
+    """
+    if "$schema" in schema:
+        return dict(schema)
+    return {
+        key: _briefly(key, value)
+        for key, value in schema.items()
+        if key != "required" or not isinstance(value, list)
+    }
+
+
+def _briefly(key: str, value: Any) -> Any:
+    if key in ("properties", "$defs") and isinstance(value, Mapping):
+        return {name: _brief(each) for name, each in value.items()}
+    if key in ("items", "additionalProperties") and isinstance(value, Mapping):
+        return _brief(value)
+    return value
 
 
 def _annotations(tool: Tool) -> Json:

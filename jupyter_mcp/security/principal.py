@@ -40,6 +40,7 @@ class Principal:
         toolsets: The toolsets that the token is limited to; None for all.
         notebooks: Globs of the paths that the token is limited to; empty for all.
         expires: Unix time at which the credential ends; None when it has no end.
+        is_workflow: Whether a workflow acts for whoever asked for it, its maker.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Principal:
     toolsets: frozenset[str] | None = None
     notebooks: tuple[str, ...] = ()
     expires: float | None = None
+    is_workflow: bool = False
 
     def __hash__(self) -> int:
         """Return a hash of what tells most callers apart: it is asked for again at each call."""
@@ -68,6 +70,11 @@ class Principal:
     def is_owners(self) -> bool:
         """Whether the server's owner is behind it, by themselves or as who made the token."""
         return (self.maker or self).kind in ("owner", "person")
+
+    @property
+    def is_by_workflow(self) -> bool:
+        """Whether a workflow acts, or whom one gave a token: nobody who decides for a person."""
+        return any(each.is_workflow for each in self.lineage())
 
     def lineage(self) -> Iterator[Principal]:
         """Yield the principal, who made its token, who made that one's, and so on."""

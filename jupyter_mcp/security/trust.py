@@ -25,6 +25,7 @@ from jupyter_mcp.security.tokens.access import Access
 from jupyter_mcp.security.tokens.leases import Leases
 from jupyter_mcp.security.tokens.tokens import Tokens
 from jupyter_mcp.security.untrusted.pins import Pins
+from jupyter_mcp.security.untrusted.run_marks import RunMarks
 from jupyter_mcp.security.untrusted.taints import Taints
 from jupyter_mcp.storage.retention import Retention
 from jupyter_mcp.storage.shared import Shared
@@ -73,12 +74,17 @@ class Trust:
         self.metrics = Metrics(self.signals)
         self.signal_history = SignalHistory(self.signals)
         self.retention = Retention(
-            ground.storage, settings.audit_days, settings.change_days, settings.job_days
+            ground.storage,
+            settings.audit_days,
+            settings.change_days,
+            settings.job_days,
+            settings.workflow_days,
         )
         vault = Vault(settings.secrets_folder, settings.secret_store)
         self.secrets = Secrets(vault, ground.threads, self.redactor.learn)
         self.pins = Pins(ground.storage, self.signals)
         self.taints = Taints()
+        self.run_marks = RunMarks(ground.storage)
         self.leases = Leases()
         self.tokens = Tokens(ground, self.signals, self.leases)
         self.access = Access(ground, self.signals, self.leases)

@@ -17,7 +17,7 @@ from jupyter_mcp.server.refusal import Refused
 if TYPE_CHECKING:
     from jupyter_mcp.calls.call import Call
     from jupyter_mcp.calls.content import Result
-    from jupyter_mcp.calls.tool import Tool
+    from jupyter_mcp.calls.operation import Tool
     from jupyter_mcp.policies.call_log import Entry
     from jupyter_mcp.security.principal import Principal
     from jupyter_mcp.server.starter import Served

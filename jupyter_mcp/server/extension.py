@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 from functools import cached_property
 from importlib.metadata import version
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 from jupyter_server.extension.application import ExtensionApp
 
 from jupyter_mcp.config import SettingsTraits
+from jupyter_mcp.server import event_schemas
 from jupyter_mcp.server.auth import Door
 from jupyter_mcp.server.credentials import Credentials
 from jupyter_mcp.server.handler import HEADERS_SETTING
@@ -21,11 +24,15 @@ from jupyter_mcp.server.person import PersonKey
 from jupyter_mcp.server.port_keys import PortKeys
 from jupyter_mcp.server.routes import ROUTES
 from jupyter_mcp.server.starter import Starter
+from jupyter_mcp.server.workers import Workers
+from jupyter_mcp.workplace import LEFT_WORK
 
 if TYPE_CHECKING:
     from jupyter_mcp.calls.toolset import JupyterServices
 
 DISTRIBUTION = "jupyter-mcp-workbench"
+
+_log = logging.getLogger(__name__)
 
 
 class JupyterMCP(SettingsTraits, ExtensionApp):
@@ -53,6 +60,14 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
         self.handlers.extend(
             (route.pattern, route.handler, {"extension": self, "route": route}) for route in ROUTES
         )
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Let pages hear of workflows; start the runtime where an earlier server has left work."""
+        event_schemas.register(serverapp.event_logger)
+        place = self.to_settings().state_place(serverapp.root_dir)
+        if (place / LEFT_WORK).exists():
+            self._left_work = asyncio.create_task(self.starter.ready(), name="jupyter-mcp left")
+            self._left_work.add_done_callback(_told)
 
     async def stop_extension(self) -> None:
         """End everything, also when nothing was ever started."""
@@ -82,8 +97,12 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
     @cached_property
     def credentials(self) -> Credentials:
         """Tokens of ours, and whom an administrator has shut out."""
-        server: Any = self.serverapp
-        return Credentials(self.starter, lambda: self.to_settings().state_folder(server.root_dir))
+        return Credentials(self.starter, self._state_folder)
+
+    @cached_property
+    def workers(self) -> Workers:
+        """The processes in which workflows run."""
+        return Workers(self._state_folder)
 
     @cached_property
     def person(self) -> PersonKey:
@@ -106,6 +125,10 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
         """Starts the runtime when it is first needed."""
         return Starter(self.to_settings, self.services, self.version_of_ours)
 
+    def _state_folder(self) -> Path:
+        server: Any = self.serverapp
+        return self.to_settings().state_folder(server.root_dir)
+
     def services(self) -> JupyterServices:
         """Return the server's parts that toolsets work with."""
         from jupyter_mcp.calls.toolset import JupyterServices
@@ -124,6 +147,12 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
             credentials=(str(getattr(server.identity_provider, "token", "")),),
             url=_reached_at(server),
         )
+
+
+def _told(starting: asyncio.Task[Any]) -> None:
+    """Log why the runtime could not start; the next request tries again."""
+    if not starting.cancelled() and (error := starting.exception()) is not None:
+        _log.warning("Work that was left could not be taken up: %s", error)
 
 
 def _reached_at(server: Any) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jupyter_mcp.server.port_keys import PortKeys
     from jupyter_mcp.server.route import Route
     from jupyter_mcp.server.starter import Starter
+    from jupyter_mcp.server.workers import Workers
 
 HEADERS_SETTING = "jupyter_mcp_headers"
 """Where the extension leaves the headers of every answer of ours."""
@@ -65,6 +66,11 @@ class Extension(Protocol):
     @property
     def credentials(self) -> Credentials:
         """Tokens of ours, and whom an administrator has shut out."""
+        ...
+
+    @property
+    def workers(self) -> Workers:
+        """The processes in which workflows run."""
         ...
 
     @property
@@ -147,9 +153,9 @@ class OurHandler(JupyterHandler):
             self.answer_error(status_code, ToolError("refused", text))
             return
         del kind
-        self.answer_error(
-            status_code, ToolError("internal", "The request failed.", "The server's log says why.")
-        )
+        unforeseen = ToolError("internal", "The request failed.", "The server's log says why.")
+        # What cannot start, such as a database of a newer version, says itself what to do.
+        self.answer_error(status_code, error if isinstance(error, ToolError) else unforeseen)
 
 
 @stream_request_body

@@ -293,6 +293,7 @@ async def caller_of(handler: OurHandler, served: Served, principal: Principal) -
         principal=principal,
         credential=principal.credential,
         selection=selection,
+        door="workflow" if principal.is_workflow else "mcp",
         icons=f"{server_url(handler)}mcp/",
         may=partial(may, handler),
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jupyter_mcp.calls.tool import Tool
+    from jupyter_mcp.calls.operation import Tool
 
 Json = dict[str, Any]
 

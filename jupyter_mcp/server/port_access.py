@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from jupyter_mcp.errors import ToolError
 
 if TYPE_CHECKING:
-    from jupyter_mcp.calls.tool import Tool
+    from jupyter_mcp.calls.operation import Tool
     from jupyter_mcp.security.principal import Principal
     from jupyter_mcp.security.stop.switch import Stop
     from jupyter_mcp.server.starter import Served

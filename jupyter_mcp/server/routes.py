@@ -15,6 +15,7 @@ from jupyter_mcp.server.ports import METHODS, KeyedPortHandler, PortHandler
 from jupyter_mcp.server.public import IconHandler, MetadataHandler
 from jupyter_mcp.server.route import Route
 from jupyter_mcp.server.token_refresh import RefreshHandler
+from jupyter_mcp.server.worker_token import WorkerTokenHandler
 
 _API = r"/jupyter_mcp/api"
 _PORTS = r"/jupyter_mcp/sandboxes/([^/]+)/ports/(\d{1,5})"
@@ -23,6 +24,8 @@ ROUTES = (
     # Whether a request may also execute is asked when it turns out to be a call.
     Route("/mcp", McpHandler, {"POST": "read", "GET": "read", "DELETE": "read"}, origins="mcp"),
     Route("/mcp/ws", McpSocketHandler, {"GET": "read"}, origins="mcp", is_socket=True),
+    # No identity: the key from the state folder is the credential.
+    Route("/mcp/worker/token", WorkerTokenHandler, public=("POST",)),
     Route(f"{_API}/tools", ToolsHandler, {"GET": "read"}, origins="api"),
     Route(rf"{_API}/tools/([^/]+)", ToolHandler, {"POST": "execute"}, origins="api"),
     Route(rf"{_API}/calls/([^/]+)", CallHandler, {"GET": "read"}, origins="api"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from jupyter_mcp.config import Settings
     from jupyter_mcp.protocol.endpoint import Endpoint
     from jupyter_mcp.runtime import Runtime
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Starter:
         self._version = version
         self._starting: asyncio.Task[Served] | None = None
         self._is_stopping = False
+        self._told = ""
         self.served: Served | None = None
         self.listeners: list[Callable[[Served], object]] = []
         """Called once the runtime has started."""
@@ -61,14 +65,19 @@ class Starter:
         A start that fails is tried again by the next request.
 
         Raises:
-            Refused: 503 once the server stops: a kept connection may bring requests until its end.
+            Refused: 503 when it cannot start, as with a database of a newer version, and once the
+                server stops: a kept connection may bring requests until its end.
         """
         self._check_goes_on()
         if self.served is not None:
             return self.served
         if self._starting is None or (self._starting.done() and not self._starting.cancelled()):
             self._starting = asyncio.create_task(self._start(), name="jupyter-mcp start")
-        served = await asyncio.shield(self._starting)
+        try:
+            served = await asyncio.shield(self._starting)
+        except ToolError as error:
+            self._tell(error)
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, error) from None
         self._check_goes_on()
         return served
 
@@ -82,6 +91,12 @@ class Starter:
         if served is not None:
             await served.endpoint.stop()
             await served.runtime.stop()
+
+    def _tell(self, error: ToolError) -> None:
+        """Log why it cannot start, once for each reason, however often somebody asks."""
+        if str(error) != self._told:
+            self._told = str(error)
+            _log.error("jupyter_mcp cannot start: %s", error)
 
     def _check_goes_on(self) -> None:
         if self._is_stopping:

@@ -67,11 +67,13 @@ def remembering(what: str) -> Iterator[None]:
     Raises:
         ToolError: ``unavailable`` when the database fails meanwhile.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
-    except (SQLAlchemyError, OSError, ToolError) as error:
+    except Exception as error:
+        from sqlalchemy.exc import SQLAlchemyError  # loaded by the storage's thread meanwhile
+
+        if not isinstance(error, SQLAlchemyError | OSError | ToolError):
+            raise
         raise ToolError(
             "unavailable",
             f"{what} now, but that could not be written down: {reason(error)}.",

@@ -1,4 +1,4 @@
-"""Takes away what was kept long enough: the audit, agents' changes, ended jobs.
+"""Takes away what was kept long enough: the audit, agents' changes, ended jobs and workflows.
 
 The audit is cut at its old end only, and the hash of the last record that went is kept as an
 anchor, so that the rest can still be verified. All goes in small pieces: whoever waits for the
@@ -37,6 +37,7 @@ class Retention:
         audit_days: Days for records of the audit.
         change_days: Days for changes of notebooks.
         job_days: Days for jobs after their end.
+        workflow_days: Days for runs of workflows after their end.
         clock: Returns the Unix time.
     """
 
@@ -44,6 +45,7 @@ class Retention:
     audit_days: float
     change_days: float
     job_days: float
+    workflow_days: float = 0.0
     clock: Callable[[], float] = time.time
 
     async def keep(self) -> None:
@@ -63,6 +65,7 @@ class Retention:
             "audit": await self._each(self._cut_audit, now, self.audit_days),
             "changes": await self._each(_drop_changes, now, self.change_days),
             "jobs": await self._each(_drop_jobs, now, self.job_days, for_ever=None),
+            "workflows": await self._each(_drop_workflows, now, self.workflow_days),
         }
 
     async def _each(
@@ -116,6 +119,19 @@ def _drop_jobs(connection: Connection, before: float) -> int:
     from jupyter_mcp.storage.tables import jobs
 
     return _drop(connection, jobs, jobs.c.ended < before)
+
+
+def _drop_workflows(connection: Connection, before: float) -> int:
+    from sqlalchemy import select
+
+    from jupyter_mcp.storage.tables import workflow_answers, workflow_nodes
+    from jupyter_mcp.storage.tables import workflow_runs as runs
+
+    piece = select(runs.c.id).where(runs.c.ended < before).limit(max(1, PIECE // 10))
+    gone = list(connection.execute(piece).scalars())
+    for table in (workflow_nodes, workflow_answers):
+        connection.execute(table.delete().where(table.c.run.in_(gone)))
+    return connection.execute(runs.delete().where(runs.c.id.in_(gone))).rowcount
 
 
 def _drop(connection: Connection, table: Table, old: Any) -> int:

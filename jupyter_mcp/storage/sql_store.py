@@ -136,7 +136,9 @@ class SqlStore:
             set_=new,
             where=None if over_living else entries.c.expires <= now,
         )
-        return connection.execute(put).rowcount > 0
+        # Of an insert SQLAlchemy keeps no count unless it is told to: on Postgres it says -1.
+        counted = put.execution_options(preserve_rowcount=True)
+        return connection.execute(counted).rowcount > 0
 
     def _sweep_now_and_then(self, connection: Connection) -> None:
         if time.monotonic() - self._swept >= SWEEP_SECONDS:
@@ -158,13 +160,15 @@ class SqlStore:
 
 @contextmanager
 def _reaching() -> Iterator[None]:
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
-    except SQLAlchemyError as error:
+    except Exception as error:
+        from sqlalchemy.exc import SQLAlchemyError  # loaded by the storage's thread meanwhile
+
         from jupyter_mcp.storage.faults import reason
 
+        if not isinstance(error, SQLAlchemyError):
+            raise
         raise unreachable(f"The database cannot be used: {reason(error)}.") from error
 
 

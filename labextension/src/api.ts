@@ -113,6 +113,14 @@ export class Api {
     await this._tool('approval_answer', { approval_id: id, answer });
   }
 
+  /** Call a tool as the person at this page and return its structured result. */
+  async call(name: string, given: object): Promise<unknown> {
+    const told = (await this._request('POST', `tools/${name}`, given)) as {
+      structured?: unknown;
+    } | null;
+    return told?.structured ?? null;
+  }
+
   private async _tool(name: string, given: Record<string, string>): Promise<void> {
     await this._request('POST', `tools/${name}`, given);
   }
@@ -124,7 +132,10 @@ export class Api {
       init.body = JSON.stringify(body);
       init.headers = { 'Content-Type': 'application/json' };
     }
-    const response = await this._send(url, init);
+    const response = await this._send(url, init).catch((error: unknown) => {
+      const isAway = error instanceof ServerConnection.NetworkError;
+      throw isAway ? new Error('The server does not answer.', { cause: error }) : error;
+    });
     const text = await response.text();
     if (!response.ok) {
       throw new Error(reason(text) || `${response.status} ${response.statusText}`);

@@ -15,8 +15,11 @@ import { Bridge } from './bridge/bridge';
 import { mcpIcon } from './icon';
 import { StatusModel } from './status';
 import { McpPanel } from './view';
+import { showNotes } from './workflows/notes';
+import { runTab } from './workflows/tab';
 
 const OPEN = 'jupyter-mcp-workbench:open-panel';
+const OPEN_RUN = 'jupyter-mcp-workbench:open-workflow';
 
 const panel: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mcp-workbench:panel',
@@ -28,7 +31,16 @@ const panel: JupyterFrontEndPlugin<void> = {
     restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null
   ) => {
-    const widget = new McpPanel(new StatusModel(new Api(app.serviceManager.serverSettings)));
+    const api = new Api(app.serviceManager.serverSettings);
+    const openRun = (workflowId: string): void => {
+      const tab = runTab(api, workflowId, [...app.shell.widgets('main')]);
+      if (!tab.isAttached) {
+        app.shell.add(tab, 'main', { type: 'Workflow' });
+      }
+      app.shell.activateById(tab.id);
+    };
+    showNotes(app.serviceManager.events, openRun);
+    const widget = new McpPanel(new StatusModel(api), openRun);
     widget.id = 'jupyter-mcp-workbench';
     widget.title.icon = mcpIcon;
     widget.title.caption = 'MCP';
@@ -39,6 +51,18 @@ const panel: JupyterFrontEndPlugin<void> = {
       icon: mcpIcon,
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.shell.activateById(widget.id)
+    });
+    app.commands.addCommand(OPEN_RUN, {
+      label: 'Show a Run of a Workflow',
+      icon: mcpIcon,
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: { workflow_id: { type: 'string' } },
+          required: ['workflow_id']
+        }
+      },
+      execute: args => openRun(args['workflow_id'] as string)
     });
     palette?.addItem({ command: OPEN, category: 'MCP' });
   }

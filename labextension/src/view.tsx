@@ -7,6 +7,7 @@ import { ICall, IStatus } from './api';
 import { CLIENTS, NO_TOKEN } from './clients';
 import { StatusModel } from './status';
 import { Agents, Approvals } from './trust';
+import { Runs } from './workflows/runs';
 
 const COPIED_MS = 1500;
 const RECENT = 8;
@@ -174,7 +175,11 @@ function duration(seconds: number): string {
 
 /** The panel of the left sidebar. */
 export class McpPanel extends ReactWidget {
-  constructor(private readonly _model: StatusModel) {
+  /** @param _open - Opens the run of a workflow in a tab. */
+  constructor(
+    private readonly _model: StatusModel,
+    private readonly _open: (workflowId: string) => void
+  ) {
     super();
     this.addClass('jp-mcp-panel');
   }
@@ -189,6 +194,7 @@ export class McpPanel extends ReactWidget {
             <Approvals model={model} />
             <Agents model={model} />
             <Connect model={model} />
+            <Runs api={model.api} open={this._open} />
             <Calls model={model} />
           </>
         )}

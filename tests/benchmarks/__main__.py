@@ -17,7 +17,18 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from benchmarks import kernels, pages, sandboxes, search, start_up, trust, wire  # noqa: E402 - needs the path above
+from benchmarks import (  # noqa: E402 - needs the path above
+    kernels,
+    pages,
+    sandboxes,
+    search,
+    start_up,
+    tasks,
+    trust,
+    wire,
+    workflow_server,
+    workflows,
+)
 from benchmarks.table import Row, render  # noqa: E402
 
 Measure = Callable[[Path, bool], Awaitable[list[Row]]]
@@ -25,11 +36,14 @@ Measure = Callable[[Path, bool], Awaitable[list[Row]]]
 MEASURES: dict[str, Measure] = {
     "start-up": start_up.measure,
     "wire": wire.measure,
+    "tasks": tasks.measure,
     "pages": pages.measure,
     "kernels": kernels.measure,
     "trust": trust.measure,
     "sandboxes": sandboxes.measure,
     "search": search.measure,
+    "workflows": workflows.measure,
+    "workflow-server": workflow_server.measure,
 }
 
 

@@ -24,6 +24,7 @@ def measured_server(home: Path, settings: dict[str, Any] | None = None) -> Itera
     plugin.mkdir(parents=True)
     (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-fillers\nVersion: 1.0\n")
     points = "[jupyter_mcp.toolsets]\nfillers = benchmarks.extension:Fillers\n"
+    points += "lasting = benchmarks.extension:Lasting\n"
     (plugin / "entry_points.txt").write_text(points)
     server = JupyterServer(
         home,

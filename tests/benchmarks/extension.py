@@ -94,3 +94,17 @@ def _filler(number: int) -> Any:
 
 
 setattr(Fillers.echo, NOTE, ToolNote(scope="read"))
+
+
+class Lasting(Toolset):
+    """A tool that may take long."""
+
+    name = "lasting"
+
+    async def last(self, seconds: float) -> str:
+        """Take so many seconds."""
+        await asyncio.sleep(seconds)
+        return "done"
+
+
+setattr(Lasting.last, NOTE, ToolNote(scope="read", long_running=True))

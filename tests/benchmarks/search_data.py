@@ -8,6 +8,7 @@ the nearest release is what is searched.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -34,6 +35,12 @@ class Documents:
 
     texts: Mapping[str, str]
     queries: Sequence[tuple[str, str]]
+
+    @property
+    def digest(self) -> str:
+        """What the texts are known by."""
+        told = json.dumps(sorted(self.texts.items()))
+        return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
 
     @classmethod
     def read(cls, path: Path) -> Documents:

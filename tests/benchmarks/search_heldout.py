@@ -1,8 +1,10 @@
 """Questions that nobody tuned to: the first sentence of a docstring, and the file that it stood in.
 
 The docstring is taken out of the file before it is searched, so the file has to be found by the
-rest. Questions by the name of a class are added in the share that people ask them. Weights and
-rules of the ranking were chosen on these, not on the questions that the figures are told of.
+rest. Questions by the name of a class are added in the share that people ask them, and some that
+are harder: a name that a module defines and classes have, too, and a word that is the name of a
+module alone. Weights and rules of the ranking were chosen on these, not on the questions that the
+figures are told of.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -34,12 +37,17 @@ HELD_OUT: Mapping[str, Wheel] = MappingProxyType(
         }.items()
     }
 )
-DOCSTRINGS, NAMES = 20, 5
-"""Questions of a package: by docstrings and by the names of classes."""
+DOCSTRINGS, NAMES, SHARED, MODULES = 20, 5, 3, 3
+"""Questions of a package: by docstrings, by the names of classes, by names that others have, too,
+and by names of modules."""
 
 _FOLDER = CACHE / "heldout" / "repositories"
 _SEED = 7
 _TELLING = re.compile(r"^[A-Z][^:`@<>{}]{20,110}\.?$")
+
+
+_DEFINES = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_WORD = re.compile(r"[a-z]{4,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,7 @@ def _of_package(source: Path, into: Path) -> Iterator[tuple[Path, list[FileQuest
         [
             *(FileQuestion(one.sentence, "docstring", (one.path,)) for one in chosen),
             *(FileQuestion(name, "symbol", (names[name][0],)) for name in asked),
+            *_harder(source),
         ],
     )
 
@@ -81,14 +90,7 @@ def _of_package(source: Path, into: Path) -> Iterator[tuple[Path, list[FileQuest
 def _found(source: Path) -> tuple[list[Docstring], dict[str, list[str]]]:
     docstrings: list[Docstring] = []
     names: dict[str, list[str]] = {}
-    for file in sorted(source.rglob("*.py")):
-        path = file.relative_to(source).as_posix()
-        if re.search(r"(^|/)_?tests?(/|_)|/compat|example", path):
-            continue
-        try:
-            module = ast.parse(file.read_text(encoding="utf-8"))
-        except (SyntaxError, UnicodeDecodeError):
-            continue
+    for path, module in _modules(source):
         classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
         for node in (module, *classes):
             docstrings += _docstring(path, node)
@@ -96,6 +98,38 @@ def _found(source: Path) -> tuple[list[Docstring], dict[str, list[str]]]:
             names.setdefault(node.name, []).append(path)
     common = Counter(one.sentence for one in docstrings)
     return [one for one in docstrings if common[one.sentence] == 1], names
+
+
+def _modules(source: Path) -> Iterator[tuple[str, ast.Module]]:
+    for file in sorted(source.rglob("*.py")):
+        path = file.relative_to(source).as_posix()
+        if re.search(r"(^|/)_?tests?(/|_)|/compat|example", path):
+            continue
+        with suppress(SyntaxError, UnicodeDecodeError):
+            yield path, ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _harder(source: Path) -> Iterator[FileQuestion]:
+    """Yield questions by names that others have, too, and by words that only name a module."""
+    defined: Counter[str] = Counter()
+    own: dict[str, list[str]] = {}
+    files: dict[str, list[str]] = {}
+    for path, module in _modules(source):
+        files.setdefault(Path(path).stem, []).append(path)
+        defined.update(node.name for node in ast.walk(module) if isinstance(node, _DEFINES))
+        for node in module.body:
+            if isinstance(node, _DEFINES) and not node.name.startswith("_"):
+                own.setdefault(node.name, []).append(path)
+    shared = {name: each for name, each in own.items() if len(each) == 1 < defined[name]}
+    words = {
+        stem: each
+        for stem, each in files.items()
+        if len(each) == 1 and not defined[stem] and _WORD.fullmatch(stem)
+    }
+    chance = random.Random(_SEED)
+    for kind, found, most in (("shared", shared, SHARED), ("module", words, MODULES)):
+        for name in chance.sample(sorted(found), min(most, len(found))):
+            yield FileQuestion(name, kind, tuple(found[name]))
 
 
 def _docstring(path: str, node: ast.Module | ast.ClassDef) -> list[Docstring]:

@@ -23,7 +23,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from benchmarks import search_data, search_metrics, search_peers  # noqa: E402 - needs the path above
+from benchmarks import search_data, search_docs, search_metrics, search_peers  # noqa: E402 - needs the path above
 from benchmarks.search_data import CACHE, Documents, FileQuestion  # noqa: E402 - likewise
 from benchmarks.search_heldout import held_out  # noqa: E402 - likewise
 from benchmarks.search_metrics import K, Quality, Search  # noqa: E402 - likewise
@@ -61,6 +61,7 @@ def _measure(folder: Path, *, smoke: bool) -> list[Row]:
         found, missing = _fetched(questions)
         rows += _files("repositories", found, missing, 0.83, smoke)
     rows += _files("held-out files", list(held_out()), "", None, smoke)
+    rows += search_docs.rows(folder, smoke=smoke)
     return rows
 
 
@@ -84,7 +85,8 @@ def _documents(  # noqa: PLR0917 - rows of one table
         for mode, bound in (("lexical", None), ("hybrid", bounds[0])):
             rows.append(_row(f"{name}, {mode}", _asked(index, mode, documents), bound))
     if model and not smoke:
-        with _index_of(folder / f"{name}-t", documents, model, STATES / f"{name}-minilm") as index:
+        state = STATES / f"{name}-{documents.digest}"  # others would stay in it
+        with _index_of(folder / f"{name}-t", documents, model, state) as index:
             rows.append(_row(f"{name}, transformer", _asked(index, "hybrid", documents), bounds[1]))
     peer = search_peers.Bm25(documents.texts)
     rows.append(_peer(f"{name}, BM25", search_metrics.of_documents(peer.best, documents)))

@@ -17,6 +17,7 @@ from jupyter_mcp.policies.traffic import Traffic
 from jupyter_mcp.security.audit.metrics import Metrics
 from jupyter_mcp.security.signals import Signals
 from jupyter_mcp.storage import Storage
+from jupyter_mcp.storage.notes import Notes
 from jupyter_mcp.storage.shared import Shared
 from support.policies import CLIENT, a_call, done, operation
 from support.runtimes import OWNER
@@ -47,6 +48,7 @@ async def _added(rounds: int, count: int) -> dict[str, float]:
         schemes=lambda _: frozenset(),
         redact=lambda result: result,
         counts=Metrics(Signals()),
+        notes=Notes(Path("/nonexistent")),
     )
     doors = [traffic.limit, traffic.idempotency, traffic.cache, traffic.breaker, traffic.retry]
     walk = chain(doors, done)

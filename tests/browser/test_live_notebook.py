@@ -18,6 +18,7 @@ from playwright.async_api import Locator, Page, expect
 
 from support.browser import lab_page, open_panel, picture
 from support.clients import connected
+from support.lab_notebooks import notebook as written
 from support.server import JupyterServer, jupyter_server, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -61,9 +62,7 @@ def notebook(watched: JupyterServer) -> str:
         nbformat.v4.new_markdown_cell("# Visitors of the museum", id="title"),
         nbformat.v4.new_code_cell("person = 'typed by the person'", id="persons"),
     ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), watched.root / name)
-    return name
+    return written(watched, name, *cells)
 
 
 @asynccontextmanager

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import nbformat.v4
 import pytest
 from playwright.async_api import Page, expect
 
 from support.browser import lab_page, picture
 from support.engine import Engine
+from support.lab_notebooks import notebook, run
 from support.server import JupyterServer, jupyter_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -25,14 +25,6 @@ def studio(
     settings = {"docker_url": engine.url, "sandbox_image": desktop_image, "sandbox_pool": 0}
     with jupyter_server(home, lab=True, config={"JupyterMCP": settings}) as running:
         yield running
-
-
-def notebook(server: JupyterServer, name: str, *sources: str) -> str:
-    """Write a notebook with these cells and return its name."""
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.root / name)
-    return name
 
 
 async def test_a_terminal_is_live(studio: JupyterServer) -> None:
@@ -92,19 +84,6 @@ async def test_a_screen_is_live_and_takes_mouse_and_keys(studio: JupyterServer) 
         if path := picture("sandbox-screen.png"):
             await page.screenshot(path=path)
         await remove(page)
-
-
-async def run(page: Page, *numbers: int) -> None:
-    """Run cells by their number from 1, as a person does."""
-    await page.wait_for_function(
-        "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
-    )
-    for number in numbers:
-        cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number - 1)
-        await cell.locator(".cm-content").click()
-        await page.keyboard.press("Control+Enter")
-        prompt = cell.locator(".jp-InputArea-prompt")
-        await expect(prompt).to_have_text(f"[{number}]:", timeout=60_000)
 
 
 async def remove(page: Page) -> None:

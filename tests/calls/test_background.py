@@ -61,7 +61,7 @@ async def test_a_task_that_swallows_its_end_is_told_again(monkeypatch: pytest.Mo
 
     tasks.spawn("stubborn", stubborn())
     await asyncio.sleep(0)
-    await asyncio.wait_for(tasks.stop(), 10)
+    await asyncio.wait_for(tasks.stop(), 30)
     assert len(told) == 2
     assert tasks.names == []
 

@@ -223,7 +223,7 @@ async def test_cancelling_the_task_cancels_the_tool(tmp_path: Path) -> None:
 async def test_a_job_survives_its_call(tmp_path: Path) -> None:
     async with running(tmp_path, Bench) as runtime:
         job_id = (await call(runtime, "later")).content[0].text
-        record = await call(runtime, "job_get", job_id=job_id, wait=10)
+        record = await call(runtime, "job_get", job_id=job_id, wait=30)
     assert record.structured["status"] == "succeeded"
     assert record.structured["log"] == "working"
     assert record.structured["progress"] == {"done": 1, "total": 2, "message": "half"}
@@ -233,7 +233,7 @@ async def test_a_job_survives_its_call(tmp_path: Path) -> None:
 async def test_a_job_that_crashes_leaks_nothing(tmp_path: Path) -> None:
     async with running(tmp_path, Bench) as runtime:
         job_id = (await call(runtime, "later", crash=True)).content[0].text
-        record = await call(runtime, "job_get", job_id=job_id, wait=10)
+        record = await call(runtime, "job_get", job_id=job_id, wait=30)
     assert record.structured["status"] == "failed"
     assert "secret" not in str(record)
 

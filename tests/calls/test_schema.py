@@ -169,11 +169,14 @@ json_values = st.recursive(
 )
 
 
+SEARCH = Signature("search", search)
+SEARCH.compile()  # once, and not while an example is timed
+
+
 @given(st.dictionaries(st.sampled_from(["text", "limit", "mode", "tags", "other"]), json_values))
 def test_any_json_is_either_parsed_or_refused_in_one_line(arguments: dict[str, Any]) -> None:
-    signature = Signature("search", search)
     try:
-        values = signature.parse(arguments)
+        values = SEARCH.parse(arguments)
     except ToolError as error:
         assert "\n" not in str(error)  # noqa: PT017 - either branch is right
     else:

@@ -72,7 +72,7 @@ def test_metrics_of_the_server(audited: JupyterServer) -> None:
     def told() -> str:
         return audited.request("GET", "metrics").body.decode()
 
-    wait_until(lambda: "mcp_audit_backlog 0.0" in told(), seconds=10, what="all is written")
+    wait_until(lambda: "mcp_audit_backlog 0.0" in told(), seconds=30, what="all is written")
     assert 'mcp_calls_total{outcome="failed",tool="notebook_read"} 2.0' in told()
     assert "mcp_call_seconds_bucket" in told()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from jupyter_mcp.calls.tool import Completer, Operation, Prompt, Tool
+from jupyter_mcp.calls.operation import Completer, Operation, Prompt, Tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.ipython.arguments import arguments as typed
 from jupyter_mcp.ipython.schema import ToolInfo

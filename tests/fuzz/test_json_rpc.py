@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.arena import Arena, Raw, messages
 from support.clients import META, MODERN
 from support.fuzzing import HEADER, JSON, TEXT, fuzz, mutated
+from support.tasks import EXTENSION
 
 INTERNAL_ERROR = -32603
 STATUSES = {200, 202, 400, 404, 405, 406, 413, 415}
@@ -62,6 +63,9 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
     ("initialize", HELLO),
     ("ping", {}),
     ("tasks/get", {"taskId": "x"}),
+    ("tasks/update", {"taskId": "x", "inputResponses": {"a": {"action": "accept"}}}),
+    ("tasks/cancel", {"taskId": "x"}),
+    ("subscriptions/listen", {"notifications": {"taskIds": ["x"]}}),
 ]
 NOTIFICATIONS: list[tuple[str, dict[str, Any]]] = [
     ("notifications/initialized", {}),
@@ -80,8 +84,16 @@ OLD = st.sampled_from(
     [message(*request, id=1) for request in REQUESTS]
     + [message(*notification) for notification in NOTIFICATIONS]
 )
+KNOWS_TASKS = {
+    **META,
+    "io.modelcontextprotocol/clientCapabilities": {"extensions": {EXTENSION: {}}},
+}
 NEW = st.sampled_from(
-    [message(method, {**params, "_meta": META}, id=1) for method, params in REQUESTS]
+    [
+        message(method, {**params, "_meta": meta}, id=1)
+        for meta in (META, KNOWS_TASKS)
+        for method, params in REQUESTS
+    ]
     + [message(method, {**params, "_meta": META}) for method, params in NOTIFICATIONS]
 )
 ODD_HEADERS = st.dictionaries(
@@ -115,7 +127,9 @@ def modern_headers(sent: Any) -> dict[str, str]:
     headers = {**HEADERS, "mcp-protocol-version": MODERN}
     params = sent.get("params") if isinstance(sent, dict) else None
     method = sent.get("method") if isinstance(sent, dict) else None
-    name = (params.get("name") or params.get("uri")) if isinstance(params, dict) else None
+    named = ("name", "uri", "taskId")
+    found = [params.get(key) for key in named] if isinstance(params, dict) else []
+    name = next((each for each in found if each), None)
     repeated = {"mcp-method": method, "mcp-name": name}
     return headers | {header: value for header, value in repeated.items() if _can_be_sent(value)}
 

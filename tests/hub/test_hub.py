@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,8 +14,9 @@ from support.wire import ToolCallError, Wire
 
 pytestmark = [pytest.mark.hub, pytest.mark.timeout(300)]
 
-SLOW = (
-    "import time\nfor step in range(5):\n    print('step', step, flush=True)\n    time.sleep(0.2)"
+GUARDED = (
+    "import pathlib, time\nprint('step', flush=True)\n"
+    "while not pathlib.Path('seen').exists():\n    time.sleep(0.05)\nprint('on')"
 )
 READS = {"notebook_read", "cell_read", "kernel_list", "job_get"}
 
@@ -68,10 +68,12 @@ async def test_a_token_for_ones_own_server_works_with_progress_unbuffered(
     import httpx2
 
     token = hub.token("ann", ["access:servers!user=ann"])
-    told: list[tuple[float, str]] = []
+    seen = hub.home_of("ann") / "seen"
+    seen.unlink(missing_ok=True)
 
     async def progress(_done: float, _total: float | None, message: str | None) -> None:
-        told.append((time.monotonic(), message or ""))
+        if "step" in (message or ""):
+            seen.touch()
 
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
@@ -80,16 +82,15 @@ async def test_a_token_for_ones_own_server_works_with_progress_unbuffered(
             started = await client.call_tool("kernel_start", {})
             assert started.structured_content is not None
             kernel_id = started.structured_content["kernel_id"]
+            # The code ends once its progress was seen: neither proxy nor server holds it back.
             result = await client.call_tool(
                 "kernel_execute",
-                {"code": SLOW, "kernel_id": kernel_id},
+                {"code": GUARDED, "kernel_id": kernel_id, "timeout": 60},
                 progress_callback=progress,
             )
-            assert not result.is_error
+            assert result.structured_content is not None
+            assert result.structured_content["status"] == "ok"
             await end_kernel(hub, token, kernel_id)
-    steps = [at for at, message in told if "step" in message]
-    assert len(steps) >= 3
-    assert steps[-1] - steps[0] > 0.3, "the proxy or the server held the progress back"
 
 
 async def test_the_other_users_token_is_refused(hub: Hub) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from jupyter_mcp import AsyncClient, Client, ToolError
+from jupyter_mcp.storage import Storage
 from support.plugins import plugin_environment
 from support.server import JupyterServer
+from support.workers import state_of
 
 MODES = ("auto", "legacy")
 
@@ -161,3 +163,24 @@ def test_a_token_is_for_a_server_and_not_for_this_process() -> None:
     with pytest.raises(ToolError) as refused, Client(token="given", find=lambda: None) as client:
         client.tools()
     assert refused.value.code == "unavailable"
+
+
+async def test_a_server_that_cannot_start_says_why_to_its_clients(tmp_path: Path) -> None:
+    server = JupyterServer(tmp_path, collaboration=False)
+    state = state_of(server)
+    storage = Storage(state)
+    await storage.run(
+        lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    )
+    storage.stop()
+
+    def ask() -> None:
+        told = r"newer version .* Update jupyter-mcp-workbench"
+        with server:
+            for _ in range(2):
+                with pytest.raises(ToolError, match=told), client_of(server) as client:
+                    client.tools()
+
+    await asyncio.to_thread(ask)
+    assert server.log.count("cannot start: The database was written by a newer version") == 1
+    assert "Traceback" not in server.log

@@ -40,7 +40,7 @@ def test_without_a_server_the_tools_run_in_this_process(
         assert started
     saved = nbformat.read(tmp_path / "a.ipynb", 4)
     assert saved.cells[0].outputs[0].text == "42\n"
-    assert not psutil.wait_procs(started, timeout=10)[1]
+    assert not psutil.wait_procs(started, timeout=30)[1]
 
 
 def test_edits_are_undone_and_errors_told() -> None:
@@ -125,7 +125,8 @@ def test_ctrl_c_frees_the_kernel(page: Session) -> None:
     page.interrupt()
     run = page.finish(request)
     assert run.error["traceback"] == ["cancelled: Cancelled; the server was told to stop it."]
-    assert page.run("%mcp kernel_execute path=a.ipynb code=1+1").plain == "2"
+    # On a busy machine the kernel may still be at it, of which the page is told in a line before.
+    assert page.run("%mcp kernel_execute path=a.ipynb code=1+1").plain.splitlines()[-1] == "2"
 
 
 def test_kernels_end_with_the_kernel_that_started_them(tmp_path: Path) -> None:
@@ -134,4 +135,4 @@ def test_kernels_end_with_the_kernel_that_started_them(tmp_path: Path) -> None:
         told = page.run("import os; print(os.getpid())").stdout
         started = psutil.Process(int(told)).children(recursive=True)
         assert started
-    assert not psutil.wait_procs(started, timeout=15)[1]
+    assert not psutil.wait_procs(started, timeout=30)[1]

@@ -26,10 +26,11 @@ CELLS = {
     "cell": "%mcp search in:notebooks path:whales.ipynb whales",
     "assign": "count_table = [1, 2, 3]",
     "variables": "%mcp search in:vars the count",
-    "everywhere": "%mcp search in:all --limit 3 counts",
+    "everywhere": "%mcp search in:all --limit 10 counts",
     "keep": "%mcp search --mode literal def normalise_counts --path src -o found",
     "kept": "[hit['path'] for hit in found.hits]",
     "nothing": "%mcp search --mode literal no such text anywhere",
+    "nowhere": "%mcp search path:nowhere counts",
     "status": "%mcp index",
     "drop": "%mcp index drop",
     "mistake": "%mcp index burn",
@@ -96,11 +97,14 @@ def test_hits_are_kept_in_a_variable(shown: dict[str, dict[str, str]]) -> None:
 
 
 def test_nothing_found_says_what_to_try(shown: dict[str, dict[str, str]]) -> None:
-    assert "Nothing was found" in shown["nothing"]["text/plain"]
+    assert "Nothing was found. Try" in shown["nothing"]["text/plain"]
+    told = shown["nowhere"]["text/plain"]
+    assert "There is no file or folder 'nowhere' here." in told
+    assert "Nothing was found yet" not in told
 
 
 def test_the_index_tells_what_is_in_it_and_is_forgotten(shown: dict[str, dict[str, str]]) -> None:
     assert "files added" in shown["update"]["text/plain"]
     assert "pending" in shown["status"]["text/plain"]
-    assert "Forgotten: root." in shown["drop"]["text/plain"]
+    assert "Forgotten: root, packages." in shown["drop"]["text/plain"]
     assert "Write %mcp index status|update|drop." in shown["mistake"]["text/plain"]

@@ -11,7 +11,7 @@ from IPython.core.error import UsageError
 
 from jupyter_mcp.ipython.discovery import Server
 from jupyter_mcp.ipython.hits import Found, Links, cited, links_of
-from jupyter_mcp.ipython.own_variables import KernelQuestion
+from jupyter_mcp.ipython.own_variables import KernelQuestion, merged
 from jupyter_mcp.ipython.search_words import completions, question_in, wish
 
 HIT = {"path": "src/a b.py", "line": 4, "end_line": 9, "score": 0.5, "snippet": "x", "kind": "code"}
@@ -45,6 +45,7 @@ def test_the_rest_of_the_line_is_the_question(line: str, question: str | None) -
         ("--language r --kernel k1 x", {"query": "x", "language": "r", "kernel_id": "k1"}, ""),
         ("counts -o found", {"query": "counts"}, "found"),
         ("--mode literal -- --path x", {"query": "--path x", "mode": "literal"}, ""),
+        ("two -- --path x", {"query": "two --path x"}, ""),
         ("a-o b --", {"query": "a-o b --"}, ""),
     ],
 )
@@ -110,6 +111,20 @@ def test_what_files_hold_cannot_become_markup() -> None:
     assert "<script>1</script>" in Found([evil]).to_text()
 
 
+def test_names_out_of_a_hostile_notebook_stay_in_their_line() -> None:
+    evil = "c1\n1. other.py:1\x1b[2J\u202e"
+    written = r"c1\n1. other.py:1\x1b[2J\u202e"
+    hit = {**CELL, "cell_id": evil, "symbol": evil, "snippet": "x\x1b[2J"}
+    found = Found([hit], [evil], Links("", ""))
+    lines = found.to_text().split("\n")
+    assert lines[0] == written
+    assert lines[1] == f"1. n/one.ipynb#{written}  {written}  (0.50)"
+    assert lines[2:] == [r"   x\x1b[2J"]
+    shown = found.to_html()
+    assert shown.isprintable()
+    assert 'href="./n/one.ipynb#cell-id=c1%0A1.%20other.py%3A1%1B%5B2J%E2%80%AE"' in shown
+
+
 def test_hits_are_cited_by_line_or_cell() -> None:
     assert [cited(HIT), cited(CELL)] == ["src/a b.py:4-9", "n/one.ipynb#c1"]
     assert cited({**HIT, "end_line": 4}) == "src/a b.py:4"
@@ -144,3 +159,20 @@ def test_variables_are_answered_here_and_the_rest_elsewhere() -> None:
     alone = KernelQuestion.of({"query": "counts", "scope": "vars"})
     assert list(alone.elsewhere) == []
     assert KernelQuestion.of({"query": "in:docs counts"}).answered({"counts": 1}, 3) == []
+
+
+def test_hits_of_several_scopes_are_ordered_by_one_measure() -> None:
+    def of(scope: str, *scores: float) -> list[dict[str, Any]]:
+        return [{"path": f"{scope}{number}", "score": each} for number, each in enumerate(scores)]
+
+    found = {"vars": of("vars", 1.0, 0.3), "code": of("code", 1.34, 1.2), "docs": of("docs", 1.0)}
+    hits = merged(found, 4)
+    assert [each["path"] for each in hits] == ["code0", "vars0", "code1", "docs0"]
+    assert [each["score"] for each in hits] == [1.0, 0.95, 0.896, 0.8]
+    assert merged({"vars": [], "code": of("code", 1.34)}, 3) == of("code", 1.34)
+
+
+def test_variables_are_found_here_by_a_pattern_too() -> None:
+    asked = {"query": r"^count_\w+e$", "scope": "vars", "mode": "regex"}
+    found = KernelQuestion.of(asked).answered({"count_table": [1], "counts": 1}, 3)
+    assert [each["symbol"] for each in found] == ["count_table"]

@@ -186,3 +186,20 @@ def test_an_editable_install_needs_no_node(checkout: Path, tmp_path: Path) -> No
     environment.install("--no-build-isolation", "-e", str(bare))
     assert_server_extension(environment)
     assert str(bare) in environment.python("-c", MAGIC)
+
+
+def test_an_editable_install_can_be_made_again_where_the_panel_is_linked(
+    checkout: Path, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    copytree(checkout, bare, ignore=ignore_patterns("_labextension", "node_modules"))
+    panel = bare / "jupyter_mcp" / "_labextension"
+    (panel / "static").mkdir(parents=True)
+    (panel / "package.json").write_text("{}")
+    environment = Environment(tmp_path / "venv")
+    link = environment.folder / PANEL
+    link.parent.mkdir(parents=True)
+    link.symlink_to(panel)  # as `jupyter-builder develop` makes it
+    for _ in range(2):
+        environment.install("--no-build-isolation", "-e", str(bare))
+    assert (panel / "install.json").is_file()

@@ -39,7 +39,7 @@ class Form:
 
     def __init__(self, action: str, answer: str = "", *, waits: bool = False) -> None:
         self.asked: list[types.ElicitRequestParams] = []
-        self.may_answer = asyncio.Event()
+        self.was_asked, self.may_answer = asyncio.Event(), asyncio.Event()
         self._answer = {"action": action, "content": {"answer": answer} if answer else None}
         if not waits:
             self.may_answer.set()
@@ -48,6 +48,7 @@ class Form:
         """Answer."""
         del context
         self.asked.append(params)
+        self.was_asked.set()
         await self.may_answer.wait()
         return types.ElicitResult.model_validate(self._answer)
 
@@ -95,7 +96,7 @@ async def test_the_panel_answers_while_the_form_is_open(
         assert question["tool"] == TOOL
         assert (await asyncio.to_thread(person.answer, question["id"], answer))["structured"]
         form.may_answer.set()
-        result = await asyncio.wait_for(call, 20)
+        result = await asyncio.wait_for(call, 30)
     assert result.is_error == (answer == "deny")
 
 
@@ -107,7 +108,7 @@ async def test_a_form_that_is_dismissed_leaves_the_question_to_others(
         call = asyncio.create_task(client.call_tool(TOOL, {}))
         question = await person.asked()
         await asyncio.to_thread(person.answer, question["id"], "once")
-        assert not (await asyncio.wait_for(call, 20)).is_error
+        assert not (await asyncio.wait_for(call, 30)).is_error
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -130,7 +131,7 @@ async def test_the_command_line_approves_for_a_client_without_forms(
         assert TOOL in listed.stdout
         done = await asyncio.to_thread(run, own_server, "approve", question["id"])
         assert done.stdout == f"{TOOL} approved (once).\n", done.stderr
-        assert not (await asyncio.wait_for(call, 20)).is_error
+        assert not (await asyncio.wait_for(call, 30)).is_error
     assert told[0] == f"Waiting for approval: jupyter mcp approve {question['id']}"
     assert progress[0] < 0
 
@@ -141,7 +142,7 @@ async def test_the_command_line_denies(own_server: JupyterServer, person: Person
         question = await person.asked()
         done = await asyncio.to_thread(run, own_server, "deny", question["id"], "--json")
         assert '"answer": "deny"' in done.stdout
-        assert (await asyncio.wait_for(call, 20)).is_error
+        assert (await asyncio.wait_for(call, 30)).is_error
     late = await asyncio.to_thread(run, own_server, "approve", question["id"])
     assert late.returncode == 1
     assert "No call waits for approval" in late.stderr
@@ -166,7 +167,7 @@ async def test_who_asks_cannot_answer_or_look(
         status = own_server.request("GET", "jupyter_mcp/api/status").json()
         assert "approvals" not in status
         await asyncio.to_thread(person.answer, question["id"], "deny")
-        await asyncio.wait_for(call, 20)
+        await asyncio.wait_for(call, 30)
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -206,7 +207,7 @@ async def call_and_answer(client: Client, person: Person, answer: str) -> types.
     call = asyncio.create_task(client.call_tool(TOOL, {}))
     question = await person.asked()
     await asyncio.to_thread(person.answer, question["id"], answer)
-    return await asyncio.wait_for(call, 20)
+    return await asyncio.wait_for(call, 30)
 
 
 def info(name: str) -> Callable[[], dict[str, Any]]:
@@ -220,11 +221,11 @@ async def test_a_yes_is_remembered_as_long_as_was_said(
 ) -> None:
     async with connected(own_server, **info("first")()) as client:
         await call_and_answer(client, person, answer)
-        again = await asyncio.wait_for(client.call_tool(TOOL, {}), 20)
+        again = await asyncio.wait_for(client.call_tool(TOOL, {}), 30)
         assert not again.is_error
     async with connected(own_server, **info("second")()) as client:
         if others_pass:
-            assert not (await asyncio.wait_for(client.call_tool(TOOL, {}), 20)).is_error
+            assert not (await asyncio.wait_for(client.call_tool(TOOL, {}), 30)).is_error
         else:
             assert (await call_and_answer(client, person, "deny")).is_error
     (grant,) = person.call("approval_list")["structured"]["remembered"]
@@ -281,7 +282,7 @@ async def test_who_does_not_own_the_server_cannot_say_yes_to_themselves(
         call = asyncio.create_task(
             runtime.call_tool(TOOL, {}, principal, "mcp", selection=everything, channel=guest)
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await guest.was_told.wait()
             (question,) = runtime.trust.approvals.waiting()
             assert question.id in guest.told[0]
@@ -293,26 +294,27 @@ async def test_who_does_not_own_the_server_cannot_say_yes_to_themselves(
 
 async def test_silence_is_a_no_and_always_outlives_the_server(tmp_path: Any) -> None:
     environment = plugin_environment(tmp_path, probe="support.probe:Probe")
-    server = JupyterServer(
-        tmp_path,
-        collaboration=False,
-        env=environment,
-        config={"JupyterMCP": {"approval_seconds": 1.0}},
-    )
-    with server:
+
+    def server_with(**settings: float) -> JupyterServer:
+        config = {"JupyterMCP": settings}
+        return JupyterServer(tmp_path, collaboration=False, env=environment, config=config)
+
+    with server_with(approval_seconds=1.0) as server:
         for era in ERAS:
             form = Form("accept", "once", waits=True)
             async with connected(server, era, elicitation_callback=form) as client:
                 call = asyncio.create_task(client.call_tool(TOOL, {}))
-                await Person(server).asked()
+                await asyncio.wait_for(form.was_asked.wait(), 30)
                 await Person(server).nothing_waits()
                 form.may_answer.set()
-                result = await asyncio.wait_for(call, 20)
+                result = await asyncio.wait_for(call, 30)
             assert result.structured_content["error"]["code"] == "denied"
             assert "Nobody approved" in text(result)
             assert "jupyter mcp approvals" in text(result)
+    server = server_with()
+    with server:
         async with connected(server, elicitation_callback=Form("accept", "always")) as client:
             assert not (await client.call_tool(TOOL, {})).is_error
     with server:
         async with connected(server) as client:
-            assert not (await asyncio.wait_for(client.call_tool(TOOL, {}), 20)).is_error
+            assert not (await asyncio.wait_for(client.call_tool(TOOL, {}), 30)).is_error

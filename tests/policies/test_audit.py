@@ -191,6 +191,7 @@ async def test_a_full_disk_stops_writes_and_nothing_else_and_mends_itself(
             refused = await call(runtime, name)
             assert refused.error.code == "unavailable"
             assert "audit cannot be written: the disk is full" in str(refused.error)
+            assert refused.error.data["transient"], "who can wait may try again"
         given = await call(runtime, "token_create", PERSON, **token)
         assert given.error.code == "unavailable"
         paused = await call(runtime, "agents_pause", PERSON, target=OWNER.id)
@@ -207,7 +208,7 @@ async def test_a_full_disk_stops_writes_and_nothing_else_and_mends_itself(
         assert not (await call(runtime, "agents_resume", PERSON)).is_error
         assert not (await call(runtime, "doing_edit")).is_error
         await audit.flush()
-        looks = await audit.reader.search(Wanted(tool="doing_look", limit=100_000))
+        looks = await audit.reader.search(Wanted(tool="doing_look", kind="call", limit=100_000))
         assert len(looks) == calls + 2
         refusals = await audit.reader.search(Wanted(query="unavailable"))
         told = {each["operation"]["name"] for each in refusals}
@@ -242,7 +243,7 @@ async def test_a_read_only_disk_is_read_from_the_start_and_written_when_it_can_b
         await runtime.trust.audit.flush()
         verdict = await runtime.trust.audit.reader.verify()
         assert verdict.broken is None
-        edits = await runtime.trust.audit.reader.search(Wanted(tool="doing_edit"))
+        edits = await runtime.trust.audit.reader.search(Wanted(tool="doing_edit", kind="call"))
         assert [each["outcome"] for each in edits] == ["succeeded", "failed", "succeeded"]
 
 
@@ -259,7 +260,7 @@ async def test_the_record_says_who_what_and_how_but_no_code(tmp_path: Path) -> N
     async with running(tmp_path, Doing) as runtime:
         await call(runtime, "doing_run", code="import os\nkey = 'abc'")
         await runtime.trust.audit.flush()
-        (record,) = await runtime.trust.audit.reader.search(Wanted(tool="doing_run"))
+        (record,) = await runtime.trust.audit.reader.search(Wanted(tool="doing_run", kind="call"))
     assert record["principal"]["id"] == OWNER.id
     assert record["operation"] == {
         "kind": "tool",

@@ -6,8 +6,8 @@ import pytest
 
 from jupyter_mcp.calls import Call, Result, SilentChannel, Text
 from jupyter_mcp.calls.events import CallsChanged, Event, Events
+from jupyter_mcp.calls.operation import Tool
 from jupyter_mcp.calls.schema import Signature
-from jupyter_mcp.calls.tool import Tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies import CallLog
 from support.runtimes import OWNER, READER

@@ -13,22 +13,84 @@ from jupyter_mcp.calls import Call, Context, Image, Result, Text, Toolset, tool
 from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.idempotency import KEY, REPLAYED, Idempotency
+from jupyter_mcp.policies.stores import Processes
 from jupyter_mcp.storage import Storage
+from jupyter_mcp.storage.notes import Notes
 from jupyter_mcp.storage.sql_store import SqlStore
+from support.clock import Clock
 from support.policies import OTHER, Held, a_call, operation, turn
 from support.runtimes import OWNER, running
+
+
+class Dead:
+    """Processes that are all gone."""
+
+    def new_mark(self) -> str:
+        return "it"
+
+    def is_gone(self, mark: str) -> bool:
+        return bool(mark)
+
+
+class Watched(Notes):
+    """Notes that tell when one is taken back."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.dropped = asyncio.Event()
+
+    def drop(self, key: str) -> None:
+        super().drop(key)
+        self.dropped.set()
 
 
 class Ground:
     """A store and servers beside each other on it."""
 
     def __init__(self, folder: Path) -> None:
-        self.storage = Storage(folder)
-        self.store = SqlStore(self.storage, "one")
+        self.storage, self.clock = Storage(folder), Clock(1_000.0)
+        self.store = SqlStore(self.storage, "one", self.clock)
         self.tasks = Supervisor()
+        self.notes = Watched(folder)
 
-    def server(self, redact: Callable[[Result], Result] = lambda r: r) -> Idempotency:
-        return Idempotency(lambda: self.store, redact, self.tasks, lease=0.6)
+    def server(
+        self,
+        redact: Callable[[Result], Result] = lambda r: r,
+        processes: Processes | None = None,
+        lease: float = 30.0,
+    ) -> Idempotency:
+        return Idempotency(
+            lambda: self.store, self.notes, redact, self.tasks, lease=lease, processes=processes
+        )
+
+    def renewals(self) -> asyncio.Queue[str]:
+        """Return what gets an entry whenever something is written over in the store."""
+        set_, told = self.store.set, asyncio.Queue[str]()
+
+        async def tell(space: str, key: str, value: bytes, seconds: float) -> None:
+            await set_(space, key, value, seconds)
+            told.put_nowait(key)
+
+        self.store.set = tell  # type: ignore[method-assign]
+        return told
+
+    def store_hangs(self) -> asyncio.Event:
+        """Have the store keep no more results; return what is set when it is asked to."""
+        asked, set_ = asyncio.Event(), self.store.set
+
+        async def hang(space: str, key: str, value: bytes, seconds: float) -> None:
+            if b'"result"' in value:
+                asked.set()
+                await asyncio.Event().wait()
+            await set_(space, key, value, seconds)
+
+        self.store.set = hang  # type: ignore[method-assign]
+        return asked
+
+    async def stored(self) -> list[bytes]:
+        """Return what the store has."""
+        values = await self.storage.run(lambda c: c.exec_driver_sql("select value from entries"))
+        return list(values.scalars())
 
 
 @pytest.fixture
@@ -36,6 +98,7 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
     made = Ground(tmp_path)
     yield made
     await made.tasks.stop()
+    made.notes.close()
     made.storage.stop()
 
 
@@ -169,6 +232,9 @@ async def test_a_server_that_died_gives_its_key_free(ground: Ground) -> None:
     task = asyncio.create_task(dead(keyed(), held))
     await held.until(1)
     await ground.tasks.stop()
+    with pytest.raises(ToolError, match="waited for other calls"):
+        await ground.server()(keyed(timeout=0.01), rest)
+    ground.clock.now += 31
     await ground.server()(keyed(), rest)
     assert rest.runs == 1
     task.cancel()
@@ -176,11 +242,15 @@ async def test_a_server_that_died_gives_its_key_free(ground: Ground) -> None:
 
 
 async def test_a_long_call_keeps_its_key(ground: Ground) -> None:
-    held, rest = Held(), Counted()
-    first = asyncio.create_task(ground.server()(keyed(), held))
+    held, rest, renewals = Held(), Counted(), ground.renewals()
+    first = asyncio.create_task(ground.server(lease=0.3)(keyed(), held))
     await held.until(1)
+    async with asyncio.timeout(30):
+        for _ in range(5):
+            await renewals.get()
+            ground.clock.now += 0.2
     with pytest.raises(ToolError, match="waited for other calls"):
-        await ground.server()(keyed(timeout=1.5), rest)
+        await ground.server()(keyed(timeout=0.01), rest)
     assert rest.runs == 0
     held.let_go(held.began[0])
     await first
@@ -191,9 +261,7 @@ async def test_a_result_is_kept_as_it_went_out(ground: Ground) -> None:
         return replace(result, content=(Text("[redacted]"),), structured=None)
 
     await ground.server(redact)(keyed(), Counted(Result((Text("hunter2"),), {"p": "hunter2"})))
-    stored = await ground.storage.run(
-        lambda c: c.exec_driver_sql("select value from entries").scalar_one()
-    )
+    (stored,) = await ground.stored()
     assert b"hunter2" not in stored
     assert json.loads(stored)["result"]["content"][0]["text"] == "[redacted]"
 
@@ -260,6 +328,129 @@ async def test_a_call_cancelled_when_it_was_done_is_kept(ground: Ground) -> None
     await asyncio.wait({task})
     assert REPLAYED in (await policy(keyed(), rest)).meta
     assert rest.runs == 1
+
+
+async def test_a_call_is_noted_before_anything_else_happens(ground: Ground) -> None:
+    loop = asyncio.get_running_loop()
+    noted: asyncio.Future[int] = loop.create_future()
+
+    async def rest(_call: Call) -> Result:
+        loop.call_soon(lambda: noted.set_result(len(ground.notes.all())))
+        return Result((Text("done"),))
+
+    ground.store_hangs()
+    task = asyncio.create_task(ground.server()(keyed(), rest))
+    assert await noted == 1
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_what_a_dead_server_has_noted_is_not_done_again(ground: Ground) -> None:
+    rest, asked = Counted(), ground.store_hangs()
+    task = asyncio.create_task(ground.server(processes=Dead())(keyed(), rest))
+    await asked.wait()
+    await ground.tasks.stop()
+    task.cancel()
+    await asyncio.wait({task})
+    del ground.store.set  # type: ignore[method-assign]
+    again = ground.server(processes=Dead())
+    with pytest.raises(ToolError, match="other arguments"):
+        await again(keyed(values={"a": 2}), rest)
+    assert (await again(keyed(), rest)).meta == {"own": "meta", REPLAYED: True}
+    assert rest.runs == 1
+
+
+async def test_a_note_that_came_while_the_key_was_taken_over_counts(ground: Ground) -> None:
+    rest, claim = Counted(), ground.store.set_if_absent
+    await ground.server()(keyed(), rest)
+    (entry,) = await ground.stored()
+    await ground.store.clear("idempotency")
+
+    async def late(space: str, key: str, value: bytes, seconds: float) -> bool:
+        ground.notes.put(key, entry)
+        return await claim(space, key, value, seconds)
+
+    ground.store.set_if_absent = late  # type: ignore[method-assign]
+    assert REPLAYED in (await ground.server()(keyed(), rest)).meta
+    assert (rest.runs, ground.notes.all(), await ground.stored()) == (1, [], [entry])
+
+
+async def test_the_store_is_told_later_what_it_was_away_for(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_mcp.policies.idempotency.SETTLE_SECONDS", (0.01, 0.02))
+    set_, tries = ground.store.set, asyncio.Queue[int]()
+
+    async def away(*_words: Any) -> None:
+        tries.put_nowait(1)
+        raise ToolError("unavailable", "Away.")
+
+    ground.store.set = away  # type: ignore[method-assign]
+    await ground.server()(keyed(), Counted())
+    for _ in range(3):
+        await tries.get()
+    assert len(ground.notes.all()) == 1
+    ground.store.set = set_  # type: ignore[method-assign]
+    await ground.notes.dropped.wait()
+    assert [b'"result"' in value for value in await ground.stored()] == [True]
+
+
+async def test_what_the_store_refuses_while_it_is_told_other_things_is_told_too(
+    ground: Ground,
+) -> None:
+    policy, set_, refused = ground.server(), ground.store.set, list[str]()
+
+    async def comes_and_goes(space: str, key: str, value: bytes, seconds: float) -> None:
+        if key == "a" * 64:
+            await policy(keyed(), Counted())
+        elif not refused:
+            refused.append(key)
+            raise ToolError("unavailable", "Away.")
+        await set_(space, key, value, seconds)
+
+    ground.store.set = comes_and_goes  # type: ignore[method-assign]
+    ground.notes.put("a" * 64, b'{"arguments": "x", "result": null}')
+    policy.start()
+    async with asyncio.timeout(30):
+        while ground.notes.all():
+            await ground.notes.dropped.wait()
+            ground.notes.dropped.clear()
+    assert [b'"result"' in value for value in await ground.stored()] == [True, True]
+
+
+async def test_a_server_that_starts_tells_the_store_what_was_noted(ground: Ground) -> None:
+    ground.notes.put("b" * 64, b'{"arguments": "x", "re')  # as a full disk leaves it
+    ground.notes.put("a" * 64, b'{"arguments": "x", "result": null}')
+    ground.server().start()
+    await ground.notes.dropped.wait()
+    assert await ground.stored() == [b'{"arguments": "x", "result": null}']
+
+
+async def test_a_result_that_takes_long_to_keep_is_noted_as_done_first(ground: Ground) -> None:
+    noted: list[bytes | None] = []
+
+    def redact(result: Result) -> Result:
+        noted.extend(ground.notes.get(key) for key in ground.notes.all())
+        return result
+
+    await ground.server(redact)(keyed(), Counted(Result((Text("x" * 100_000),))))
+    assert [json.loads(each or b"{}")["result"] for each in noted] == [None]
+
+
+@pytest.mark.parametrize("cut_off", [b"", b'{"arguments": "x'])
+async def test_a_note_that_was_cut_off_tells_that_it_was_done(
+    ground: Ground, cut_off: bytes
+) -> None:
+    policy, rest, asked = ground.server(), Counted(), ground.store_hangs()
+    task = asyncio.create_task(policy(keyed(), rest))
+    await asked.wait()
+    (key,) = ground.notes.all()
+    ground.notes.put(key, cut_off)
+    with pytest.raises(ToolError, match="was done, but its result was not kept"):
+        await ground.server()(keyed(), rest)
+    assert rest.runs == 1
+    task.cancel()
+    await asyncio.wait({task})
 
 
 class Nest(Toolset):

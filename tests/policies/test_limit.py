@@ -192,7 +192,7 @@ class Nest(Toolset):
 async def test_calls_from_within_a_call_never_wait_for_it(tmp_path: Path) -> None:
     async with (
         running(tmp_path, Nest, max_running=1, max_waiting=8) as runtime,
-        asyncio.timeout(10),
+        asyncio.timeout(30),
     ):
         calls = [
             runtime.call_tool(

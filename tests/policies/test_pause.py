@@ -41,7 +41,7 @@ async def running(person: Person, name: str) -> dict[str, Any]:
         return next((call for call in calls if call["name"] == name), None)
 
     call: dict[str, Any] = await asyncio.to_thread(
-        wait_until, found, seconds=20, what=f"{name} runs"
+        wait_until, found, seconds=30, what=f"{name} runs"
     )
     return call
 
@@ -69,7 +69,7 @@ async def test_pausing_interrupts_a_running_kernel_at_once(
         await running(person, "kernel_execute")
         stopped = await asyncio.to_thread(run, own_server, "pause", "--reason", "lunch")
         assert stopped.stdout == "All agents paused; 1 cancelled.\n", stopped.stderr
-        result = await asyncio.wait_for(call, 5)
+        result = await asyncio.wait_for(call, 30)
         assert code_of(result) == "paused"
         assert "lunch" in str(result.content)
         assert "jupyter mcp resume" in str(result.content)
@@ -124,7 +124,7 @@ async def test_what_runs_may_be_left(own_server: JupyterServer, person: Person) 
         assert code_of(await client.call_tool("kernel_start", {})) == "paused"
         assert not call.done()
         await asyncio.to_thread(person.call, "agents_pause")
-        assert code_of(await asyncio.wait_for(call, 5)) == "paused"
+        assert code_of(await asyncio.wait_for(call, 30)) == "paused"
 
 
 async def test_background_jobs_of_agents_are_cancelled(
@@ -138,7 +138,7 @@ async def test_background_jobs_of_agents_are_cancelled(
         job_id = begun.structured_content["job_id"]
         stopped = await asyncio.to_thread(person.call, "agents_pause", reason="enough")
         assert stopped["structured"]["ended"] == 1
-        job = await asyncio.to_thread(person.call, "job_get", job_id=job_id, wait=10)
+        job = await asyncio.to_thread(person.call, "job_get", job_id=job_id, wait=30)
         assert job["structured"]["status"] == "cancelled"
     assert "free" in await asyncio.to_thread(in_kernel, person, kernel_id, "print('free')")
 
@@ -148,7 +148,7 @@ async def test_parked_questions_are_withdrawn(own_server: JupyterServer, person:
         call = asyncio.create_task(client.call_tool("probe_edit", {}))
         question = await person.asked()
         await asyncio.to_thread(person.call, "agents_pause")
-        assert code_of(await asyncio.wait_for(call, 5)) == "paused"
+        assert code_of(await asyncio.wait_for(call, 30)) == "paused"
     assert person.waiting() == []
     late = await asyncio.to_thread(person.answer, question["id"], "once")
     assert late["structured"]["error"]["code"] == "not_found"

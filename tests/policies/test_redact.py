@@ -158,7 +158,7 @@ async def test_a_job_keeps_no_secret(tmp_path: Path) -> None:
     async with running(tmp_path, Leaky) as runtime:
         started = await call(_open(runtime), "leaky_job")
         job = started.content[0].text
-        told = await call(runtime, "job_get", job_id=job, wait=10)
+        told = await call(runtime, "job_get", job_id=job, wait=30)
         stored = await runtime.storage.run(
             lambda connection: str(connection.execute(text("select * from jobs")).all())
         )

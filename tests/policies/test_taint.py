@@ -68,8 +68,9 @@ class Boxes:
 
 
 @asynccontextmanager
-async def browsing(folder: Path) -> AsyncIterator[Runtime]:
-    async with running(folder, Web, approval_seconds=1.0) as runtime:
+async def browsing(folder: Path, seconds: float = 600.0) -> AsyncIterator[Runtime]:
+    """Run a server at which a person has so many seconds to answer."""
+    async with running(folder, Web, approval_seconds=seconds) as runtime:
         yield runtime
 
 
@@ -116,7 +117,7 @@ async def test_sending_waits_as_well_and_reading_goes_on(tmp_path: Path) -> None
 
 
 async def test_nobody_answering_is_a_no(tmp_path: Path) -> None:
-    async with browsing(tmp_path) as runtime:
+    async with browsing(tmp_path, 0.05) as runtime:
         await ask(runtime, "web_read")
         refused = await ask(runtime, "web_write")
     assert refused.error is not None
@@ -129,6 +130,13 @@ async def test_other_sessions_and_persons_go_on(tmp_path: Path) -> None:
         await ask(runtime, "web_read", PERSON)
         assert not (await ask(runtime, "web_write", client="another")).is_error
         assert not (await ask(runtime, "web_write", PERSON)).is_error
+
+
+async def test_a_workflow_goes_on_because_its_steps_were_fixed_before(tmp_path: Path) -> None:
+    steps = replace(OWNER, is_workflow=True)
+    async with browsing(tmp_path) as runtime:
+        await ask(runtime, "web_read", steps, client="workflow wf-1")
+        assert not (await ask(runtime, "web_write", steps, client="workflow wf-1")).is_error
 
 
 async def test_a_suspicious_result_says_so(tmp_path: Path) -> None:
@@ -222,7 +230,7 @@ def test_refusals_are_errors_with_a_remedy() -> None:
 
 
 async def test_what_stays_inside_of_a_sandbox_is_not_asked_about(tmp_path: Path) -> None:
-    async with browsing(tmp_path) as runtime:
+    async with browsing(tmp_path, 0.05) as runtime:
         runtime.host.neighbours.places = Boxes()
         await ask(runtime, "web_read")
         assert not (await ask(runtime, "web_box", box="closed")).is_error

@@ -85,9 +85,9 @@ async def test_while_redis_is_away_each_server_counts_for_itself(
             keyed = await work(one, meta={KEY: "k"})
             assert keyed.error is not None
             redis.start()
-            async with asyncio.timeout(10):
-                link = one.trust.shared.redis
-                while link is None or not link.is_up:  # noqa: ASYNC110 - what calls look at
+            links = [runtime.trust.shared.redis for runtime in (one, other)]
+            async with asyncio.timeout(30):
+                while not all(link and link.is_up for link in links):  # noqa: ASYNC110 - what calls look at
                     await asyncio.sleep(0.02)
             results = [await work(runtime) for runtime in (one, other) for _ in range(6)]
             assert sum(result.is_error for result in results) == 2
@@ -100,7 +100,7 @@ async def test_a_server_starts_without_its_redis_and_finds_it_later(tmp_path: Pa
         with redis:
             link = runtime.trust.shared.redis
             assert link is not None
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not link.is_up:  # noqa: ASYNC110 - what calls look at
                     await asyncio.sleep(0.02)
             assert not (await work(runtime, meta={KEY: "k"})).is_error

@@ -29,7 +29,7 @@ async def test_modern_listens(probed: JupyterServer) -> None:
         listening = client.listen(
             tools_list_changed=True, resource_subscriptions=["probe://note/a"]
         )
-        async with listening as events, asyncio.timeout(10):
+        async with listening as events, asyncio.timeout(30):
             await other.call_tool("probe_touch", {"uri": "probe://note/b"})
             await other.call_tool("probe_touch", {"uri": "probe://note/a"})
             seen: list[Any] = []
@@ -52,7 +52,7 @@ async def test_legacy_subscribes_and_unsubscribes(probed: JupyterServer) -> None
     async def updated_until(uri: str) -> list[str]:
         """Touch `uri` until the client hears of it; return all resources heard of until then."""
         uris: list[str] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while uri not in uris:
                 # The client opens its stream beside the handshake: touch again until it is there.
                 await client.call_tool("probe_touch", {"uri": uri})
@@ -109,10 +109,10 @@ async def test_connection_that_ended_is_forgotten(tmp_path: Path) -> None:
     ):
         request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
         await socket.receive(json.dumps(request))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert "result" in await answers.get()
     assert sessions() > before
     socket.close()
     forgotten = "the session is forgotten"
-    await asyncio.to_thread(wait_until, lambda: sessions() <= before, seconds=10, what=forgotten)
+    await asyncio.to_thread(wait_until, lambda: sessions() <= before, seconds=30, what=forgotten)
     await starter.stop()

@@ -110,6 +110,7 @@ async def test_a_suspended_call_is_listed_and_can_be_cancelled(probed: JupyterSe
     state = ask(probed, "cancelled")["result"]["requestState"]
     status = probed.request("GET", "jupyter_mcp/api/status").json()
     running = [call for call in status["calls"]["running"] if call["name"] == "probe_ask"]
+    assert running
     for call in running:
         probed.request("POST", f"jupyter_mcp/api/calls/{call['id']}/cancel")
 
@@ -117,7 +118,7 @@ async def test_a_suspended_call_is_listed_and_can_be_cancelled(probed: JupyterSe
         calls = probed.request("GET", "jupyter_mcp/api/status").json()["calls"]["running"]
         return not [call for call in calls if call["name"] == "probe_ask"]
 
-    await asyncio.to_thread(wait_until, ended, seconds=10, what="the call has ended")
+    await asyncio.to_thread(wait_until, ended, seconds=30, what="the call has ended")
     late = ask(probed, "cancelled", requestState=state, inputResponses=ANSWER)
     assert late["result"]["isError"]
     assert "cancelled" in late["result"]["content"][0]["text"]

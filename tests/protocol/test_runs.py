@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -62,7 +64,7 @@ async def test_goes_on_where_it_was() -> None:
 async def test_question_that_nobody_answers_expires() -> None:
     runs, work = Runs(parked_seconds=0.02), Asking()
     asked = await begin(runs, work)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await work.cancelled.wait()
     with pytest.raises(MCPError, match="Send the call again"):
         await runs.serve(REQUEST, BINDING, work, state=asked.state, answers=YES)
@@ -75,7 +77,7 @@ async def test_too_many_questions() -> None:
     assert isinstance(refused, Result)
     assert refused.error is not None
     assert refused.error.code == "unavailable"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await last.cancelled.wait()
     await runs.stop()
 
@@ -124,7 +126,7 @@ async def test_client_that_goes_while_its_call_runs_cancels_it() -> None:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await cancelled.wait()
         began.clear()
         cancelled.clear()
@@ -137,7 +139,7 @@ async def test_questions_from_several_tasks_are_asked_one_after_the_other() -> N
 
     runs = Runs()
     state: str | None = None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         for key in ("first", "second"):
             answers = {} if state is None else {"first": YES["key"]}
             asked = await runs.serve(REQUEST, BINDING, work, state=state, answers=answers)
@@ -187,7 +189,7 @@ async def test_the_client_gets_the_result_though_somebody_else_answered(
     asked = await runs.serve(REQUEST, BINDING, work)
     assert isinstance(asked, Question)
     work.elsewhere.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await work.withdrawn.wait()
         if is_over:
             work.go_on.set()
@@ -211,7 +213,7 @@ async def test_a_question_asked_while_the_client_was_away_is_not_answered_by_the
     assert isinstance(asked, Question)
     work.elsewhere.set()
     work.go_on.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await work.withdrawn.wait()
         second = await runs.serve(REQUEST, BINDING, work, state=asked.state, answers=YES)
         assert isinstance(second, Question)
@@ -223,20 +225,61 @@ async def test_a_question_asked_while_the_client_was_away_is_not_answered_by_the
     await runs.stop()
 
 
-async def test_a_call_that_works_on_without_its_client_is_not_cut_off() -> None:
-    runs, work = Runs(parked_seconds=0.02), Withdrawing()
+class Later:
+    """Stands for the loop's ``call_later``: a test says when the time is over."""
+
+    def __init__(self) -> None:
+        self._due: dict[int, Callable[[], object]] = {}
+
+    def __call__(self, _seconds: float, work: Callable[..., object], *words: object) -> Any:
+        """Take note of what is to be done."""
+        handle = SimpleNamespace(cancel=lambda: self._due.pop(id(handle), None))
+        self._due[id(handle)] = partial(work, *words)
+        return handle
+
+    def pass_by(self) -> None:
+        """Let the time of all that was noted be over."""
+        assert self._due
+        due, self._due = self._due, {}
+        for each in due.values():
+            each()
+
+
+async def worked_on(runs: Runs, work: Withdrawing, later: Later) -> Question:
+    """Let a call work on to its end without its client, which is asked, and return what."""
     asked = await runs.serve(REQUEST, BINDING, work)
     assert isinstance(asked, Question)
     work.elsewhere.set()
-    loop = asyncio.get_running_loop()
-    later = asyncio.Event()
-    loop.call_later(0.1, later.set)
-    await later.wait()
-    work.go_on.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
+        await work.withdrawn.wait()
+        later.pass_by()
+        work.go_on.set()
         await work.ended.wait()
+    return asked
+
+
+async def test_a_call_that_works_on_without_its_client_is_not_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs, work, later = Runs(), Withdrawing(), Later()
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", later)
+    asked = await worked_on(runs, work, later)
+    async with asyncio.timeout(30):
         done = await runs.serve(REQUEST, BINDING, work, state=asked.state, answers={})
     assert done == Result((Text("run 1"),))
+    await runs.stop()
+
+
+async def test_the_result_of_a_call_that_worked_on_is_kept_only_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs, work, later = Runs(), Withdrawing(), Later()
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", later)
+    asked = await worked_on(runs, work, later)
+    await asyncio.sleep(0)  # its end is known
+    later.pass_by()
+    with pytest.raises(MCPError, match="Send the call again"):
+        await runs.serve(REQUEST, BINDING, work, state=asked.state, answers={})
     await runs.stop()
 
 
@@ -251,7 +294,7 @@ async def test_a_question_withdrawn_at_once_loses_no_result(steps: int) -> None:
         return Result((Text("done"),))
 
     runs = Runs()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         answered = await runs.serve(REQUEST, BINDING, work)
         while isinstance(answered, Question):
             assert answered.requests

@@ -147,7 +147,7 @@ class Doors:
     async def _frame(self, era: str, method: str, params: dict[str, Any]) -> Any:
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         await self._sockets[era].write_message(json.dumps(message))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 frame = await self._sockets[era].read_message()
                 assert frame is not None
@@ -160,7 +160,7 @@ class Doors:
 
 
 async def _drained(socket: WebSocketClientConnection) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await socket.read_message() is not None:
             continue
 

@@ -28,7 +28,7 @@ async def socket_of(
         yield connection
     finally:
         connection.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await connection.read_message() is not None:
                 continue
 
@@ -39,7 +39,7 @@ async def ask(
     """Send a request and return its answer, past any notifications."""
     message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
     await connection.write_message(json.dumps(message))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             frame = await connection.read_message()
             assert frame is not None
@@ -93,7 +93,7 @@ async def test_questions_go_by_round_trips(probed: JupyterServer) -> None:
 async def test_nonsense_is_refused_and_the_connection_goes_on(
     probed: JupyterServer, frame: str, code: int
 ) -> None:
-    async with socket_of(probed) as connection, asyncio.timeout(10):
+    async with socket_of(probed) as connection, asyncio.timeout(30):
         await connection.write_message(frame)
         refused = json.loads(str(await connection.read_message()))
         answer = await ask(connection, "tools/call", 1, call("probe_echo", text="on"))

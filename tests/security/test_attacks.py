@@ -235,8 +235,10 @@ STARTING = {
     "toolsets/search/child.py": "starts our own programs: those that cut files, and Chroma's",
     "toolsets/search/chunking/process.py": "awaits such a program",
     "toolsets/search/lexical/scan.py": "our own scanner, which is told a pattern on its stdin",
-    "toolsets/search/scopes/docs.py": "our own reader of packages, which imports none of them",
+    "toolsets/search/scopes/matching.py": "our own matcher, which is told a pattern on its stdin",
+    "toolsets/search/scopes/readers.py": "our own readers of packages, which import none of them",
     "toolsets/search/vectors/process.py": "awaits such a program",
+    "toolsets/workflows/worker/process.py": "starts our own worker, with the state folder alone",
 }
 """All modules behind a door that start processes, and why none of them runs what a caller says on
 this machine outside of a sandbox."""

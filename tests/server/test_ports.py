@@ -247,7 +247,7 @@ def test_keys_are_in_no_log(shown: Shown) -> None:
     key = path.removeprefix(shown.path).strip("/")
     for rest in ("nothing", "redirect?to=x", "junk"):
         assert shown.server.request("GET", f"{path}{rest}", token=False).status >= 300
-    wait_until(lambda: "nothing" in shown.server.log, seconds=10, what="the request is logged")
+    wait_until(lambda: "nothing" in shown.server.log, seconds=30, what="the request is logged")
     assert key not in shown.server.log
     assert "~[secret]/nothing" in shown.server.log
 
@@ -359,7 +359,7 @@ def test_a_client_that_goes_lets_go_of_the_program(shown: Shown) -> None:
     raw.request("GET", f"{shown.server.base_url}{shown.path}hold", headers=shown.server.headers)
     assert raw.getresponse().readline() == b"held\n"
     raw.close()
-    wait_until(lambda: ask(shown, rest="released").status == 200, seconds=10, what="it is let go")
+    wait_until(lambda: ask(shown, rest="released").status == 200, seconds=30, what="it is let go")
 
 
 def test_the_first_use_is_in_the_audit(shown: Shown) -> None:
@@ -371,6 +371,6 @@ def test_the_first_use_is_in_the_audit(shown: Shown) -> None:
 
     for _ in range(3):
         assert shown.server.request("GET", path).status == 502
-    records = wait_until(told, seconds=10, what="the audit tells of the port")
+    records = wait_until(told, seconds=30, what="the audit tells of the port")
     assert len(records) == 1
     assert records[0]["details"]["sandbox_id"] == shown.sandbox

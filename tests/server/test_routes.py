@@ -28,6 +28,7 @@ EXAMPLES = {
 }
 PUBLIC = {
     "RefreshHandler": "the refresh token in the body is the credential",
+    "WorkerTokenHandler": "the key from the state folder is the credential",
     "MetadataHandler": "it tells a stranger what it takes to get in (RFC 9728)",
     "KeyedPortHandler": "the key in the address is the credential of a page without an origin",
     "IconHandler": "clients fetch icons without credentials, and an icon is no secret",

@@ -33,7 +33,7 @@ async def test_stops_in_the_middle_of_everything(tmp_path: Path) -> None:
                 await client.call_tool("probe_began", {"mark": mark})
         begin = time.monotonic()
         await asyncio.to_thread(server.stop)
-        assert time.monotonic() - begin < 8
+        assert time.monotonic() - begin < 20
     finally:
         await asyncio.to_thread(server.kill)
     async with asyncio.timeout(20):

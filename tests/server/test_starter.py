@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from jupyter_mcp.protocol.exchange import Caller
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.server.refusal import Refused
 from jupyter_mcp.server.starter import Starter
+from jupyter_mcp.storage import Storage
 from support.clients import META
 from support.exchanges import MemoryExchange
 
@@ -83,12 +85,12 @@ async def test_nothing_is_left_after_stop(tmp_path: Path) -> None:
     socket = served.endpoint.connect(Caller(principal=OWNER), send)
     request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
     await socket.receive(json.dumps(request))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert (await answers.get())["result"]["tools"]
     listen = {"_meta": META, "notifications": {"toolsListChanged": True}}
     request = {"jsonrpc": "2.0", "id": 2, "method": "subscriptions/listen", "params": listen}
     await socket.receive(json.dumps(request))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await answers.get()
     hello = {
         "protocolVersion": "2025-11-25",
@@ -104,6 +106,29 @@ async def test_nothing_is_left_after_stop(tmp_path: Path) -> None:
     assert set(threading.enumerate()) - threads == set()
     assert set(process.children()) - children == set()
     assert process.num_fds() <= files + 1, "more than what the libraries keep open for themselves"
+
+
+async def test_a_newer_database_is_told_to_all_logged_once_and_leaves_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = Settings(state_dir=str(tmp_path / "state")).state_folder("")
+    storage = Storage(state)
+    await storage.run(
+        lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    )
+    storage.stop()
+    threads, tasks = set(threading.enumerate()), asyncio.all_tasks()
+    starter = starter_in(tmp_path, [])
+    for _ in range(3):
+        with pytest.raises(Refused, match="Update jupyter-mcp-workbench") as caught:
+            await starter.ready()
+        assert (caught.value.status, caught.value.error.code) == (503, "unavailable")
+        assert set(threading.enumerate()) - threads == set()
+        assert asyncio.all_tasks() - tasks == set()
+    told = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert [each.exc_info for each in told] == [None]
+    assert "written by a newer version" in told[0].getMessage()
+    await starter.stop()
 
 
 async def test_nothing_starts_once_the_server_stops(tmp_path: Path) -> None:

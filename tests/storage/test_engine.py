@@ -47,6 +47,28 @@ async def test_to_read_where_there_is_no_database_makes_none(tmp_path: Path) -> 
     storage.stop()
 
 
+async def test_to_read_tables_that_are_empty_does_not_open_the_database(tmp_path: Path) -> None:
+    first = Storage(tmp_path)
+    await first.run(lambda _: None)
+    first.stop()
+    storage = Storage(tmp_path)
+    assert await storage.read(_count, -1, "changes", "jobs") == -1
+    assert not storage.opened.is_set()
+    assert await storage.read(_count, -1) == 0, "who names no tables has them read"
+    assert await storage.read(_count, -1, "changes") == 0, "it is open: a glance would save nothing"
+    storage.stop()
+
+
+async def test_to_read_tables_with_something_in_them_opens_the_database(tmp_path: Path) -> None:
+    first = Storage(tmp_path)
+    await first.run(lambda connection: connection.execute(changes.insert().values(**row())))
+    first.stop()
+    storage = Storage(tmp_path)
+    assert await storage.read(_count, -1, "jobs", "changes") == 1
+    assert storage.opened.is_set()
+    storage.stop()
+
+
 async def test_a_database_that_cannot_be_seen_is_not_taken_for_none(tmp_path: Path) -> None:
     folder = tmp_path / "file" / "state"
     (tmp_path / "file").write_text("no folder")

@@ -51,10 +51,41 @@ async def test_only_what_is_too_old_goes(
     monkeypatch.setattr("jupyter_mcp.storage.retention.PIECE", 1)
     storage = await filled(tmp_path, database_url)
     gone = await Retention(storage, 0, 90, 7, clock=lambda: NOW).sweep()
-    assert gone == {"audit": 0, "changes": 2, "jobs": 1}
+    assert gone == {"audit": 0, "changes": 2, "jobs": 1, "workflows": 0}
     assert await counts(storage) == (2, 2)
     for_ever = Retention(storage, 0, 0, 10_000, clock=lambda: NOW * 2)
     assert sum((await for_ever.sweep()).values()) == 0
+    storage.stop()
+
+
+async def test_workflows_go_with_all_that_is_known_of_them(
+    tmp_path: Path, database_url: str
+) -> None:
+    from jupyter_mcp.storage.tables import workflow_answers, workflow_nodes, workflow_runs
+
+    storage = Storage(tmp_path, database_url)
+    whole = {"owner": "o", "principal": {}, "name": "n", "spec": {}, "spec_hash": "h"}
+
+    def fill(connection: Any) -> None:
+        for run, ended in (("wf-old", NOW - 31 * DAY), ("wf-young", NOW), ("wf-live", None)):
+            status = "running" if ended is None else "succeeded"
+            more = {"id": run, "status": status, "created": 1.0, "ended": ended, "parameters": {}}
+            connection.execute(workflow_runs.insert().values(**whole, **more))
+            node = {"run": run, "node": "a"}
+            connection.execute(workflow_nodes.insert().values(**node, status="succeeded"))
+            answer = {"answer": {}, "by": "b", "at": 1.0}
+            connection.execute(workflow_answers.insert().values(**node, **answer))
+
+    def left(connection: Any) -> list[set[str]]:
+        columns = (workflow_runs.c.id, workflow_nodes.c.run, workflow_answers.c.run)
+        return [set(connection.execute(select(column)).scalars()) for column in columns]
+
+    await storage.run(fill)
+    kept = Retention(storage, 0, 0, 7, workflow_days=0, clock=lambda: NOW)
+    assert (await kept.sweep())["workflows"] == 0
+    gone = Retention(storage, 0, 0, 7, workflow_days=30, clock=lambda: NOW)
+    assert (await gone.sweep())["workflows"] == 1
+    assert await storage.run(left) == [{"wf-young", "wf-live"}] * 3
     storage.stop()
 
 

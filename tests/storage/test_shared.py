@@ -78,7 +78,7 @@ async def test_only_one_of_many_gets_what_is_free(kind: str, tmp_path: Path) -> 
         assert sum(await asyncio.gather(*tries)) == 1
         assert not await store.set_if_absent("s", "k", b"late", 60)
         await store.set("s", "k", b"last", 0.01)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not await store.set_if_absent("s", "k", b"next", 60):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         assert await store.get("s", "k") == b"next"
@@ -139,7 +139,7 @@ async def test_redis_goes_and_comes_back(
         assert caught.value.data["transient"] is True
         assert [r.message[:22] for r in caplog.records] == ["Redis cannot be used ("]
         redis_server.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not link.is_up:  # noqa: ASYNC110 - what a call would look at
                 await asyncio.sleep(0.02)
         await store.set("s", "k", b"y", 60)

@@ -7,6 +7,7 @@ a door, one that is logged, one that a task dies of.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 from collections.abc import Coroutine, Iterator, Mapping
@@ -116,6 +117,7 @@ class Arena(logging.Handler):
 @contextmanager
 def arena(folder: Path, **settings: Any) -> Iterator[Arena]:
     """Start an arena with the probe's tools and notebooks on disk, and stop it."""
+    gc.collect()  # what asyncio tells of the pipes of earlier tests is no fault of this one
     with asyncio.Runner() as runner:
         loop, stack = runner.get_loop(), AsyncExitStack()
         built = runner.run(_build(stack, loop, folder, settings))

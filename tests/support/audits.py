@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mcp.calls import Call
+from jupyter_mcp.calls.operation import Tool
 from jupyter_mcp.calls.schema import Signature
 from jupyter_mcp.calls.supervisor import Supervisor
-from jupyter_mcp.calls.tool import Tool
 from jupyter_mcp.security.audit.audit import Audit, AuditOptions
 from jupyter_mcp.security.audit.records import Ended
 from jupyter_mcp.security.signals import Signals

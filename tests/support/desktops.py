@@ -148,7 +148,7 @@ class Office:
         return state
 
     async def until(
-        self, holds: Callable[[dict[str, Any]], Any], seconds: float = 10
+        self, holds: Callable[[dict[str, Any]], Any], seconds: float = 30
     ) -> dict[str, Any]:
         """Wait until the page told something."""
         end = time.monotonic() + seconds

@@ -12,12 +12,13 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
 
-from support.server import wait_until
+from support.server import Answer, wait_until
 
 PROXY = (
     Path(__file__).resolve().parent.parent
@@ -37,10 +38,12 @@ class Hub:
     Args:
         home: Where its files and the users' homes lie.
         users: The names that may log in.
+        options: Arguments of the users' servers.
     """
 
-    def __init__(self, home: Path, users: tuple[str, ...]) -> None:
+    def __init__(self, home: Path, users: tuple[str, ...], options: tuple[str, ...] = ()) -> None:
         self.home = home
+        self.options = options
         self.users = users
         self.admin_token = secrets.token_hex(16)
         self.port, self._hub_port, self._api_port = _free_ports(3)
@@ -84,6 +87,34 @@ class Hub:
         self.api("POST", f"users/{user}/server")
         token = self.token(user, [f"access:servers!user={user}"])
         wait_until(lambda: self._serves(user, token), seconds=90, what=f"the server of {user}")
+
+    def stop_server(self, user: str) -> None:
+        """Stop the server of `user` as the Hub does, and return when it is gone."""
+        self.api("DELETE", f"users/{user}/server")
+        wait_until(lambda: not self._processes(user), seconds=60, what=f"the end of {user}'s")
+
+    def kill_server(self, user: str) -> None:
+        """Kill the server of `user`, of which the Hub knows nothing."""
+        for process in self._processes(user):
+            process.kill()
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(10)
+
+    def _processes(self, user: str) -> list[psutil.Process]:
+        """Return the processes of a user's server."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "status"]):
+            if process.info["status"] == psutil.STATUS_ZOMBIE:
+                continue
+            is_server = "jupyterhub.singleuser" in (process.info["cmdline"] or ())
+            with contextlib.suppress(psutil.Error):
+                if is_server and process.environ().get("HOME") == str(self.home_of(user)):
+                    found.append(process)
+        return found
+
+    def home_of(self, user: str) -> Path:
+        """Return the home folder of a user."""
+        return self.home / "homes" / user
 
     def token(self, user: str, scopes: list[str]) -> str:
         """Return a new token of `user` with just these scopes."""
@@ -149,7 +180,7 @@ c.Authenticator.allowed_users = {names!r}
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = "{self.home}/homes/{{username}}"
 c.Spawner.cmd = [{sys.executable!r}, "-m", "jupyterhub.singleuser"]
-c.Spawner.args = ["--allow-root"]
+c.Spawner.args = {["--allow-root", *self.options]!r}
 c.Spawner.environment = {{
     "JUPYTERHUB_SINGLEUSER_APP": "jupyter_server.serverapp.ServerApp",
     "JUPYTER_PREFER_ENV_PATH": "1",
@@ -173,6 +204,40 @@ c.JupyterHub.load_roles = [
     }},
 ]
 """
+
+
+class UserServer:
+    """The server of a user, as clients reach it through the Hub.
+
+    Args:
+        hub: The Hub.
+        user: The user.
+    """
+
+    def __init__(self, hub: Hub, user: str) -> None:
+        self.hub = hub
+        self.user = user
+        self.token = hub.token(user, [f"access:servers!user={user}"])
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Return the answer to one HTTP request, also one that says what is wrong."""
+        request = urllib.request.Request(
+            f"{self.hub.url}/user/{self.user}/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Bearer {self.token}",
+                "Content-Type": "application/json",
+                **(headers or {}),
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return Answer(answer.status, dict(answer.headers), answer.read())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, dict(error.headers), error.read())
 
 
 def _free_ports(count: int) -> tuple[int, ...]:

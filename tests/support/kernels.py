@@ -124,7 +124,7 @@ class Cell:
         return "".join(str(output.get("text", "")) for output in self.outputs)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     """Wait for a condition that no event tells, with a deadline."""
     end = time.monotonic() + seconds
     while not condition():

@@ -218,7 +218,7 @@ def channels(path: str) -> tuple[MemoryChannel, MemoryChannel]:
     return MemoryChannel(path, there, back), MemoryChannel(path, back, there)
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
     """Wait until `condition` holds, which no event tells."""
     end = time.monotonic() + seconds
     while not condition():

@@ -51,14 +51,14 @@ class Person:
             return waiting[0] if len(waiting) == 1 else None
 
         found: dict[str, Any] = await asyncio.to_thread(
-            wait_until, one, seconds=20, what="a call waits for approval"
+            wait_until, one, seconds=30, what="a call waits for approval"
         )
         return found
 
     async def nothing_waits(self) -> None:
         """Wait until no call waits for a yes."""
         await asyncio.to_thread(
-            wait_until, lambda: not self.waiting(), seconds=20, what="no call waits"
+            wait_until, lambda: not self.waiting(), seconds=30, what="no call waits"
         )
 
     def answer(self, approval_id: str, answer: str) -> dict[str, Any]:

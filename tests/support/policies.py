@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_mcp.calls import Call, Result, Text
+from jupyter_mcp.calls.operation import Tool
 from jupyter_mcp.calls.schema import Signature
-from jupyter_mcp.calls.tool import Tool
 from jupyter_mcp.security.principal import ALL_SCOPES, Principal
 
 CLIENT = Principal("token:abc", "client", ALL_SCOPES, kind="client", token="abc")
@@ -62,7 +62,7 @@ class Held:
 
     async def until(self, count: int) -> None:
         """Wait until so many calls have begun."""
-        async with asyncio.timeout(10), self._news:
+        async with asyncio.timeout(30), self._news:
             await self._news.wait_for(lambda: len(self.began) >= count)
 
 

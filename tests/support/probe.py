@@ -99,14 +99,14 @@ class Probe(Toolset):
 
     @tool(scope="read")
     async def probe_began(self, mark: str) -> bool:
-        """Return once `probe_wait` runs under this mark, at most 10 s later."""
-        async with asyncio.timeout(10):
+        """Return once `probe_wait` runs under this mark, at most 30 s later."""
+        async with asyncio.timeout(30):
             return await self.began[mark].wait()
 
     @tool(scope="read")
     async def probe_was_cancelled(self, mark: str) -> bool:
-        """Return once it was cancelled, at most 10 s later."""
-        async with asyncio.timeout(10):
+        """Return once it was cancelled, at most 30 s later."""
+        async with asyncio.timeout(30):
             return await self.cancelled[mark].wait()
 
     @tool(scope="read")

@@ -55,3 +55,8 @@ def git_ignored(folder: Path, paths: Sequence[str]) -> set[str]:
     )
     assert told.returncode in {0, 1}, told.stderr
     return {path.decode() for path in told.stdout.split(b"\0") if path}
+
+
+def slow_source() -> str:
+    """Return a documented module that takes most of a second to parse."""
+    return '"""Slow."""\n' + "x = [{'a': (1, -2, not b, c.d[e](f))}]\n" * 25_000

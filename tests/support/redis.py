@@ -50,7 +50,7 @@ class RedisServer:
         command = [self._program, "--port", "0", "--unixsocket", str(self._socket), "--save", ""]
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log)
-        wait_until(self._answers, seconds=10, what="redis-server answers", interval=0.02)
+        wait_until(self._answers, seconds=30, what="redis-server answers", interval=0.02)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from jupyter_mcp.calls.operation import Tool
 from jupyter_mcp.calls.schema import Signature
-from jupyter_mcp.calls.tool import Tool
 
 SCOPES = ("read", "edit", "execute", "admin")
 TOOLSETS = ("notebooks", "files")

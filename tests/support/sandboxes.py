@@ -96,7 +96,7 @@ async def run(service: Sandboxes, sandbox: str, *argv: str, owner: str | None = 
     return finished.stdout.decode()
 
 
-async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+async def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until something holds that no event tells."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - see above

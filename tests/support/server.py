@@ -24,12 +24,14 @@ from urllib.parse import urlencode, urlsplit
 
 import psutil
 
+from support.left_workers import end_workers
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
-START_SECONDS = 60.0
-STOP_SECONDS = 30.0
+START_SECONDS = 90.0
+STOP_SECONDS = 60.0
 COLLABORATION = ("jupyter_server_ydoc", "jupyter_server_fileid")
 COLLABORATION_UI = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
 
@@ -167,7 +169,7 @@ class JupyterServer:
 
         Raises:
             RuntimeError: when it ended before that, with the end of its log.
-            TimeoutError: when it did not answer within 60 s.
+            TimeoutError: when it did not answer within 90 s.
 
         """
         self.root.mkdir(parents=True, exist_ok=True)
@@ -204,7 +206,7 @@ class JupyterServer:
             self.kill()
             raise
         self._process = None
-        left = psutil.wait_procs(children, timeout=5)[1]
+        left = psutil.wait_procs(children, timeout=15)[1]
         for child in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
@@ -241,7 +243,7 @@ class JupyterServer:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
         try:
             connection.request(method, self.base_url + path.lstrip("/"), body=body, headers=sent)
             answer = connection.getresponse()
@@ -310,9 +312,12 @@ class JupyterServer:
 
 @contextlib.contextmanager
 def jupyter_server(home: Path, **options: Any) -> Iterator[JupyterServer]:
-    """A started :class:`JupyterServer` for a ``with`` block or a fixture."""
-    with JupyterServer(home, **options) as server:
-        yield server
+    """A started :class:`JupyterServer`, for a ``with`` block or a fixture; it leaves no worker."""
+    try:
+        with JupyterServer(home, **options) as server:
+            yield server
+    finally:
+        end_workers(home)
 
 
 def port_of(url: str) -> int:

@@ -51,7 +51,7 @@ class Wire:
 
     def prepare(self, method: str, params: dict[str, Any], path: str | None = None) -> bytes:
         """Return the bytes of a request."""
-        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": META}}
+        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": META, **params}}
         body = json.dumps(message).encode()
         headers = {
             "Host": f"{self._address[0]}:{self._address[1]}",
@@ -62,8 +62,8 @@ class Wire:
             "Mcp-Method": method,
             "Content-Length": str(len(body)),
         }
-        if "name" in params:
-            headers["Mcp-Name"] = params["name"]
+        if name := params.get("name", params.get("taskId")):
+            headers["Mcp-Name"] = name
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return f"POST {path or self._path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 

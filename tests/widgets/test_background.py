@@ -13,7 +13,7 @@ def test_stop_ends_the_threads() -> None:
         background.stopped.wait(60)
 
     background.start("a test", work)
-    assert begun.wait(5)
+    assert begun.wait(30)
     background.stop()
     assert not [t for t in threading.enumerate() if t.name == "jupyter-mcp a test"]
 
@@ -34,5 +34,5 @@ def test_a_batch_waits_for_the_first_message() -> None:
     reader = threading.Thread(target=lambda: found.append(inputs.batch()))
     reader.start()
     inputs.put({"n": 1})
-    reader.join(5)
+    reader.join(30)
     assert found == [[{"n": 1}]]

@@ -100,7 +100,7 @@ class Grants:
     async def start(self) -> None:
         """Read those for always."""
         nothing: list[dict[str, Any]] = []
-        for row in await self._storage.read(_read, nothing):
+        for row in await self._storage.read(_read, nothing, "approvals"):
             matter = Matter(row["principal"], "", "", row["tool"], row["arguments_hash"])
             grant = Grant(
                 row["id"], "always", matter, row["summary"], row["by"], row["at"], row["at"]

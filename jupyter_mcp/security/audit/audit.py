@@ -204,6 +204,7 @@ class Audit:
                 f"The audit cannot be written: {self.failing}. Reading goes on.",
                 "Whoever runs this server has to make room or give access to its database; it then "
                 "goes on by itself. JupyterMCP.audit_required=False allows writes without.",
+                data={"transient": True},
             )
 
     async def flush(self) -> None:

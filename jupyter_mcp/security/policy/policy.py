@@ -226,8 +226,11 @@ class Policy:
         """Return whether a caller may decide what only a person decides: whether agents may go on.
 
         That is an administrator: by default who showed a browser's login or the key file, and
-        never an agent with the owner's token.
+        never an agent with the owner's token. Nor is it a workflow of theirs, which they may have
+        started without having read all of it.
         """
+        if principal.is_by_workflow:
+            return False
         return ADMIN in principal.scopes and ADMIN in self.roles_of(principal)
 
     def oversees(self, principal: Principal) -> bool:

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from jupyter_mcp.security.policy.paths import Globs
 from jupyter_mcp.security.policy.rules import Condition, Rule
 
-HUMAN_DECISIONS = ("approval_answer", "agents_resume", "pin_approve", "access_restore")
+HUMAN_DECISIONS = (
+    "approval_answer",
+    "agents_resume",
+    "pin_approve",
+    "access_restore",
+    "workflow_answer",
+    "job_answer",
+)
 """Tools by which a person decides about agents; an agent must not decide for itself."""
 
 EVERYDAY = ("kernel_execute", "cell_run")

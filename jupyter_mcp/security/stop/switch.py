@@ -106,7 +106,7 @@ class Switch:
     async def start(self) -> None:
         """Read what was decided before."""
         nothing: list[Stop] = []
-        stops = await self._storage.read(_read, nothing)
+        stops = await self._storage.read(_read, nothing, "switches")
         self._stops = {stop.target: stop for stop in stops}
 
     @property

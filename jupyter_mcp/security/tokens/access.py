@@ -90,10 +90,15 @@ class Access:
         """Read whose access was ended.
 
         Where that cannot be read although there is somebody to keep out, nothing starts.
+
+        Raises:
+            ToolError: The database cannot be opened at all.
         """
         somebody = self._stamp.has_changed()
         try:
             await self._load()
+        except ToolError:
+            raise
         except Exception:
             if somebody:
                 raise
@@ -150,7 +155,8 @@ class Access:
     async def _load(self) -> None:
         before = set(self._ended)
         nobody: dict[str, Ended] = {}
-        self._ended = await self._ground.storage.read(_load, nobody) | self._unwritten
+        found = await self._ground.storage.read(_load, nobody, "switches")
+        self._ended = found | self._unwritten
         for name in self._ended.keys() - before:
             self._leases.end(name)
 

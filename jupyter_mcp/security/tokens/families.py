@@ -66,10 +66,16 @@ class Families:
         return family_id in self._families
 
     async def start(self) -> None:
-        """Read the families; without them no token of ours is good."""
+        """Read the families; without them no token of ours is good.
+
+        Raises:
+            ToolError: The database cannot be opened at all.
+        """
         self._stamp.has_changed()
         try:
             await self._load()
+        except ToolError:
+            raise
         except Exception:  # noqa: BLE001 - a broken database closes this door, not the server
             _log.exception("Tokens cannot be read, so all tokens of clients are refused.")
 

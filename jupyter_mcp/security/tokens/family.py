@@ -5,9 +5,9 @@ Access tokens come and go; what they may do, who answers for them and when it al
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from jupyter_mcp.security.principal import Principal, fingerprint
 from jupyter_mcp.security.tokens.access_token import SUBJECT
@@ -84,37 +84,3 @@ def names_that_end(principal: Principal) -> Iterator[str]:
     there who can restore access, and an agent that shuts everybody out must not shut them out.
     """
     return iter(()) if principal.kind == "person" else names_of(principal)
-
-
-def maker_to_json(maker: Principal) -> dict[str, Any]:
-    """Return a principal as the database keeps it."""
-    return {
-        "id": maker.id,
-        "name": maker.name,
-        "scopes": sorted(maker.scopes),
-        "credential": maker.credential,
-        "kind": maker.kind,
-        "groups": list(maker.groups),
-        "roles": list(maker.roles),
-        "token": maker.token,
-        "maker": maker_to_json(maker.maker) if maker.maker else None,
-        "toolsets": None if maker.toolsets is None else sorted(maker.toolsets),
-        "notebooks": list(maker.notebooks),
-    }
-
-
-def maker_from_json(kept: Mapping[str, Any]) -> Principal:
-    """Return the principal behind what the database kept."""
-    return Principal(
-        id=kept["id"],
-        name=kept["name"],
-        scopes=frozenset(kept["scopes"]),
-        credential=kept["credential"],
-        kind=kept["kind"],
-        groups=tuple(kept["groups"]),
-        roles=tuple(kept["roles"]),
-        token=kept["token"],
-        maker=maker_from_json(kept["maker"]) if kept["maker"] else None,
-        toolsets=None if kept["toolsets"] is None else frozenset(kept["toolsets"]),
-        notebooks=tuple(kept["notebooks"]),
-    )

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from jupyter_mcp.security.tokens.family import TokenFamily, maker_from_json, maker_to_json
+from jupyter_mcp.security.recorded import from_json, to_json
+from jupyter_mcp.security.tokens.family import TokenFamily
 from jupyter_mcp.storage import Storage
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ class TokenStore:
     async def load(self, now: float) -> tuple[list[TokenFamily], dict[str, str]]:
         """Forget what ended long ago; return all families, and theirs by refresh token's hash."""
         nothing: tuple[list[TokenFamily], dict[str, str]] = ([], {})
-        return await self._storage.read(lambda c: _load(c, now - KEPT_SECONDS), nothing)
+        load = partial(_load, before=now - KEPT_SECONDS)
+        return await self._storage.read(load, nothing, "token_families", "refresh_tokens")
 
     async def add(self, family: TokenFamily, refresh_hash: str) -> None:
         """Keep a new family and its first refresh token, if it has any."""
@@ -129,7 +132,7 @@ def _row(family: TokenFamily) -> dict[str, Any]:
         "id": family.id,
         "name": family.name,
         "form": family.form,
-        "maker": maker_to_json(family.maker),
+        "maker": to_json(family.maker),
         "scopes": sorted(family.scopes),
         "toolsets": None if family.toolsets is None else sorted(family.toolsets),
         "notebooks": list(family.notebooks),
@@ -147,7 +150,7 @@ def _family(row: Mapping[Any, Any]) -> TokenFamily:
         id=row["id"],
         name=row["name"],
         form=row["form"],
-        maker=maker_from_json(row["maker"]),
+        maker=from_json(row["maker"]),
         scopes=frozenset(row["scopes"]),
         toolsets=None if row["toolsets"] is None else frozenset(row["toolsets"]),
         notebooks=tuple(row["notebooks"]),

@@ -6,6 +6,7 @@ hashes, without salt, because all of a token is random.
 
 from __future__ import annotations
 
+import math
 import secrets
 import sys
 import time
@@ -23,20 +24,26 @@ from jupyter_mcp.security.tokens.access_token import (
     LIMIT,
     REFRESH,
     STATIC,
+    Claims,
     Signer,
     TokenRefused,
 )
+from jupyter_mcp.security.tokens.acting import RUN, SECONDS, ActingToken, acting_for, owner_of
 from jupyter_mcp.security.tokens.families import Families
 from jupyter_mcp.security.tokens.family import Form, TokenFamily
 from jupyter_mcp.security.tokens.limits import granted
 from jupyter_mcp.security.tokens.store import Exchange
 from jupyter_mcp.security.tokens.throttle import Throttle
+from jupyter_mcp.storage.home import home_of
 
 if TYPE_CHECKING:
     from jupyter_mcp.security.ground import Ground
     from jupyter_mcp.security.principal import Principal
     from jupyter_mcp.security.signals import Signals
     from jupyter_mcp.security.tokens.leases import Leases
+
+OVER = frozenset({"succeeded", "failed", "cancelled", "compensated"})
+"""The states of runs for which nobody acts any more."""
 
 MEMO_LIMIT = 1024
 """How many checked tokens are remembered until they expire."""
@@ -108,11 +115,12 @@ class Tokens:
         principal = self._memo.get(key)
         if principal is None:
             await self._load_library()
-            principal = self._checked(shown, key, now)
+            principal = await self._checked(shown, key, now)
             self._remember(key, principal)
         elif (principal.expires or 0) <= now:
             raise TokenRefused("expired", principal.token)
-        self._families.note_use(principal.token, now)
+        if principal.token:
+            self._families.note_use(principal.token, now)
         return principal
 
     async def create(
@@ -180,6 +188,30 @@ class Tokens:
         self._families.note_use(exchange.family, now)
         return self._issued(family, now, successor)
 
+    @property
+    def home(self) -> str:
+        """Whose runs it gives tokens for, as `jupyter_mcp.storage.home`."""
+        return home_of(self._ground.state, self._ground.settings.database_url)
+
+    async def act_for(self, run: str) -> ActingToken:
+        """Return a token by which a workflow's run acts for its owner.
+
+        Raises:
+            TokenRefused: When there is no such run that goes on, or its owner's token is not good.
+        """
+        found = await owner_of(self._ground.storage, run, self.home)
+        if found is None or found[1] in OVER:
+            raise TokenRefused("no such run goes on")
+        await self._load_library()
+        await self._families.catch_up()
+        if self._signer is None:
+            raise TokenRefused("tokens are not ready")
+        now = self._clock()
+        expires = float(int(min(now + SECONDS, self._end_of_lineage(found[0], now))))
+        principal = acting_for(found[0], expires)
+        token = self._signer.sign(f"{RUN}{run}", principal.scopes, expires)
+        return ActingToken(token, expires, principal)
+
     async def revoke(self, family_id: str, reason: str) -> TokenFamily:
         """End a family and all that its tokens made, with everything that goes on for them.
 
@@ -218,7 +250,7 @@ class Tokens:
         if "jwt" not in sys.modules:
             await self._ground.threads.run(import_module, "jwt")
 
-    def _checked(self, shown: str, key: str, now: float) -> Principal:
+    async def _checked(self, shown: str, key: str, now: float) -> Principal:
         if len(shown) > LIMIT:
             raise TokenRefused("malformed")
         if shown.startswith(REFRESH):
@@ -229,7 +261,25 @@ class Tokens:
         if self._signer is None:
             raise TokenRefused("tokens are not ready")
         claims = self._signer.read(shown)
+        if claims.family.startswith(RUN):
+            return await self._acting(claims, now)
         return self._families.live(claims.family, now).principal(claims.expires)
+
+    async def _acting(self, claims: Claims, now: float) -> Principal:
+        found = await owner_of(self._ground.storage, claims.family.removeprefix(RUN), self.home)
+        if found is None:
+            raise TokenRefused("of a run that is not known")
+        self._end_of_lineage(found[0], now)
+        return acting_for(found[0], claims.expires)
+
+    def _end_of_lineage(self, owner: Principal, now: float) -> float:
+        """Return when the first token ends of those by which somebody was let in.
+
+        Raises:
+            TokenRefused: When one, or their maker's, is not good any more.
+        """
+        tokens = (each.token for each in owner.lineage() if each.token)
+        return min((self._families.live(each, now).expires for each in tokens), default=math.inf)
 
     async def _not_exchanged(self, exchange: Exchange, address: str) -> TokenRefused:
         """End the family of a token that was shown twice: one of the two is a thief."""

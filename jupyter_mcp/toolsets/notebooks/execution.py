@@ -152,9 +152,9 @@ class Execution:
             patience: Seconds to wait for that.
         """
         line = self._line(kernel_id)
-        if line.run is not None:
+        if line.run is not None and line.run.sent:
             await self._interrupt(line, line.run)
-        else:
+        else:  # what waits here for the end of others' code is not to be hit
             await self._source.interrupt(kernel_id)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
@@ -296,8 +296,10 @@ class Execution:
 
     async def _interrupt(self, line: _Line, run: Run) -> None:
         # A signal before the code itself runs would be ignored or hit the kernel's own work.
+        # `asyncio.wait_for` may swallow that somebody gave up in the moment in which it comes.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(_first(run.executing, run.done), BEGIN_SECONDS)
+            async with asyncio.timeout(BEGIN_SECONDS):
+                await _first(run.executing, run.done)
         if run.done.is_set():
             return
         young = run.age < YOUNG_SECONDS
@@ -305,7 +307,8 @@ class Execution:
             await self._source.interrupt(line.kernel_id)
             self._wake(line)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(run.done.wait(), AGAIN_SECONDS)
+                async with asyncio.timeout(AGAIN_SECONDS):
+                    await run.done.wait()
             if run.done.is_set():
                 break
 

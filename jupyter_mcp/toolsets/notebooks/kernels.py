@@ -104,12 +104,15 @@ class Kernels:
         """Return the kernel of the notebook's open session, else start one."""
         return (await self.of_document(await self._open(path)))[0]
 
-    async def of_document(self, document: Document, name: str | None = None) -> tuple[str, bool]:
+    async def of_document(
+        self, document: Document, name: str | None = None, *, folder: str | None = None
+    ) -> tuple[str, bool]:
         """Return the kernel of an open notebook and whether it was started just now.
 
         Args:
             document: The notebook.
             name: The kernelspec to start; by default that of the notebook's metadata.
+            folder: Where a kernel that is started works; by default beside the notebook.
         """
         lock = self._starting.setdefault(document.path, asyncio.Lock())
         async with lock:
@@ -118,7 +121,7 @@ class Kernels:
                 await self._refuse_other(found, name, document.path)
                 return found, False
             wanted = name or await self._name_for(document)
-            return await self._source.start(wanted, document.path), True
+            return await self._source.start(wanted, document.path, folder), True
 
     async def start(self, name: str | None, path: str | None) -> tuple[str, bool]:
         """Start a kernel and wait until it answers; return its id and whether it is new.

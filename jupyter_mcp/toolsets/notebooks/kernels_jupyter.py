@@ -113,14 +113,19 @@ class JupyterKernels:
                 return str(session["kernel"]["id"])
         return None
 
-    async def start(self, name: str, path: str | None) -> str:
+    async def start(self, name: str, path: str | None, folder: str | None = None) -> str:
         """Start a kernel, bound to a document when `path` is given, and return its id.
+
+        Args:
+            name: The kernelspec.
+            path: The document.
+            folder: Where it works, below the root; by default beside the document.
 
         Raises:
             ToolError: ``not_found`` for an unknown name, ``unavailable`` when it cannot be started.
         """
         try:
-            return await self._start(name, path)
+            return await self._start(name, path, folder)
         except ToolError:
             raise
         except Exception as error:
@@ -155,7 +160,7 @@ class JupyterKernels:
         if kernel_id in self._kernels:
             await _settled(self._kernels.shutdown_kernel(kernel_id))
 
-    async def _start(self, name: str, path: str | None) -> str:
+    async def _start(self, name: str, path: str | None, folder: str | None) -> str:
         if name not in await self.names():
             raise ToolError(
                 "not_found",
@@ -163,9 +168,14 @@ class JupyterKernels:
                 f"Available: {', '.join(await self.names()) or 'none'}.",
             )
         if path is not None and self._sessions is not None:
+            kernel_id = None if folder is None else await self._start_in(name, path, folder)
             session = await _settled(
                 self._sessions.create_session(
-                    path=path, name=posixpath.basename(path), type="notebook", kernel_name=name
+                    path=path,
+                    name=posixpath.basename(path),
+                    type="notebook",
+                    kernel_name=name,
+                    kernel_id=kernel_id,
                 )
             )
             return str(session["kernel"]["id"])
@@ -173,6 +183,13 @@ class JupyterKernels:
         if path is not None:
             self._paths[path] = kernel_id
         return kernel_id
+
+    async def _start_in(self, name: str, path: str, folder: str) -> str:
+        """Start a document's kernel as a session does, but in another folder below the root."""
+        inside = posixpath.normpath("/" + _DRIVE.sub("", folder)).strip("/")
+        env = self._sessions.get_kernel_env(path, posixpath.basename(path))
+        started = self._kernels.start_kernel(kernel_name=name, path=inside, env=env)
+        return str(await _settled(started))
 
     async def _paths_by_kernel(self) -> dict[str, list[str]]:
         paths: dict[str, list[str]] = {}

@@ -115,6 +115,7 @@ class Run:
         self._connection: Connection | None = None
         self._message_id = ""
         self._reply: Mapping[str, Any] | None = None
+        self._raised: Mapping[str, Any] | None = None
         self._idle = False
         self._grace: asyncio.TimerHandle | None = None
         self._began_at = 0.0
@@ -136,7 +137,7 @@ class Run:
 
     def send(self, connection: Connection) -> None:
         """Ask the kernel. After an abort this may be done again."""
-        self._reply, self._idle = None, False
+        self._reply, self._raised, self._idle = None, None, False
         self.done.clear()
         self._connection = connection
         work = self.work
@@ -182,7 +183,7 @@ class Run:
 
     def outcome(self, status: Status | None = None, full: Stored | None = None) -> RunOutcome:
         """Return what became of it; `status` overrides what the kernel said."""
-        reply = self._reply or {}
+        reply = self._reply or self._raised or {}
         return RunOutcome(
             status=status or self._status(),
             outputs=[dict(output) for output in self.area.outputs],
@@ -203,8 +204,8 @@ class Run:
             return "dead"
         if self.aborted:
             return "aborted"
-        if self._reply is None:
-            return "cancelled"
+        if self._reply is None:  # an interrupt that came a little late took it away
+            return "cancelled" if self._raised is None else "error"
         return "ok" if self._reply.get("status") == "ok" else "error"
 
     async def _ask(self, prompt: str, password: bool) -> str:
@@ -237,6 +238,8 @@ class Run:
             if self.count is not None:
                 self.area.count(self.count)
         else:
+            if kind == "error":
+                self._raised = content
             self.area.message(kind, content)
 
     def _begin(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.toolsets.notebooks.announcements import Announcer
@@ -21,10 +21,11 @@ from jupyter_mcp.toolsets.notebooks.model import Backend, Cell
 from jupyter_mcp.toolsets.notebooks.panel_jupyter import PanelBackend
 from jupyter_mcp.toolsets.notebooks.reading import Detail, NotebookPage, page
 from jupyter_mcp.toolsets.notebooks.revisions import Seen, find, visible
-from jupyter_mcp.toolsets.notebooks.rooms_jupyter import Rooms
 from jupyter_mcp.toolsets.notebooks.undo import Undoer
 from jupyter_mcp.toolsets.notebooks.wishes import clean
-from jupyter_mcp.toolsets.notebooks.ydoc_jupyter import YdocBackend
+
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.notebooks.rooms_jupyter import Rooms
 
 HISTORY_PAGE = 20
 
@@ -172,6 +173,9 @@ class NotebookService:
         backends: list[Backend] = []
         ydoc = _collaboration(jupyter)
         if ydoc is not None:
+            from jupyter_mcp.toolsets.notebooks.rooms_jupyter import Rooms
+            from jupyter_mcp.toolsets.notebooks.ydoc_jupyter import YdocBackend
+
             self._hooks.append(FolderEvents(jupyter.contents_manager, self.announcer.gone))
             self._rooms = Rooms(ydoc, parts.spawn, self.announcer.changed)
             backends.append(YdocBackend(self._rooms, store, trust=parts.trust))

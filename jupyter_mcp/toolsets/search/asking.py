@@ -13,7 +13,9 @@ from typing import Literal, get_args
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.chunk import Kind
+from jupyter_mcp.toolsets.search.chunking.languages import NOTEBOOK, named
 from jupyter_mcp.toolsets.search.query import Mode
+from jupyter_mcp.toolsets.search.sources import normal
 
 Scope = Literal["code", "notebooks", "docs", "vars", "all"]
 
@@ -45,7 +47,7 @@ class Asked:
         scopes: Where to look; ``all`` is spelled out.
         mode: How.
         path: Only below this folder, this file, or what a glob means.
-        language: Only this language.
+        language: Only this language, as an index calls it.
     """
 
     text: str
@@ -72,7 +74,7 @@ def understood(
 
     Raises:
         ToolError: ``invalid_arguments`` for one without words, that is too long, or that names a
-            scope that there is not.
+            scope that there is not or a path that leads out.
     """
     if len(query) > LONGEST:
         raise ToolError(
@@ -89,13 +91,13 @@ def understood(
         raise ToolError(
             "invalid_arguments", "Nothing to find.", "Say in words what the code does, or a name."
         )
-    return Asked(
-        text=text,
-        scopes=_scopes([_scope(each) for each in found.get("in", [scope])]),
-        mode=mode,
-        path=(found.get("path") or [path])[-1],
-        language=(found.get("language") or [language])[-1].lower(),
-    )
+    place = (found.get("path") or [path])[-1]
+    normal(place)
+    scopes = _scopes([_scope(each) for each in found.get("in", [scope])])
+    spoken = named((found.get("language") or [language])[-1])
+    if spoken == NOTEBOOK:  # whatever language their cells are in
+        scopes, spoken = frozenset({"notebooks"}), ""
+    return Asked(text=text, scopes=scopes, mode=mode, path=place, language=spoken)
 
 
 def _taken_out(query: str) -> tuple[dict[str, list[str]], str]:

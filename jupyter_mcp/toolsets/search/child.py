@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 _PATH = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
 _NICE = 5
@@ -48,10 +49,16 @@ def start(
         pass_fds=descriptors,
     )
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, child.pid, _NICE)
+        nice = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, child.pid, nice + _NICE)
     return child
 
 
 def _path() -> str:
     """Return where modules are found, as the process sees it from another folder."""
-    return json.dumps([each or os.getcwd() for each in sys.path])  # noqa: PTH109
+    return json.dumps([_absolute(each) for each in sys.path])
+
+
+def _absolute(entry: str) -> str:
+    path = Path(entry)
+    return str(path.absolute()) if path.exists() else entry  # some are names of import hooks

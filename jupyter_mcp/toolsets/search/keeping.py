@@ -13,11 +13,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.index.model import Options, Progress, Report, Status
+from jupyter_mcp.toolsets.search.place import Place
 from jupyter_mcp.toolsets.search.query import Hit, Query
 from jupyter_mcp.toolsets.search.sources import Source
 from jupyter_mcp.toolsets.search.whole_updates import WholeUpdates
@@ -32,6 +35,9 @@ PATIENCE = 0.8
 
 AGAIN_SECONDS = 20.0
 """After how long it is looked again whether another process has let go of the index."""
+
+EMBED_SECONDS = (40.0, 600.0)
+"""After how long vectors are tried again that could not be made: at first, and at most."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +70,7 @@ class Keeper:
         self._looked = asyncio.Event()
         self._wake = asyncio.Event()
         self._began = 0.0
+        self._embeds_again: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = threading.Event()
         self._whole = WholeUpdates(
@@ -75,6 +82,11 @@ class Keeper:
     def is_begun(self) -> bool:
         """Whether anybody has asked for it since the server started."""
         return self._keeping is not None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the last look at all of it was ended before it was done."""
+        return self._whole.is_cut and not self._whole.is_running
 
     @property
     def progress(self) -> Progress | None:
@@ -90,38 +102,48 @@ class Keeper:
             self._looked.clear()
             self._began = time.monotonic()
             self._keeping = self._workers.spawn(f"index of {self.source.name}", self._keep())
-        elif self._whole.is_cut and not self._whole.is_running:
+        elif self.is_cut:
             self._wake.set()
 
     async def search(self, query: Query) -> list[Hit]:
         """Return the best hits of what is in the index by now."""
         index = await self._ready()
-        hits = await self._workers.quick.run(index.search, query)
-        self._mend(index)
-        return hits
+        try:
+            return await self._workers.quick.run(index.search, query)
+        finally:
+            self._mend(index)
 
-    async def similar(self, path: str, line: int | None, cell_id: str | None, n: int) -> list[Hit]:
-        """Return what is like a piece of a file."""
+    async def similar(self, path: str, place: Place, limit: int) -> list[Hit]:
+        """Return what is like a piece of a file, or like some of its lines."""
         index = await self._ready()
-        return await self._workers.quick.run(index.similar, path, line, cell_id, n)
+        find = partial(index.similar, path, place.line, place.cell_id, limit)
+        return await self._workers.quick.run(partial(find, end_line=place.end_line))
 
     async def piece(self, path: str, line: int | None, cell_id: str | None) -> Chunk | None:
         """Return the piece at a line or in a cell, as the file is now; None for none."""
         index = await self._ready()
         return await self._workers.quick.run(index.piece, path, line, cell_id)
 
+    async def holds(self, fits: Callable[[str], bool]) -> bool:
+        """Return whether a file that fits is in the index."""
+        index = await self.index()
+        files, _ = await self._workers.quick.run(index.counts, fits)
+        return files > 0
+
+    async def languages(self, path: str, allows: Callable[[str], bool] | None) -> dict[str, int]:
+        """Return how many files there are of each language, below a path and that are allowed."""
+        index = await self.index()
+        return await self._workers.quick.run(index.languages, path, allows)
+
     async def put_notebook(self, path: str, content: Mapping[str, Any]) -> bool:
         """Take the contents of an open notebook.
 
         Returns:
-            Whether that was possible: while the whole folder is read it waits for its turn, and
-            another process may own the index.
+            Whether that was possible.
         """
-        if self._whole.is_running:
-            return False
         index = await self.index()
         try:
-            await self._workers.slow.run(index.put_notebook, path, content)
+            await self._workers.quick.run(index.put_notebook, path, content)
         except ToolError as error:
             return error.code == "busy"  # nobody has to try again: the owner does it
         self._wake.set()
@@ -131,7 +153,10 @@ class Keeper:
         """Take the file of a notebook again that is open nowhere any more."""
         index = await self.index()
         with contextlib.suppress(ToolError):
-            await self._workers.slow.run(index.close_notebook, path)
+            if self._whole.is_running:
+                index.let_go(path)
+            else:
+                await self._workers.slow.run(index.close_notebook, path)
 
     async def update(self, paths: Sequence[str] | None = None) -> Report:
         """Read what changed and return when it can be found, by words and by meaning.
@@ -155,8 +180,9 @@ class Keeper:
         """
         index = await self.index()
         status = await self._workers.quick.run(index.status)
-        if allows is None:
-            return status
+        if allows is None:  # why changes come late may name a file
+            note = self._watcher.note if self._watcher else ""
+            return replace(status, notes=[*status.notes, note]) if note else status
         files, chunks = await self._workers.quick.run(index.counts, allows)
         problems = [each for each in status.problems if allows(each.path)]
         return Status(
@@ -173,10 +199,12 @@ class Keeper:
 
     async def drop(self) -> None:
         """End what goes on and forget the index; the next use begins anew."""
-        await self._end()
         index = await self.index()
-        await self._workers.slow.run(index.drop)
-        self._stopping.clear()
+        await self._end()
+        try:
+            await self._workers.slow.run(index.drop)
+        finally:  # another process may own it: this one goes on to read it
+            self._stopping.clear()
 
     async def stop(self) -> None:
         """End all that was begun and let go of the index."""
@@ -211,7 +239,8 @@ class Keeper:
         index = await self.index()
         try:
             await asyncio.gather(self._watch(index), self._look(index))
-            await self._look(index)  # what changed before the folder was being watched
+            if not self._whole.is_cut:  # who ended it does not want it to begin again
+                await self._look(index)  # what changed before the folder was being watched
             while True:
                 self._wake.clear()
                 await self._embed(index)
@@ -227,7 +256,7 @@ class Keeper:
         """Wait for something to do; look again where the last look was not the whole."""
         is_whole = self.problem is None
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(None if is_whole else AGAIN_SECONDS):
+            async with asyncio.timeout(self._embeds_again if is_whole else AGAIN_SECONDS):
                 await self._wake.wait()
         if self._whole.is_cut or not is_whole:
             await self._look(index)
@@ -262,7 +291,9 @@ class Keeper:
         watcher.close()
 
     def _mend(self, index: Index) -> None:
-        """Read files again that turned out to be others than the index has."""
+        """Make again what turned out to be damaged, read what is another file than it was."""
+        if index.wants_vectors:
+            self._wake.set()
         paths = index.pending
         if not paths or self._whole.is_running or self._mending is not None:
             return
@@ -316,11 +347,18 @@ class Keeper:
         async with self._meaning:
             try:
                 await self._workers.slow.run(index.embed, tell, is_over)
+                self._embeds_again = self._later() if index.lacks_embedder else None
             except ToolError as error:
+                self._embeds_again = self._later()
                 _log.info("No vectors for '%s': %s", self.source.name, error)
             finally:
                 over.set()
                 self._embedding = None
+
+    def _later(self) -> float:
+        """Return after how long vectors are tried again, longer each time."""
+        first, most = EMBED_SECONDS
+        return min(2 * (self._embeds_again or first / 2), most)
 
     async def _learn(self, index: Index) -> None:
         """Keep what answers should say of the index."""

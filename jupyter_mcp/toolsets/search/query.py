@@ -24,6 +24,8 @@ class Query:
         kinds: Only these kinds; empty for all.
         allows: Says of which files hits may be told; None for all. It is asked about every file,
             so that what somebody may see is found however little of the folder that is.
+        tell: Is told what a reader of the hits should know, such as that time was up; in any
+            thread.
     """
 
     text: str
@@ -33,6 +35,7 @@ class Query:
     language: str = ""
     kinds: frozenset[Kind] = frozenset()
     allows: Callable[[str], bool] | None = None
+    tell: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)

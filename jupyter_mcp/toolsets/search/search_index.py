@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+import warnings
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, get_args
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.chunking.languages import NOTEBOOK, named
 from jupyter_mcp.toolsets.search.embedding.entries import embedder_of
 from jupyter_mcp.toolsets.search.index.index import Index
 from jupyter_mcp.toolsets.search.index.layout import state_folder
-from jupyter_mcp.toolsets.search.index.model import MB, Options, Progress, Report, Status
+from jupyter_mcp.toolsets.search.index.model import (
+    MB,
+    MOST_FILES,
+    Options,
+    Progress,
+    Report,
+    Status,
+)
 from jupyter_mcp.toolsets.search.query import Hit, Mode, Query
 
 
@@ -20,7 +30,8 @@ class SearchIndex:
     """The index of a folder, for programs; the same that a server has for this folder.
 
     It finds by words and, with the extra ``search``, by meaning. Use it as a context manager or
-    `close` it: one process at a time keeps an index up to date.
+    `close` it: one process at a time keeps an index up to date. One that nothing refers to any
+    more, as when a notebook's cell is run again, is closed.
 
         with SearchIndex("project") as index:
             for hit in index.search("where are the counts normalised"):
@@ -34,6 +45,7 @@ class SearchIndex:
         embedder_options: Its arguments.
         exclude: Patterns, as in ``.gitignore``, of what is left out.
         file_bytes: The largest file.
+        most_files: The most files; those that come first, folder by folder.
         chroma_url: A Chroma server that keeps the vectors; empty for the state folder.
         processes: Processes that read files; 0 for as many as there are CPUs, at most 4.
 
@@ -50,6 +62,7 @@ class SearchIndex:
         embedder_options: Mapping[str, Any] | None = None,
         exclude: Sequence[str] = (),
         file_bytes: int = 2 * MB,
+        most_files: int = MOST_FILES,
         chroma_url: str = "",
         processes: int = 0,
     ) -> None:
@@ -58,11 +71,14 @@ class SearchIndex:
         options = Options(
             exclude=tuple(exclude),
             file_bytes=file_bytes,
+            most_files=most_files,
             chroma_url=chroma_url,
             processes=processes,
             second=second,
         )
         self._index = Index(root, state_folder(root) if state is None else Path(state), options)
+        self._closing = weakref.finalize(self, self._index.close)
+        self._closing.atexit = False  # a process that ends lets go of all without waiting
         self._is_tried = False
 
     def __enter__(self) -> Self:
@@ -78,6 +94,9 @@ class SearchIndex:
     ) -> Report:
         """Read what is new or changed, forget what is gone, and make the missing vectors.
 
+        An embedder that cannot be used, or a Chroma server, is told as a warning: what is there
+        finds without it.
+
         Args:
             progress: Is told how far it is.
             is_cancelled: Is asked often; what was done until then stays.
@@ -89,7 +108,7 @@ class SearchIndex:
         self._is_tried = True
         report = self._index.update(None, progress, is_cancelled)
         if not report.is_cancelled:
-            self._index.embed(progress, is_cancelled)
+            self._embed(progress, is_cancelled)
         return report
 
     def search(
@@ -109,7 +128,7 @@ class SearchIndex:
             mode: ``hybrid`` uses words and meaning, ``lexical`` and ``dense`` one of them;
                 ``regex`` and ``literal`` go through the text.
             path: Only below this folder, this file, or what a glob means.
-            language: Only this language, such as ``python``.
+            language: Only this language, such as ``python`` or ``py``.
 
         Raises:
             ToolError: ``invalid_arguments`` for a mode that there is not, or a pattern that is
@@ -123,8 +142,19 @@ class SearchIndex:
         elif mode == "hybrid":
             with suppress(ToolError):  # words answer, and the status tells
                 self._index.warm()
-        inside = path.removeprefix(f"{self._index.folder}{os.sep}")
-        return self._index.search(Query(query, limit, mode, inside, language))
+        spoken = named(language)
+        is_notebook = spoken == NOTEBOOK
+        return self._index.search(
+            Query(
+                query,
+                limit,
+                mode,
+                path.removeprefix(f"{self._index.folder}{os.sep}"),
+                "" if is_notebook else spoken,
+                frozenset({"notebook"}) if is_notebook else frozenset(),
+                tell=_warn,
+            )
+        )
 
     def add_documents(self, documents: Sequence[Mapping[str, str]]) -> int:
         """Add texts that are no files, each ``{"id", "text", "path"?}``; return how many.
@@ -152,14 +182,31 @@ class SearchIndex:
     def close(self) -> None:
         """Let go of files, threads and processes; the index stays."""
         self._index.close()
+        self._closing.detach()
+
+    def _embed(
+        self,
+        progress: Callable[[Progress], None] | None,
+        is_cancelled: Callable[[], bool] | None,
+    ) -> None:
+        with suppress(ToolError):  # it is among the notes
+            self._index.embed(progress, is_cancelled)
+            if not self._index.lacks_embedder:
+                return
+        for note in self._index.status().notes:
+            _warn(note)
 
     def _build(self) -> None:
         self._is_tried = True
         try:
             self._index.update()
-        except ToolError as error:
-            if error.code != "busy":  # what another process has until now is searched
-                raise
+        except ToolError:
+            if self._index.status().is_owner:
+                raise  # else what another process has written until now is searched
+
+
+def _warn(note: str) -> None:
+    warnings.warn(note, stacklevel=2)
 
 
 def _refuse_wrong(query: object, limit: object, mode: object) -> None:

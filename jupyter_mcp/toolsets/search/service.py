@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.asking import Asked
-from jupyter_mcp.toolsets.search.index.model import MB, Options, Progress, Report, Status
+from jupyter_mcp.toolsets.search.chunk import Chunk
+from jupyter_mcp.toolsets.search.index.model import MB, Options, Progress, Report
 from jupyter_mcp.toolsets.search.keeping import Keeper
+from jupyter_mcp.toolsets.search.lexical.filter import Filter
 from jupyter_mcp.toolsets.search.opened import OpenNotebooks
+from jupyter_mcp.toolsets.search.place import Place, nowhere
 from jupyter_mcp.toolsets.search.query import Hit, Query
-from jupyter_mcp.toolsets.search.sources import ROOT, Source, named, parted
+from jupyter_mcp.toolsets.search.sources import ROOT, Source, named, normal, parted
+from jupyter_mcp.toolsets.search.states import SourceState, how_far
 from jupyter_mcp.toolsets.search.workers import Workers
 from jupyter_mcp.workplace import LiveNotebooks
 
 LIVE_SECONDS = 0.5
 """How long an answer waits for what is open in somebody's page."""
 
+MOST_LANGUAGES = 20
+
 MOST_LOOKED_AT = 100
 """How many hits are looked at for those few that somebody may see."""
-
-_LINES = re.compile(r"(\d{1,9})(?:-\d{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +69,17 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Hits, the best first, and what to say of them."""
+    """Hits, the best first, and what to say of them.
+
+    Args:
+        hits: The hits.
+        notes: What to say.
+        is_explained: Whether the notes say why there are no hits.
+    """
 
     hits: Sequence[Hit]
     notes: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SourceState:
-    """A source, what is in its index, and how far an update of it is."""
-
-    source: Source
-    status: Status | None
-    progress: Progress | None = None
-    problem: ToolError | None = None
+    is_explained: bool = False
 
 
 class SearchService:
@@ -110,6 +111,7 @@ class SearchService:
             sight: What the caller may be told of.
         """
         keepers, inside = self._meant(asked.path)
+        told: list[str] = []
         query = Query(
             text=asked.text,
             limit=limit,
@@ -117,25 +119,24 @@ class SearchService:
             path=inside,
             language=asked.language,
             kinds=asked.kinds,
+            tell=told.append,
         )
         await self._look_at_open(keepers)
         found = await asyncio.gather(*(self._asked(each, query, sight) for each in keepers))
-        return Found(_merged(found, limit), self._notes(keepers))
+        hits, notes = _merged(found, limit), [*dict.fromkeys(told), *self._notes(keepers)]
+        why = "" if hits else await self._why_none(keepers, query, sight)
+        is_explained = bool(why) or any(each.progress is not None for each in keepers)
+        return Found(hits, [why, *notes] if why else notes, is_explained=is_explained)
 
-    async def similar(
-        self, path: str, line: int | None, cell_id: str | None, limit: int, sight: Sight
-    ) -> Found:
-        """Return what is like a piece of a file, in the same source.
+    async def similar(self, place: Place, limit: int, sight: Sight) -> Found:
+        """Return what is like a piece of a file or some of its lines, in the same source.
 
         Raises:
             ToolError: ``not_found`` when there is no such piece, or not to this caller.
         """
-        [keeper], inside = self._of_path(path)
-        if not sight.shows(path):
-            raise no_piece(path)
-        await self._look_at_open([keeper])
+        keeper, inside, _ = await self._found(place, sight)
         most = limit if sight.is_whole else MOST_LOOKED_AT
-        found = await keeper.similar(inside, line, cell_id, most)
+        found = await keeper.similar(inside, place, most)
         hits = [_told(each, keeper.source) for each in found]
         seen = [each for each in hits if sight.shows(each.path)]
         return Found(seen[:limit], self._notes([keeper]))
@@ -151,17 +152,8 @@ class SearchService:
         Raises:
             ToolError: ``not_found`` when there is no such piece, or not to this caller.
         """
-        [keeper], inside = self._of_path(path)
-        lines = _LINES.fullmatch(place)
-        if not sight.shows(path):
-            raise no_piece(path)
-        await self._look_at_open([keeper])
-        cell_id = place if lines is None or path.endswith(".ipynb") else None
-        line = int(lines[1]) if lines and cell_id is None else None
-        found = await keeper.piece(inside, line, cell_id)
-        if found is None:
-            raise no_piece(path)
-        return found.text
+        _, _, piece = await self._found(Place.of(path, place), sight)
+        return piece.text
 
     async def update(self, path: str | None) -> list[Report]:
         """Bring the index up to date and return when it is."""
@@ -170,12 +162,17 @@ class SearchService:
             return [await keeper.update([inside] if inside else None)]
         return list(await asyncio.gather(*(each.update() for each in self._some(self._all()))))
 
+    async def absence(self, path: str, sight: Sight) -> str:
+        """Say why nothing of a path is in an index; nothing where something is."""
+        [keeper], inside = self._of_path(path)
+        return await self._absence(keeper, inside, sight) if inside else ""
+
     def progress(self) -> Progress | None:
         """Return how far the updates are that go on, all together; None while none does."""
         found = [each.progress for each in self._all() if each.progress is not None]
         if not found:
             return None
-        first = next((each for each in found if each.stage != "embedding"), found[0])
+        first = next((each for each in found if each.stage in {"looking", "reading"}), found[0])
         same = [each for each in found if each.stage == first.stage]
         total = (
             None if any(each.total is None for each in same) else sum(t.total or 0 for t in same)
@@ -228,13 +225,58 @@ class SearchService:
 
     def _meant(self, path: str) -> tuple[list[Keeper], str]:
         """Return the sources that a question is about and the path in them."""
-        return self._of_path(path) if path.strip("/. ") else (self._some(self._all()), "")
+        return self._of_path(path) if normal(path) else (self._some(self._all()), "")
 
     def _of_path(self, path: str) -> tuple[list[Keeper], str]:
         source, inside = parted(path, self.sources)
         if source is None:
             return self._some([]), inside
         return [self._keepers[source.name]], inside
+
+    async def _found(self, place: Place, sight: Sight) -> tuple[Keeper, str, Chunk]:
+        """Return the piece at a place, with who keeps it and the path there."""
+        [keeper], inside = self._of_path(place.path)
+        if not sight.shows(place.path):
+            raise no_piece(place.path)
+        await self._look_at_open([keeper])
+        try:
+            piece = await keeper.piece(inside, place.line, place.cell_id or None)
+        except ToolError as error:
+            if error.code != "not_found" or place.cell_id:
+                raise
+            raise no_piece(place.path, await self._absence(keeper, inside, sight)) from error
+        if piece is None:
+            raise no_piece(place.path)
+        file = keeper.source.folder / inside
+        await self._parts.workers.quick.run(place.check, piece, file)
+        return keeper, inside, piece
+
+    async def _why_none(self, keepers: Sequence[Keeper], query: Query, sight: Sight) -> str:
+        """Say why a question has no hits; nothing where no file has its words."""
+        if query.path and (why := await self._absence(keepers[0], query.path, sight)):
+            return why
+        if not query.language:
+            return ""
+        there: Counter[str] = Counter()
+        for each in keepers:
+            there.update(await each.languages(query.path, _allows(each.source, sight)))
+        if not there or query.language in there:
+            return ""
+        known = ", ".join(name for name, _ in there.most_common(MOST_LANGUAGES))
+        return f"No file here is in '{query.language[:40]}'; there are: {known}."
+
+    async def _absence(self, keeper: Keeper, inside: str, sight: Sight) -> str:
+        """Say why nothing is found at a path; nothing where something might have been."""
+        source = keeper.source
+        wanted = Filter(inside, allows=_allows(source, sight))
+        if await keeper.holds(wanted.fits):
+            return ""
+        if not (wanted.is_glob or sight.shows(source.told(inside))):
+            return nowhere(source.told(inside))
+        from jupyter_mcp.toolsets.search.absence import Absence
+
+        absence = Absence(source.folder, source.exclude, self._parts.settings.search_file_bytes)
+        return await self._parts.workers.quick.run(absence.why, inside)
 
     async def _asked(self, keeper: Keeper, query: Query, sight: Sight) -> list[Hit]:
         allows = _allows(keeper.source, sight)
@@ -266,11 +308,15 @@ class SearchService:
         if settings.search_embedder and settings.search_embedder != "static":
             from jupyter_mcp.toolsets.search.embedding.entries import embedder_of
 
-            options = await self._parts.resolve(dict(settings.search_embedder_options))
-            second = embedder_of(settings.search_embedder, options)
+            try:
+                options = await self._parts.resolve(dict(settings.search_embedder_options))
+                second = embedder_of(settings.search_embedder, options)
+            except ToolError as error:  # words need no embedder; the index's notes tell why
+                second = _raising(error)
         return Options(
             exclude=source.exclude,
             file_bytes=settings.search_file_bytes,
+            most_files=settings.search_most_files,
             chroma_url=await self._parts.resolve(settings.search_chroma_url),
             processes=settings.search_processes,
             second=second,
@@ -282,13 +328,20 @@ class SearchService:
             status = await keeper.status(_allows(keeper.source, sight))
         except ToolError as error:
             return SourceState(keeper.source, None, keeper.progress, error)
-        return SourceState(keeper.source, status, keeper.progress, keeper.problem)
+        return SourceState(
+            keeper.source,
+            status,
+            keeper.progress,
+            keeper.problem,
+            is_begun=keeper.is_begun,
+            is_cut=keeper.is_cut,
+        )
 
     def _notes(self, keepers: Sequence[Keeper]) -> list[str]:
         """Return what a reader of hits should know."""
         notes: list[str] = []
         for each in keepers:
-            if each.progress is not None:
+            if each.progress is not None and each.progress.stage != "writing":
                 notes.append(how_far(each.source, each.progress))
             if each.problem is not None and each.problem.code != "busy":
                 notes.append(str(each.problem))
@@ -296,25 +349,18 @@ class SearchService:
         return list(dict.fromkeys(notes))
 
 
-def how_far(source: Source, progress: Progress) -> str:
-    """Return in a sentence how far an update is."""
-    of = "" if source.name == ROOT else f" of {source.name}"
-    match progress.stage:
-        case "looking":
-            return f"Looking for changes{of}; what is found now may not be all."
-        case "reading":
-            total = "" if progress.total is None else f" of {progress.total:,}"
-            return f"Indexing{of}: {progress.done:,}{total} files so far; ask again for more."
-        case "embedding":
-            total = "" if progress.total is None else f" of {progress.total:,}"
-            return f"Words find everything{of}, meaning {progress.done:,}{total} pieces so far."
+def _raising(error: ToolError) -> Callable[[], Any]:
+    def make() -> Any:
+        raise error
+
+    return make
 
 
-def no_piece(path: str) -> ToolError:
+def no_piece(path: str, why: str = "") -> ToolError:
     """Return the error for a piece that is not in an index."""
     return ToolError(
         "not_found",
-        f"Nothing of '{path[:200]}' is in the index there.",
+        why or f"Nothing of '{path[:200]}' is in the index there.",
         "Give path and line, or cell_id, as a hit has them; index_status tells what is left out.",
     )
 

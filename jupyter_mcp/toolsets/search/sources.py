@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,15 +69,35 @@ def parted(path: str, sources: Sequence[Source]) -> tuple[Source | None, str]:
 
     Returns:
         None for a path below the root where that is not searched.
+
+    Raises:
+        ToolError: ``invalid_arguments`` for a path that leads out.
     """
     name, sign, rest = path.partition(SIGN)
     named = next((each for each in sources if sign and each.name == name), None)
     if named is not None and named.name != ROOT:
-        return named, rest.strip("/")
+        return named, normal(rest)
     root = next((each for each in sources if each.name == ROOT), None)
-    full = "" if root is None else root.folder.as_posix().rstrip("/") + "/"
-    inside = path.removeprefix(full) if full else path
-    return root, inside.strip("/").removeprefix("./")
+    full = "" if root is None else root.folder.as_posix().rstrip("/")
+    if full and f"{path}/".startswith(f"{full}/"):
+        path = path[len(full) :]
+    return root, normal(path)
+
+
+def normal(path: str) -> str:
+    """Return a path below a folder, or a glob, in its one spelling; empty for the folder.
+
+    Raises:
+        ToolError: ``invalid_arguments`` for what leads out of the folder.
+    """
+    found = posixpath.normpath(path.strip().replace("\\", "/").strip("/") or ".")
+    if found == ".." or found.startswith("../"):
+        raise ToolError(
+            "invalid_arguments",
+            f"'{path[:200]}' leads out of the folder that is searched.",
+            "Give a path below it, such as 'src', or none for all of it.",
+        )
+    return "" if found == "." else found
 
 
 def named(name: str, sources: Sequence[Source]) -> Source:

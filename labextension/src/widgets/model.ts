@@ -64,3 +64,14 @@ export function tellVisibility(model: IModel, el: HTMLElement): () => void {
     window.clearInterval(timer);
   };
 }
+
+/** Begin to take what the kernel's side sends, and tell it so; returns how to end that. */
+export function listen(model: IModel, el: HTMLElement, show: MessageHandler): () => void {
+  model.on('msg:custom', show);
+  const untell = tellVisibility(model, el);
+  model.send({ kind: 'ready' });
+  return () => {
+    untell();
+    model.off('msg:custom', show);
+  };
+}

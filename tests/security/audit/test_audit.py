@@ -160,8 +160,8 @@ async def test_retention_cuts_the_oldest_and_the_rest_verifies(
             audit.append(entry)
         await audit.flush()
         keep = Retention(audit._storage, 1, 0, 7, clock=lambda: 86_400.0 + 3)
-        assert await keep.sweep() == {"audit": 3, "changes": 0, "jobs": 0}
-        assert await keep.sweep() == {"audit": 0, "changes": 0, "jobs": 0}
+        assert await keep.sweep() == {"audit": 3, "changes": 0, "jobs": 0, "workflows": 0}
+        assert await keep.sweep() == {"audit": 0, "changes": 0, "jobs": 0, "workflows": 0}
         verdict = await audit.reader.verify()
         assert (verdict.first, verdict.records, verdict.broken) == (4, 3, None)
         everything = Retention(audit._storage, 1, 0, 7, clock=lambda: 86_400.0 + 30)

@@ -39,12 +39,12 @@ async def test_kill_loses_no_more_than_the_last_interval(tmp_path: Path) -> None
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:  # noqa: ASYNC220
         assert process.stdout is not None
         lines = [process.stdout.readline()]
-        while moment(lines[-1]) < moment(lines[0]) + 3:
+        while moment(lines[-1]) < moment(lines[0]) + 6:
             lines.append(process.stdout.readline())
         os.kill(process.pid, signal.SIGKILL)
         lines += [line for line in process.stdout if line.endswith("\n")]
     # The interval, and time for the transaction itself on a busy machine.
-    safe = [line for line in lines if moment(line) < moment(lines[-1]) - SECONDS - 1.0]
+    safe = [line for line in lines if moment(line) < moment(lines[-1]) - SECONDS - 4.0]
     async with auditing(tmp_path) as audit:
         verdict = await audit.reader.verify()
         assert verdict.broken is None

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from jupyter_mcp.calls.operation import Tool
 from jupyter_mcp.calls.schema import Signature
-from jupyter_mcp.calls.tool import Tool
 from jupyter_mcp.security.policy.compiled import CompiledPolicy
 from jupyter_mcp.security.policy.file import Document, read_text
 from jupyter_mcp.security.principal import ALL_SCOPES, Principal

@@ -57,6 +57,17 @@ async def test_who_is_stopped(
     assert (switch.find(principal, client) is not None) == expected
 
 
+async def test_a_stop_is_found_by_whoever_opens_its_database_first(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    await switch_of(storage).stop("cursor", "paused", PERSON)
+    storage.stop()
+    later = Storage(tmp_path)
+    switch = switch_of(later)
+    await switch.start()
+    later.stop()
+    assert switch.find(AGENT, "cursor 1") is not None
+
+
 async def test_the_strictest_counts_and_only_a_person_loosens(storage: Storage) -> None:
     switch = switch_of(storage)
     await switch.stop("cursor", "paused", PERSON)

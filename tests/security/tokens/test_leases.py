@@ -20,9 +20,9 @@ async def test_a_lease_is_over_when_the_token_is() -> None:
     leases, over = Leases(), asyncio.Event()
     began = time.monotonic()
     leases.take(client("f", ends_in=0.05), lambda why: over.set() if why == "expired" else None)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await over.wait()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert len(leases) == 0
 
 

@@ -36,7 +36,7 @@ async def test_the_cancelled_leave_and_the_rest_move_up() -> None:
     assert queue.waiting == 2
     waiting[1].cancel()
     holder.leave()
-    last = await asyncio.wait_for(waiting[2], 1)
+    last = await asyncio.wait_for(waiting[2], 30)
     assert waiting[1].cancelled()
     last.leave()
     last.leave()
@@ -50,7 +50,7 @@ async def test_one_that_is_cancelled_with_its_turn_passes_it_on() -> None:
     await asyncio.sleep(0)
     holder.leave()
     unlucky.cancel()
-    ticket: Ticket = await asyncio.wait_for(next_one, 1)
+    ticket: Ticket = await asyncio.wait_for(next_one, 30)
     ticket.leave()
     await asyncio.gather(unlucky, return_exceptions=True)
     assert not queue.busy

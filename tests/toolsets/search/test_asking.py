@@ -66,6 +66,12 @@ def test_an_unknown_scope_tells_which_there_are() -> None:
         understood("x in:emails")
 
 
+@pytest.mark.parametrize("scope", ["code", "docs", "vars"])
+def test_a_path_that_leads_out_is_refused_in_all_scopes(scope: str) -> None:
+    with pytest.raises(ToolError, match="leads out of the folder"):
+        understood(f"in:{scope} path:../ counts")
+
+
 def test_a_file_is_no_question() -> None:
     with pytest.raises(ToolError, match="search_similar"):
         understood("x" * (LONGEST + 1))

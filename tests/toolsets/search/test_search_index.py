@@ -29,6 +29,26 @@ def test_a_folder_is_searched_without_more_ado(
     assert state_folder(folder).stat().st_mode & 0o777 == 0o700
 
 
+def test_its_state_may_be_told_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_project(tmp_path / "project")
+    monkeypatch.chdir(tmp_path)
+    with SearchIndex("project", state="told-from-here", processes=1) as index:
+        index.update()
+        monkeypatch.chdir("/")
+        assert index.search("where are the counts normalised")[0].path == "src/ledger.py"
+    assert (tmp_path / "told-from-here/vectors").is_dir()
+
+
+def test_a_language_is_also_called_as_its_files_end(tmp_path: Path) -> None:
+    with SearchIndex(write_project(tmp_path / "project"), state=tmp_path / "state") as index:
+        for name, end in (("py", ".py"), ("md", ".md"), ("ipynb", ".ipynb")):
+            found = {Path(hit.path).suffix for hit in index.search("counts", language=name)}
+            assert end in found, name
+            assert found <= {end, ".ipynb"}, name  # cells are in Python or in Markdown, too
+
+
 def test_documents_are_found_by_their_ids(tmp_path: Path) -> None:
     with SearchIndex(tmp_path, state=tmp_path / ".state", processes=1) as index:
         documents = [
@@ -49,13 +69,34 @@ def test_a_second_one_reads_what_the_first_has(tmp_path: Path) -> None:
         first.search("counts", mode="lexical")
         with SearchIndex(folder, state=state, processes=1) as second:
             assert second.search("normalise counts")[0].path == "src/ledger.py"
-            with pytest.raises(ToolError, match="kept by"):
+            with pytest.raises(ToolError, match="kept by this process"):
                 second.update()
 
 
-def test_a_wrong_embedder_is_told_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ToolError):
-        SearchIndex(tmp_path, embedder="nobody-knows-it")
+def test_one_that_nobody_has_any_more_is_closed(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    index = SearchIndex(folder, state=state, processes=1)
+    index.update()
+    assert index.search("normalise counts", mode="dense")
+    index = SearchIndex(folder, state=state, processes=1)  # a cell that is run again
+    index.update()
+    assert index.search("normalise counts", mode="dense")
+    index.close()
+
+
+def test_an_embedder_that_is_not_there_is_told_and_the_table_finds(tmp_path: Path) -> None:
+    folder, spec = write_project(tmp_path / "project"), f"onnx:{tmp_path / 'no-model'}"
+    with SearchIndex(folder, state=tmp_path / "state", embedder=spec, processes=1) as index:
+        with pytest.warns(UserWarning, match="no-model"):
+            index.update()
+        assert "static" in index.search("where are the counts normalised")[0].parts
+
+
+@pytest.mark.parametrize("wrong", ["nobody-knows-it", "", None, 5])
+def test_a_wrong_embedder_is_told_at_once(tmp_path: Path, wrong: Any) -> None:
+    with pytest.raises(ToolError, match=f"There is no embedder {wrong!r}") as caught:
+        SearchIndex(tmp_path, embedder=wrong)
+    assert caught.value.code == "invalid_arguments"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_mcp.config import Settings
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.search.sources import ROOT, named, parted, sources_of
+from jupyter_mcp.toolsets.search.sources import ROOT, named, normal, parted, sources_of
 
 
 def settings(home: Path, **options: object) -> Settings:
@@ -53,3 +53,20 @@ def test_an_unknown_name_tells_those_that_there_are(tmp_path: Path) -> None:
     assert named(ROOT, found) is found[0]
     with pytest.raises(ToolError, match="There are: root"):
         named("nothing", found)
+
+
+@pytest.mark.parametrize(
+    "path", ["../", "..", "/..", "src/../../x", "..\\x", "l:../x", "{top}/r/../x"]
+)
+def test_a_path_that_leads_out_is_refused(tmp_path: Path, path: str) -> None:
+    found = sources_of(settings(tmp_path, search_folders=(("l", str(tmp_path)),)), tmp_path / "r")
+    with pytest.raises(ToolError, match="leads out of the folder"):
+        parted(path.format(top=tmp_path), found)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("", ""), ("./", ""), ("/", ""), ("a/../b/", "b"), ("./src/*.py", "src/*.py"), ("..x", "..x")],
+)
+def test_a_path_has_one_spelling(path: str, told: str) -> None:
+    assert normal(path) == told

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, Field
 
 from jupyter_mcp.calls import Context, Reply, Text, Toolset
-from jupyter_mcp.calls.tool import Operation
+from jupyter_mcp.calls.content import UNTRUSTED
+from jupyter_mcp.calls.operation import Operation
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.policy.reach import ALLOWED, ASKED, Allows, is_uniform, reach
 from jupyter_mcp.toolsets.files.paths import inside_of
@@ -24,9 +25,6 @@ from jupyter_mcp.workplace import Place
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.files.service import FileService
-
-UNTRUSTED = {"jupyter-mcp/untrusted": True}
-"""In the ``_meta`` of a result: what it holds comes from a sandbox, and so from strangers."""
 
 SandboxId = Annotated[
     str | None, Field(description="A sandbox; without it the Jupyter root is meant")
@@ -122,7 +120,7 @@ class FilesToolset(Toolset):
 
 def meta_of(place: Place) -> dict[str, bool]:
     """Return the ``_meta`` of a result that tells what is in a place."""
-    return dict(UNTRUSTED) if place.sandbox_id else {}
+    return {UNTRUSTED: True} if place.sandbox_id else {}
 
 
 def told(value: BaseModel, place: Place) -> Reply[Any]:

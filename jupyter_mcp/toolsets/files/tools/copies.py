@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.toolsets.files.paths import inside_of
 from jupyter_mcp.toolsets.files.tools.base import FilesToolset
 from jupyter_mcp.workplace import Place
@@ -23,7 +24,7 @@ SandboxPath = Annotated[str, Field(description="In the sandbox, below /workspace
 Sandbox = Annotated[str, Field(description="As sandbox_create returned it")]
 
 
-class Transferred(BaseModel):
+class Transferred(Shape):
     """What was copied."""
 
     path: str

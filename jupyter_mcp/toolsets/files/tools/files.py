@@ -6,9 +6,10 @@ import base64
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, Image, Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.policy.reach import Allows
 from jupyter_mcp.toolsets.files import pictures, reading
@@ -32,7 +33,7 @@ Revision = Annotated[
 ]
 
 
-class Listed(BaseModel):
+class Listed(Shape):
     """A file or folder."""
 
     path: str
@@ -42,14 +43,14 @@ class Listed(BaseModel):
     target: str | None = None
 
 
-class Listing(BaseModel):
+class Listing(Shape):
     """What is in a folder."""
 
     entries: list[Listed]
     next_cursor: str | None = None
 
 
-class FileRead(BaseModel):
+class FileRead(Shape):
     """A piece of a file."""
 
     path: str
@@ -61,7 +62,7 @@ class FileRead(BaseModel):
     content: str | None = None
 
 
-class FileWritten(BaseModel):
+class FileWritten(Shape):
     """A file after a change."""
 
     path: str
@@ -69,7 +70,7 @@ class FileWritten(BaseModel):
     revision: str
 
 
-class FileEdited(BaseModel):
+class FileEdited(Shape):
     """A file after an edit."""
 
     path: str
@@ -77,7 +78,7 @@ class FileEdited(BaseModel):
     diff: str
 
 
-class Edit(BaseModel):
+class Edit(Shape):
     """Replace old by new."""
 
     old: str
@@ -85,13 +86,13 @@ class Edit(BaseModel):
     replace_all: bool = False
 
 
-class Moved(BaseModel):
+class Moved(Shape):
     """Where something is now."""
 
     path: str
 
 
-class Line(BaseModel):
+class Line(Shape):
     """A line that was found; 0 for a file found by its name."""
 
     path: str
@@ -99,7 +100,7 @@ class Line(BaseModel):
     text: str
 
 
-class Lines(BaseModel):
+class Lines(Shape):
     """What was found."""
 
     matches: list[Line]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.toolsets.files.paths import inside_of
 from jupyter_mcp.toolsets.files.tools.base import FilesToolset, SandboxId, meta_of, told
 from jupyter_mcp.workplace import Place
@@ -27,7 +28,7 @@ Paths = Annotated[
 ]
 
 
-class GitChange(BaseModel):
+class GitChange(Shape):
     """A file that is not as committed; letters as git's."""
 
     path: str
@@ -37,7 +38,7 @@ class GitChange(BaseModel):
     is_conflict: bool
 
 
-class GitStatus(BaseModel):
+class GitStatus(Shape):
     """How a working tree is."""
 
     path: str
@@ -50,7 +51,7 @@ class GitStatus(BaseModel):
     more: bool
 
 
-class GitFile(BaseModel):
+class GitFile(Shape):
     """A file of a diff; no numbers where it is no text."""
 
     path: str
@@ -59,7 +60,7 @@ class GitFile(BaseModel):
     removed: int | None = None
 
 
-class GitDiff(BaseModel):
+class GitDiff(Shape):
     """What differs."""
 
     files: list[GitFile]
@@ -68,7 +69,7 @@ class GitDiff(BaseModel):
     untracked: list[str]
 
 
-class GitCommit(BaseModel):
+class GitCommit(Shape):
     """A commit."""
 
     id: str
@@ -79,21 +80,21 @@ class GitCommit(BaseModel):
     subject: str
 
 
-class GitLog(BaseModel):
+class GitLog(Shape):
     """Commits, newest first."""
 
     commits: list[GitCommit]
     next_skip: int | None = None
 
 
-class GitBranches(BaseModel):
+class GitBranches(Shape):
     """Branches, by name, with their commits."""
 
     current: str
     branches: dict[str, str]
 
 
-class GitPushed(BaseModel):
+class GitPushed(Shape):
     """What the remote has now."""
 
     remote: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, Reply, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.files.tools.base import told
 from jupyter_mcp.toolsets.files.tools.copies import Sandbox, SandboxPath
@@ -18,7 +19,7 @@ FILES = 200
 RootPath = Annotated[str, Field(description="The repository in the Jupyter root")]
 
 
-class GitSession(BaseModel):
+class GitSession(Shape):
     """A session; with dirty, changes that were not committed did not come along."""
 
     path: str
@@ -27,7 +28,7 @@ class GitSession(BaseModel):
     dirty: bool
 
 
-class GitApplied(BaseModel):
+class GitApplied(Shape):
     """What came back."""
 
     branch: str
@@ -36,7 +37,7 @@ class GitApplied(BaseModel):
     files: list[GitFile]
 
 
-class GitDiscarded(BaseModel):
+class GitDiscarded(Shape):
     """What is gone."""
 
     branch: str

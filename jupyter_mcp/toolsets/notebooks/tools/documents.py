@@ -10,10 +10,11 @@ from collections.abc import Hashable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, Host, Reply, Text, Toolset, tool
 from jupyter_mcp.calls.events import ResourcesChanged, ResourceUpdated
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.documents import Documents
 from jupyter_mcp.toolsets.notebooks.edits import Edited
@@ -34,14 +35,14 @@ Path: TypeAlias = str
 CellType = Literal["code", "markdown", "raw"]
 
 
-class NewCell(BaseModel):
+class NewCell(Shape):
     """A cell to make."""
 
     source: str
     cell_type: CellType = "code"
 
 
-class Listed(BaseModel):
+class Listed(Shape):
     """A notebook in a folder."""
 
     path: str
@@ -49,7 +50,7 @@ class Listed(BaseModel):
     open: bool | None = None
 
 
-class Listing(BaseModel):
+class Listing(Shape):
     """What is in a folder."""
 
     notebooks: list[Listed]
@@ -57,7 +58,7 @@ class Listing(BaseModel):
     next_cursor: str | None = None
 
 
-class Created(BaseModel):
+class Created(Shape):
     """A new notebook."""
 
     path: str
@@ -65,7 +66,7 @@ class Created(BaseModel):
     cell_ids: list[str]
 
 
-class CellEdited(BaseModel):
+class CellEdited(Shape):
     """A cell after an edit."""
 
     path: str
@@ -73,7 +74,7 @@ class CellEdited(BaseModel):
     revision: str
 
 
-class CellRead(BaseModel):
+class CellRead(Shape):
     """A whole cell; its outputs are in the content."""
 
     id: str
@@ -85,7 +86,7 @@ class CellRead(BaseModel):
     outputs: list[str] | None = None
 
 
-class Logged(BaseModel):
+class Logged(Shape):
     """An agent's change."""
 
     id: int
@@ -97,14 +98,14 @@ class Logged(BaseModel):
     undone_by: int | None = None
 
 
-class Log(BaseModel):
+class Log(Shape):
     """Agents' changes, newest first."""
 
     changes: list[Logged]
     next_cursor: str | None = None
 
 
-class TakenBack(BaseModel):
+class TakenBack(Shape):
     """What was undone."""
 
     path: str

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, Host, tool
 from jupyter_mcp.calls.events import ResourceUpdated
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.execution import Execution
 from jupyter_mcp.toolsets.notebooks.kernels import Kernels, KernelState
@@ -22,7 +23,7 @@ KernelId = Annotated[str | None, Field(description="Or give path")]
 OfPath = Annotated[str | None, Field(description="Its notebook")]
 
 
-class Kernel(BaseModel):
+class Kernel(Shape):
     """A kernel; busy_with: whose code runs."""
 
     kernel_id: str
@@ -30,18 +31,18 @@ class Kernel(BaseModel):
     state: str
     busy_with: str = ""
     queued: int = 0
-    paths: list[str] = []
+    paths: list[str] = Field(default_factory=list)
     last_activity: str = ""
 
 
-class KernelList(BaseModel):
+class KernelList(Shape):
     """Kernels that run, and the names that can be started."""
 
     kernels: list[Kernel]
     available: list[str]
 
 
-class KernelStarted(BaseModel):
+class KernelStarted(Shape):
     """A kernel to use; new: false when the notebook had it already."""
 
     kernel_id: str
@@ -49,7 +50,7 @@ class KernelStarted(BaseModel):
     new: bool
 
 
-class KernelChanged(BaseModel):
+class KernelChanged(Shape):
     """A kernel after something was done to it; `kernel_list` tells more."""
 
     kernel_id: str

@@ -16,6 +16,7 @@ from jupyter_mcp.toolsets.notebooks.progress import RunTeller
 from jupyter_mcp.toolsets.notebooks.revisions import find, visible
 from jupyter_mcp.toolsets.notebooks.run import AskInput, RunOutcome, Work
 from jupyter_mcp.toolsets.notebooks.spooling import SCHEME
+from jupyter_mcp.toolsets.notebooks.tools.asking import asker, asker_of_job
 from jupyter_mcp.toolsets.notebooks.tools.kernels import KernelId, KernelTools, OfPath
 from jupyter_mcp.toolsets.notebooks.tools.runs import (
     CellRun,
@@ -65,14 +66,16 @@ class RunTools(KernelTools):
         """Run code in a kernel without a cell; outputs, errors and images come back."""
         kernel = await self.kernels.resolve(kernel_id, path)
         if not background:
-            return await self._run_code(kernel, code, Caller(ctx.progress, _asker(ctx), timeout))
+            return await self._run_code(kernel, code, Caller(ctx.progress, asker(ctx), timeout))
 
         async def work(job: JobContext) -> Reply[CodeRun]:
-            return await self._run_code(kernel, code, Caller(job.progress, None, timeout))
+            return await self._run_code(
+                kernel, code, Caller(job.progress, asker_of_job(job), timeout)
+            )
 
         job_id = ctx.job(f"Code in kernel {kernel[:8]}", work)
         value = CodeRun(kernel_id=kernel, status="running", job_id=job_id)
-        return Reply(value, [Text(_in_background(job_id))])
+        return Reply(value, [Text(_in_background(job_id))], job=job_id)
 
     @tool(scope="execute", title="Run cells", destructive=True, open_world=True, long_running=True)
     async def cell_run(
@@ -84,22 +87,32 @@ class RunTools(KernelTools):
         start: Annotated[str | None, Field(description="Cell id to run from")] = None,
         timeout: Seconds = None,  # noqa: ASYNC109 - the tool's argument
         background: Background = False,
+        stop_kernel: Annotated[bool, Field(description="Afterwards, if this starts it")] = False,
+        folder: Annotated[
+            str | None, Field(description="In which a kernel that this starts works")
+        ] = None,
     ) -> Reply[CellsRun]:
         """Run code cells in the notebook's kernel, save their outputs, stop at the first error."""
         document = await self.documents.open(path)
         cells = chosen(visible(await document.cells()), cell_ids, start)
-        kernel_id, _new = await self.kernels.of_document(document)
+        kernel_id, is_new = await self.kernels.of_document(document, folder=folder)
+
+        async def run(caller: Caller) -> Reply[CellsRun]:
+            try:
+                return await self._run_cells(document, cells, kernel_id, caller)
+            finally:
+                if stop_kernel and is_new:
+                    await self.kernels.stop(kernel_id)
+
         if not background:
-            caller = Caller(ctx.progress, _asker(ctx), timeout)
-            return await self._run_cells(document, cells, kernel_id, caller)
+            return await run(Caller(ctx.progress, asker(ctx), timeout))
 
         async def work(job: JobContext) -> Reply[CellsRun]:
-            caller = Caller(job.progress, None, timeout)
-            return await self._run_cells(document, cells, kernel_id, caller)
+            return await run(Caller(job.progress, asker_of_job(job), timeout))
 
         job_id = ctx.job(f"{len(cells)} cell(s) of {document.path}", work)
         value = CellsRun(path=document.path, kernel_id=kernel_id, status="running", job_id=job_id)
-        return Reply(value, [Text(_in_background(job_id))])
+        return Reply(value, [Text(_in_background(job_id))], job=job_id)
 
     @resource(OUTPUT, name="output", title="A whole output")
     async def output_resource(self, id: str) -> Embedded:  # noqa: A002 - the template's variable
@@ -254,28 +267,6 @@ async def _work(document: Document, cell: Cell, teller: RunTeller, ask: AskInput
 
 def _names(document: Document, cell: Cell) -> Callable[[int], str]:
     return lambda index: output_uri(document.path, cell.id, index)
-
-
-def _asker(ctx: Context) -> AskInput | None:
-    """Return how to ask the person behind the client; None where nobody can be asked.
-
-    Passwords are never asked for: MCP forbids it in forms (2026-07-28, client/elicitation).
-    """
-    if not ctx.can_ask:
-        return None
-
-    async def ask(prompt: str, password: bool) -> str:
-        if password:
-            await ctx.log("warning", "A cell asked for a password; run it in JupyterLab instead.")
-            raise ToolError("forbidden", "Passwords are not asked for.", "Run it in JupyterLab.")
-        field = {"type": "string", "title": prompt.strip() or "Input"}
-        form = {"type": "object", "properties": {"value": field}, "required": ["value"]}
-        answer = await ctx.ask(prompt.strip() or "The code asks for input.", form)
-        if not answer.accepted:
-            raise ToolError("cancelled", "The person gave no input.", "Ask again.")
-        return str(answer.content.get("value", ""))
-
-    return ask
 
 
 def _in_background(job_id: str) -> str:

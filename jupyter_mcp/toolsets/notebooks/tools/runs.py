@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import Field
 
 from jupyter_mcp.calls import Block, Host, Image, Link, Text
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.printed.text import shortened, without_ansi
 from jupyter_mcp.toolsets.notebooks.images import scaled
 from jupyter_mcp.toolsets.notebooks.run import RunOutcome
@@ -23,14 +24,14 @@ from jupyter_mcp.toolsets.notebooks.tools.outputs import (
 )
 
 NOBODY_TO_ASK = (
-    "The code asks for input, and this client cannot be asked, nor can a run in the background. "
-    "Give the value in the code, or call from a client with elicitation."
+    "The code asks for input, and this client cannot be asked. Give the value in the code, or call "
+    "from a client with elicitation."
 )
 
 RunStatus = Literal["ok", "error", "timeout", "dead", "cancelled", "aborted", "running"]
 
 
-class RunError(BaseModel):
+class RunError(Shape):
     """What code raised."""
 
     ename: str
@@ -38,7 +39,7 @@ class RunError(BaseModel):
     traceback: str
 
 
-class CodeRun(BaseModel):
+class CodeRun(Shape):
     """What became of code."""
 
     kernel_id: str
@@ -50,7 +51,7 @@ class CodeRun(BaseModel):
     job_id: str | None = None
 
 
-class CellRun(BaseModel):
+class CellRun(Shape):
     """What became of a cell."""
 
     cell_id: str
@@ -61,14 +62,14 @@ class CellRun(BaseModel):
     error: RunError | None = None
 
 
-class CellsRun(BaseModel):
+class CellsRun(Shape):
     """What became of cells."""
 
     path: str
     kernel_id: str
     status: RunStatus
-    cells: list[CellRun] = []
-    not_run: list[str] = []
+    cells: list[CellRun] = Field(default_factory=list)
+    not_run: list[str] = Field(default_factory=list)
     job_id: str | None = None
 
 

@@ -21,6 +21,8 @@ STDERR = 2
 COMPLAINT = 8192
 """Bytes of stderr that are kept."""
 ANSWER_SECONDS = 20.0
+LEAVE_SECONDS = 2.0
+"""How long a program may take for what was written before it is closed; then it is ended."""
 _STARTED = {101, 200}
 REFUSED = (b"OCI runtime exec failed", b"cannot exec in a ")
 """How Docker tells, on stdout, that there is no such program or the container is frozen."""
@@ -85,6 +87,7 @@ class ExecChannel:
         if self._closing is None:
             self._writer.close()  # now: the task may be cancelled before it has begun
             self._closing = self._tasks.spawn("close a sandbox channel", self._close())
+            self._closing.add_done_callback(lambda _: self._writer.transport.abort())
         await asyncio.shield(self._closing)
 
     def complaint(self) -> str:
@@ -92,8 +95,9 @@ class ExecChannel:
         return self._complaint.decode(errors="replace").strip()
 
     async def _close(self) -> None:
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        with contextlib.suppress(OSError):  # TimeoutError is one
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._writer.wait_closed()  # a frozen program reads nothing
         await self._reap()
 
     def _is_complaint(self, data: bytes) -> bool:

@@ -147,6 +147,7 @@ class Wire:
 def refusal(error: Any) -> ToolError:
     """Turn a refusal from inside into an error; it may say anything."""
     error = error if isinstance(error, dict) else {}
-    code, message, remedy = (str(error.get(key, ""))[:500] for key in ("code", "message", "remedy"))
+    said = (str(error.get(key, ""))[:500].strip() for key in ("code", "message", "remedy"))
+    code, message, remedy = said
     remedy = remedy or (NO_DESKTOP if code == "unsupported" else ANEW)
     return ToolError(code if code in CODES else "unavailable", message or "Refused.", remedy)

@@ -153,7 +153,8 @@ class Pool:
         """Wait until a sandbox is asked for, or until nobody has for so long."""
         self._changed.clear()
         try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            async with asyncio.timeout(seconds):  # `wait_for` may swallow that it is cancelled
+                await self._changed.wait()
         except TimeoutError:
             return False
         return True

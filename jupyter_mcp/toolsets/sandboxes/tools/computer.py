@@ -12,10 +12,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Block, Context, Image, Reply, Text, tool
-from jupyter_mcp.calls.tool import Operation
+from jupyter_mcp.calls.operation import Operation
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.desktop.request import Action, Direction, Request
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
@@ -31,14 +32,14 @@ Numbers = list[float]
 """A point or a region: how many there have to be, and where, is checked by the screen."""
 
 
-class Spot(BaseModel):
+class Spot(Shape):
     """A point of a drag, as OpenAI writes it."""
 
     x: float
     y: float
 
 
-class ScreenElement(BaseModel):
+class ScreenElement(Shape):
     """A named element on the screen."""
 
     name: str
@@ -48,7 +49,7 @@ class ScreenElement(BaseModel):
     enabled: bool = True
 
 
-class ComputerState(BaseModel):
+class ComputerState(Shape):
     """What was done, and what the screen is now."""
 
     sandbox_id: str

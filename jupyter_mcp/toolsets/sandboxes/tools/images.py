@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, JobContext, Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.sizes import bytes_of
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxToolset
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from jupyter_mcp.toolsets.sandboxes.images.images import Images, Plan
 
 
-class ImageBuilt(BaseModel):
+class ImageBuilt(Shape):
     """What became of a build."""
 
     name: str
@@ -27,11 +28,11 @@ class ImageBuilt(BaseModel):
     digest: str | None = None
     size: int | None = None
     seconds: float | None = None
-    warnings: list[str] = []
+    warnings: list[str] = Field(default_factory=list)
     job_id: str | None = None
 
 
-class ImageInfo(BaseModel):
+class ImageInfo(Shape):
     """An image that sandboxes may use."""
 
     name: str
@@ -43,14 +44,14 @@ class ImageInfo(BaseModel):
     removable: bool = False
 
 
-class ImageList(BaseModel):
+class ImageList(Shape):
     """The images that sandboxes may use."""
 
     images: list[ImageInfo]
     default: str
 
 
-class ImageRemoved(BaseModel):
+class ImageRemoved(Shape):
     """An image that is gone."""
 
     name: str
@@ -111,7 +112,7 @@ class ImageTools(SandboxToolset):
         warnings = list(plan.warnings)
         value = ImageBuilt(name=plan.name, status="running", job_id=job_id, warnings=warnings)
         line = Text(f"Building {plan.name} in the background: job_get with job_id {job_id}.")
-        return Reply(value, [line, *map(Text, warnings)])
+        return Reply(value, [line, *map(Text, warnings)], job=job_id)
 
     @tool(scope="read", title="List images")
     async def image_list(self) -> ImageList:

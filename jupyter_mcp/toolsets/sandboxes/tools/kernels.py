@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.calls.toolset import JupyterServices
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.sql_store import namespace_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _LONGEST_TITLE = 80
 
 
-class SandboxKernelStarted(BaseModel):
+class SandboxKernelStarted(Shape):
     """A kernel in a sandbox."""
 
     kernel_id: str

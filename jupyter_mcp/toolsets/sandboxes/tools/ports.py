@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
 from jupyter_mcp.workplace import Connection
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Port = Annotated[int, Field(ge=1, le=65_535, description="TCP port on 127.0.0.1 inside")]
 
 
-class ExposedPort(BaseModel):
+class ExposedPort(Shape):
     """A port that can be reached."""
 
     sandbox_id: str
@@ -27,7 +28,7 @@ class ExposedPort(BaseModel):
     listens: bool
 
 
-class ClosedPort(BaseModel):
+class ClosedPort(Shape):
     """A port that cannot be reached any more."""
 
     sandbox_id: str

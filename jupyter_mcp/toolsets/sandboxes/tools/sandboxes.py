@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.security.moments import in_utc
 from jupyter_mcp.toolsets.sandboxes.sizes import bytes_of, size_of
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
@@ -31,7 +32,7 @@ Level = Literal["container", "bubblewrap", "landlock", "process"]
 Limits = dict[str, Literal["enforced", "per_process", "polled", "none"]]
 
 
-class SandboxState(BaseModel):
+class SandboxState(Shape):
     """What a sandbox does, and until when."""
 
     sandbox_id: str
@@ -40,7 +41,7 @@ class SandboxState(BaseModel):
     isolation: Level
     expires_at: str | None = None
     ends_at: str | None = None
-    notes: list[str] = []
+    notes: list[str] = Field(default_factory=list)
 
 
 class SandboxInfo(SandboxState):
@@ -55,7 +56,7 @@ class SandboxInfo(SandboxState):
     reattached: bool = False
 
 
-class SnapshotInfo(BaseModel):
+class SnapshotInfo(Shape):
     """Files of a sandbox that were kept."""
 
     snapshot_id: str
@@ -65,14 +66,14 @@ class SnapshotInfo(BaseModel):
     size: int
 
 
-class SandboxList(BaseModel):
+class SandboxList(Shape):
     """Sandboxes and snapshots."""
 
     sandboxes: list[SandboxInfo]
     snapshots: list[SnapshotInfo]
 
 
-class SandboxGone(BaseModel):
+class SandboxGone(Shape):
     """A sandbox that is no more."""
 
     sandbox_id: str
@@ -81,20 +82,20 @@ class SandboxGone(BaseModel):
     status: Literal["destroyed"] = "destroyed"
 
 
-class LevelInfo(BaseModel):
+class LevelInfo(Shape):
     """A level of isolation, and whether sandboxes can have it here."""
 
     isolation: Level
     backend: str
     available: bool
     version: str = ""
-    limits: Limits = {}
-    notes: list[str] = []
+    limits: Limits = Field(default_factory=dict)
+    notes: list[str] = Field(default_factory=list)
     reason: str | None = None
     remedy: str | None = None
 
 
-class Levels(BaseModel):
+class Levels(Shape):
     """The levels that the settings allow, strongest first; the first available is the default."""
 
     levels: list[LevelInfo]
@@ -106,7 +107,7 @@ State = TypeVar("State", bound=SandboxState)
 class SandboxTools(SandboxToolset):
     """Sandboxes themselves: create, list, extend, pause, resume, snapshot, destroy."""
 
-    @tool(scope="execute", title="Create a sandbox")
+    @tool(scope="execute", title="Create a sandbox", long_running=True)
     async def sandbox_create(
         self,
         ctx: Context,

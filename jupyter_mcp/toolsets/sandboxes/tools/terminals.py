@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, JobContext, Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.sandboxes.terminals.keys import KEYS_LIMIT, sequences
 from jupyter_mcp.toolsets.sandboxes.tools.base import SandboxId, SandboxToolset
@@ -28,7 +29,7 @@ Columns = Annotated[int, Field(ge=1, le=1000)]
 Send = Callable[[float, float | None, str], Awaitable[None]]
 
 
-class CommandRun(BaseModel):
+class CommandRun(Shape):
     """What became of a command."""
 
     sandbox_id: str
@@ -42,7 +43,7 @@ class CommandRun(BaseModel):
     job_id: str | None = None
 
 
-class OpenTerminal(BaseModel):
+class OpenTerminal(Shape):
     """A terminal."""
 
     terminal_id: str
@@ -55,13 +56,13 @@ class OpenTerminal(BaseModel):
     offset: int = 0
 
 
-class TerminalList(BaseModel):
+class TerminalList(Shape):
     """Terminals."""
 
     terminals: list[OpenTerminal]
 
 
-class TerminalNews(BaseModel):
+class TerminalNews(Shape):
     """What a terminal wrote."""
 
     terminal_id: str
@@ -72,7 +73,7 @@ class TerminalNews(BaseModel):
     dropped: int = 0
 
 
-class TerminalInput(BaseModel):
+class TerminalInput(Shape):
     """What was typed."""
 
     terminal_id: str
@@ -136,7 +137,7 @@ class TerminalTools(SandboxToolset):
         job_id = ctx.job(f"{command[:60]} in {session.id}", work)
         value = CommandRun(sandbox_id=session.id, job_id=job_id)
         told = f"Running in the background as job {job_id}; job_get tells more."
-        return Reply(value, [Text(told)])
+        return Reply(value, [Text(told)], job=job_id)
 
     @tool(scope="execute", title="Open a terminal", open_world=True, within="sandbox_id")
     async def terminal_open(

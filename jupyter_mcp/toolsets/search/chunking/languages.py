@@ -121,6 +121,11 @@ _SUFFIXES = {
     ".ipynb": Language("notebook", "notebook"),
 }
 
+_KNOWN = {each.name for each in (*_SUFFIXES.values(), *_NAMES.values())}
+_ALSO = {"c++": "cpp", "c#": "csharp", "golang": "go", "shell": "bash", "objective-c": "objc"}
+
+NOTEBOOK = _SUFFIXES[".ipynb"].name
+
 
 def language_of(path: str, text: str = "") -> Language:
     """Return what a file is.
@@ -141,3 +146,15 @@ def language_of(path: str, text: str = "") -> Language:
             if mark in first:
                 return Language(language, "code")
     return TEXT
+
+
+def named(name: str) -> str:
+    """Return the language that somebody calls so: by its name, or as its files end.
+
+    What nobody knows stays as it is: a notebook's kernel may call its language anything.
+    """
+    told = name.strip().lower().removeprefix("*").removeprefix(".")
+    if told in _KNOWN:
+        return told
+    found = _SUFFIXES.get(f".{told}")
+    return found.name if found else _ALSO.get(told, told)

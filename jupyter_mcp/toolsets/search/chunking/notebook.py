@@ -16,6 +16,9 @@ from jupyter_mcp.toolsets.search.chunking.lines import Lines
 from jupyter_mcp.toolsets.search.chunking.markdown import headings
 from jupyter_mcp.toolsets.search.walking.reading import Unreadable
 
+_ID = 100
+"""Characters of the longest id that is kept; the format allows 64."""
+
 _BEFORE = 600
 _PRINTED = 600
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
@@ -129,10 +132,18 @@ def _text(value: Any) -> str:
 def _identity(cell: Mapping[str, Any], source: str, seen: dict[str, int]) -> str:
     """Return the cell's id; without one, a name that it keeps when others are added or moved."""
     identity = cell.get("id")
-    if not isinstance(identity, str) or not identity:
+    if not isinstance(identity, str) or not 0 < len(identity) <= _ID or not _is_utf8(identity):
         identity = "c-" + hashlib.blake2b(source.encode(), digest_size=5).hexdigest()
     seen[identity] = seen.get(identity, 0) + 1
     return identity if seen[identity] == 1 else f"{identity}-{seen[identity]}"
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a character, which JSON can hold and no store
+        return False
+    return True
 
 
 def _note(titles: list[str], source: str) -> None:

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 class Embedder(Protocol):
-    """An embedder. It is loaded when it is first used and may be called in any thread."""
+    """An embedder. It is loaded when it is first used and may be called in any thread.
+
+    It may have a `batch`, the most texts that it is best given at once, and a `note`: what a reader
+    of the index's status should know while it is loaded.
+    """
 
     @property
     def name(self) -> str:

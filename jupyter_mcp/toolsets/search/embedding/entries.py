@@ -30,7 +30,7 @@ def embedder_of(spec: str, options: Mapping[str, Any] | None = None) -> Callable
     Raises:
         ToolError: ``invalid_arguments`` when there is no such embedder.
     """
-    kind, _, text = spec.strip().partition(":")
+    kind, _, text = (spec if isinstance(spec, str) else "").strip().partition(":")
     makers: dict[str, Callable[[str, Mapping[str, Any]], Embedder]] = {
         "static": _static,
         "onnx": _onnx,
@@ -42,18 +42,12 @@ def embedder_of(spec: str, options: Mapping[str, Any] | None = None) -> Callable
         if entry.name == kind and kind not in makers:
             return partial(_other, entry, text, dict(options or {}))
     others = sorted({entry.name for entry in entry_points(group=GROUP)})
-    known = ", ".join(["static", "onnx:/folder", *_named(), *others])
+    known = ", ".join(["static", "onnx:/folder", "chroma:NAME (such as chroma:ollama)", *others])
     raise ToolError(
         "invalid_arguments",
         f"There is no embedder {spec!r}.",
         f"Set search_embedder to one of: {known}.",
     )
-
-
-def _named() -> list[str]:
-    from jupyter_mcp.toolsets.search.embedding.chroma_functions import function_names
-
-    return [f"chroma:{name}" for name in function_names()] or ["chroma:NAME"]
 
 
 def _static(_: str, options: Mapping[str, Any]) -> Embedder:

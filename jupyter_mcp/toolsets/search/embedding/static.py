@@ -9,7 +9,7 @@ licensed packages; `docs/reference/search-training-data.md` lists them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,10 +64,16 @@ class StaticEmbedder:
         """The same, of the words that say what is looked for."""
         return self.embed_documents([telling(text) for text in texts])
 
-    @cached_property
+    @property
     def _table(self) -> tuple[NDArray[np.int8], NDArray[np.float32], Vocabulary]:
-        import numpy as np
+        return _read(self._file)
 
-        with np.load(self._file) as arrays:
-            words = arrays["words"].tobytes().decode().split("\n")
-            return arrays["table"], arrays["scales"], Vocabulary(words)
+
+@lru_cache(maxsize=2)
+def _read(file: Path) -> tuple[NDArray[np.int8], NDArray[np.float32], Vocabulary]:
+    """Read a table, once for all that use it."""
+    import numpy as np
+
+    with np.load(file) as arrays:
+        words = arrays["words"].tobytes().decode().split("\n")
+        return arrays["table"], arrays["scales"], Vocabulary(words)

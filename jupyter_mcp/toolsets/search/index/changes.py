@@ -11,8 +11,10 @@ from pathlib import Path, PurePosixPath
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.index.documents import is_document
+from jupyter_mcp.toolsets.search.index.model import MOST_FILES
 from jupyter_mcp.toolsets.search.lexical.pieces import FileState
 from jupyter_mcp.toolsets.search.walking.rules import Rules
+from jupyter_mcp.toolsets.search.walking.times import changed_ns
 from jupyter_mcp.toolsets.search.walking.walk import Found, walk
 
 LIVE = "live:"
@@ -32,11 +34,13 @@ class Differences:
         found: Files that are new or not as they were.
         gone: Files that are in the index and should not be.
         skipped: How many files and folders are left out, by reason; only of a whole folder.
+        is_cut: Whether there are more files than may be in an index.
     """
 
     found: list[Found] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    is_cut: bool = False
 
 
 class Comparison:
@@ -47,6 +51,7 @@ class Comparison:
         rules: What is left out of it.
         known: What the index knows.
         live: When the file of each notebook that is open somewhere was changed last.
+        most: So many files may be in the index.
     """
 
     def __init__(
@@ -55,7 +60,9 @@ class Comparison:
         rules: Rules,
         known: Mapping[str, FileState],
         live: Mapping[str, int],
+        most: int = MOST_FILES,
     ) -> None:
+        self._most = most
         self._folder, self._rules, self._known, self._live = folder, rules, known, live
 
     def whole(self, is_cancelled: Callable[[], bool]) -> Differences | None:
@@ -66,14 +73,28 @@ class Comparison:
                 no reason to forget what was on it.
         """
         differences = Differences()
-        seen = set()
-        walked = walk(self._folder, self._rules, lambda _, why: differences.skipped.update([why]))
-        for number, found in enumerate(walked):
-            if not number % _LOOKS and is_cancelled():
-                return None
+        seen: set[str] = set()
+        ended: list[bool] = []
+
+        def is_ended() -> bool:
+            if not ended and is_cancelled():
+                ended.append(True)
+            return bool(ended)
+
+        def skip(_: str, why: str) -> None:
+            differences.skipped[why] += 1
+
+        for found in walk(self._folder, self._rules, skip, is_ended=is_ended):
+            if not len(seen) % _LOOKS and is_ended():
+                break
+            if len(seen) >= self._most:
+                differences.is_cut = True
+                break
             seen.add(found.path)
             if self._is_new(found):
                 differences.found.append(found)
+        if ended:
+            return None
         if not self._folder.is_dir():
             raise ToolError(
                 "unavailable",
@@ -93,12 +114,26 @@ class Comparison:
             here = [found for found in self._below(path) if found.path not in seen]
             differences.found += filter(self._is_new, here)
             seen.update(found.path for found in here)
+        self._cut(differences)
+        for path in paths:
             if path not in seen or path not in self._known:
                 unsure.add(path)  # it may have been a folder
         if unsure:
             gone = (path for path in self._known if path in unsure or _is_below(path, unsure))
             differences.gone = [path for path in gone if path not in seen and self._goes(path)]
         return differences
+
+    def _cut(self, differences: Differences) -> None:
+        """Leave new files out that would be too many."""
+        new = [found for found in differences.found if found.path not in self._known]
+        if not new or len(self._known) + len(new) <= self._most:
+            return
+        known = sum(not is_document(path) for path in self._known)
+        more = known + len(new) - self._most
+        if more > 0:
+            differences.is_cut = True
+            left_out = {found.path for found in new[-more:]}
+            differences.found = [each for each in differences.found if each.path not in left_out]
 
     def _below(self, path: str) -> Iterator[Found]:
         """Yield the file, or the files in the folder, as far as they belong into the index."""
@@ -112,7 +147,7 @@ class Comparison:
         if is_dir:
             yield from walk(self._folder, self._rules, below=path)
         elif not self._rules.oversize(path, state.st_size):
-            yield Found(path, state.st_size, state.st_mtime_ns)
+            yield Found(path, state.st_size, changed_ns(state))
 
     def _goes(self, path: str) -> bool:
         """Whether a file that is not on the disk leaves the index."""

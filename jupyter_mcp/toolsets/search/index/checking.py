@@ -12,6 +12,7 @@ from jupyter_mcp.toolsets.search.chunking.chunker import chunk as cut
 from jupyter_mcp.toolsets.search.index.documents import is_document
 from jupyter_mcp.toolsets.search.lexical.pieces import FileState
 from jupyter_mcp.toolsets.search.walking.reading import Unreadable, read
+from jupyter_mcp.toolsets.search.walking.times import changed_ns
 
 
 class Checking:
@@ -61,7 +62,7 @@ class _File:
             found = (self._folder / self._path).lstat()
         except OSError:
             return is_live and not state.mtime_ns
-        if (found.st_size, found.st_mtime_ns) == (state.size, state.mtime_ns):
+        if (found.st_size, changed_ns(found)) == (state.size, state.mtime_ns):
             return True
         return self._source is not None and self._source[1] == state.digest
 

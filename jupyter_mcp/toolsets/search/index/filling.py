@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -11,6 +14,7 @@ from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.embedding.text import text_of
 from jupyter_mcp.toolsets.search.index.meaning import Meaning
 from jupyter_mcp.toolsets.search.index.model import Progress
+from jupyter_mcp.toolsets.search.index.turns import EndedError, unless_ended
 from jupyter_mcp.toolsets.search.lexical.store import LexicalStore
 
 T = TypeVar("T")
@@ -18,11 +22,15 @@ T = TypeVar("T")
 _LOOKED_UP = 2000
 _FLUSH_SECONDS = 600.0
 
+_QUICK_SECONDS, _SLOW_SECONDS = 2.0, 8.0
+"""What is embedded sooner is followed by more at once, as far as its embedder takes it; by less
+where it takes longer: a slow service is not to reach the end of its patience."""
+
 
 def fill(
     words: LexicalStore,
     meaning: Meaning,
-    batch: int,
+    least: int,
     progress: Callable[[Progress], None],
     is_cancelled: Callable[[], bool],
 ) -> int:
@@ -31,7 +39,7 @@ def fill(
     Args:
         words: Where the pieces are.
         meaning: What is filled.
-        batch: How many pieces are embedded between two looks at `is_cancelled`.
+        least: How many pieces are embedded at once; more by an embedder that has another `batch`.
         progress: Is told how far it is.
         is_cancelled: Whether to end it.
 
@@ -39,21 +47,32 @@ def fill(
         ToolError: When the embedder or the store fails.
     """
     ledger = meaning.ledger
-    losses, made, looked = ledger.losses, 0, 0
+    len(meaning.fresh)  # what lies there is read now, or missed
     if ledger.is_mended:
-        meaning.flush(_FLUSH_SECONDS, is_cancelled)
-        return 0
+        is_written = meaning.flush(_FLUSH_SECONDS, is_cancelled, progress)
+        if is_written and not ledger.is_complete:
+            meaning.settle()  # its thread does so too, a moment after the last vector is written
+        if not is_written or ledger.is_mended:  # else some could not be written
+            return 0
+    losses, made, looked = ledger.losses, 0, 0
     digests = sorted(words.digests())
+    pace = _Pace(least, getattr(meaning.embedder, "batch", least))
     for some in _slices(iter(digests), _LOOKED_UP):
         known = meaning.known(some)
         looked += len(known)
-        for pieces in _slices(_missing(words, [one for one in some if one not in known]), batch):
+        missing = _missing(words, [one for one in some if one not in known])
+        while pieces := list(islice(missing, pace.size)):
             if is_cancelled():
                 return made
-            add(meaning, pieces, is_cancelled)
+            try:
+                with pace.measured():
+                    add(meaning, pieces, is_cancelled)
+            except EndedError:
+                return made
             made += len(pieces)
             progress(Progress("embedding", looked + made, len(digests)))
-    if meaning.flush(_FLUSH_SECONDS, is_cancelled):
+    if meaning.flush(_FLUSH_SECONDS, is_cancelled, progress):
+        meaning.load()  # also where nothing was missing: only what is loaded is settled
         ledger.mend(losses)
         meaning.settle()
     return made
@@ -62,8 +81,13 @@ def fill(
 def add(
     meaning: Meaning, pieces: Sequence[Chunk], is_cancelled: Callable[[], bool] | None = None
 ) -> None:
-    """Embed pieces and keep their vectors."""
-    vectors = meaning.embedder.embed_documents([text_of(piece) for piece in pieces])
+    """Embed pieces and keep their vectors.
+
+    Raises:
+        EndedError: `is_cancelled` said so while the embedder was waited for.
+    """
+    embed = partial(meaning.embedder.embed_documents, [text_of(piece) for piece in pieces])
+    vectors = embed() if is_cancelled is None else unless_ended(embed, is_cancelled)
     meaning.add([piece.digest for piece in pieces], vectors, is_cancelled)
 
 
@@ -78,6 +102,25 @@ def clean(words: LexicalStore, meaning: Meaning, least: int) -> None:
         meaning.keep(used)
     except ToolError:
         return  # told when the store is used next
+
+
+class _Pace:
+    """How many pieces are embedded at once."""
+
+    def __init__(self, least: int, most: int) -> None:
+        self.size = self._least = least
+        self._most = most
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Learn from how long so many take."""
+        began = time.monotonic()
+        yield
+        took = time.monotonic() - began
+        if took < _QUICK_SECONDS:
+            self.size = min(2 * self.size, max(self._most, self._least))
+        elif took > _SLOW_SECONDS:
+            self.size = max(self.size // 2, self._least)
 
 
 def _missing(words: LexicalStore, digests: Sequence[str]) -> Iterator[Chunk]:

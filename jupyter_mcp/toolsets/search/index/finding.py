@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +16,10 @@ from jupyter_mcp.toolsets.search.index import documents
 from jupyter_mcp.toolsets.search.index.checking import Checking
 from jupyter_mcp.toolsets.search.index.filling import add
 from jupyter_mcp.toolsets.search.index.meaning import Meaning
-from jupyter_mcp.toolsets.search.index.notes import no_vectors
 from jupyter_mcp.toolsets.search.index.stores import SECOND, STATIC, Stores
+from jupyter_mcp.toolsets.search.index.turns import EndedError
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
+from jupyter_mcp.toolsets.search.lexical.scan import LATE
 from jupyter_mcp.toolsets.search.query import Hit, Query
 from jupyter_mcp.toolsets.search.ranking.fusion import fuse
 from jupyter_mcp.toolsets.search.ranking.member import best_member, member_at
@@ -63,6 +66,7 @@ class Finding:
 
     def __init__(self, folder: Path, limit: int, stores: Stores, live: Mapping[str, int]) -> None:
         self._stores = stores
+        self._read: dict[int, Chunk] = {}
         # The states of the files before anything else: see `KnownFiles.all`.
         self._checking = Checking(folder, limit, stores.known.all(), live)
 
@@ -73,12 +77,11 @@ class Finding:
         if query.mode in {"regex", "literal"}:
             return self._scan(query)
         found = self._ask(query)
-        ids = list(dict.fromkeys(number for scored in found.values() for number, _ in scored))
-        chunks = self._stores.words.chunks(ids)
+        chunks = self._chunks(number for scored in found.values() for number, _ in scored)
         return self._answer(query, rank(query, found, chunks), chunks)
 
-    def similar(self, chunk: Chunk, number: int, limit: int) -> Answer:
-        """Return what is like a piece or a definition in it, without the piece itself."""
+    def similar(self, chunk: Chunk, numbers: Container[int], limit: int) -> Answer:
+        """Return what is like a piece or some lines, without the pieces that they are of."""
         text = text_of(chunk)
         meaning = self._stores.static
         found: dict[str, Scored] = {}
@@ -90,14 +93,14 @@ class Finding:
             except ToolError as error:
                 self._stores.failed(error)
         if not found:
-            found["lexical"] = self._stores.words.search(text, DEPTH)
+            found["lexical"] = _scaled(self._stores.words.search(text, DEPTH))
         ranked = [
             Ranked(one, score, {engine: score})
             for engine, scored in found.items()
             for one, score in scored
-            if one != number
+            if one not in numbers
         ]
-        chunks = self._stores.words.chunks([one.id for one in ranked])
+        chunks = self._chunks(one.id for one in ranked)
         return self._answer(Query(chunk.text, limit=limit), ranked, chunks)
 
     def checked(self, chunk: Chunk) -> Chunk | None:
@@ -106,35 +109,53 @@ class Finding:
 
     def _ask(self, query: Query) -> dict[str, Scored]:
         """Return what each engine finds that can be asked now."""
-        found: dict[str, Scored] = {}
-        if query.mode != "dense":
-            wanted, depth = _filter(query), _depth(query)
-            found["lexical"] = self._stores.words.search(query.text, depth, wanted)
         if query.mode == "lexical":
-            return found
+            return {"lexical": self._of_words(query)}
+        found: dict[str, Scored] = {}
+        static = self._stores.static
         is_dense = query.mode == "dense"
-        if is_dense and self._stores.static is None:
-            raise no_vectors()
-        try:
-            self._ask_static(query, found, waits=is_dense)
-            self._ask_second(query, found, waits=is_dense)
-        except ToolError as error:
-            self._stores.failed(error)
-            if is_dense:
-                raise
+        if is_dense and static is None:
+            raise self._stores.no_meaning()
+        with ThreadPoolExecutor(1) as beside:  # SQLite and the process with Chroma work at once
+            nearest = beside.submit(self._of_static, query, waits=is_dense)
+            if not is_dense:
+                found["lexical"] = self._of_words(query)
+            try:
+                if (scored := nearest.result()) is not None:
+                    found[STATIC] = scored
+                self._ask_second(query, found, waits=is_dense)
+            except ToolError as error:
+                self._stores.failed(error)
+                if is_dense and not found:
+                    raise
+            else:
+                self._stores.succeeded()
+        if is_dense and static and not static.ledger.is_mended and not any(found.values()):
+            raise ToolError(
+                "unavailable",
+                "Not all pieces have a vector yet, and of those that have one, none fits.",
+                "An update of the index makes them: ask again then, or in mode hybrid.",
+            )
         return found
 
-    def _ask_static(self, query: Query, found: dict[str, Scored], *, waits: bool) -> None:
+    def _of_words(self, query: Query) -> Scored:
+        return self._stores.words.search(query.text, _depth(query), _filter(query))
+
+    def _of_static(self, query: Query, *, waits: bool) -> Scored | None:
+        """Return what the table finds; None while it cannot be asked."""
         meaning = self._stores.static
         if meaning is None:
-            return
+            return None
         if waits:
             meaning.load()
         else:
             meaning.load_soon()
-        if meaning.is_loaded or len(meaning.fresh):
-            (vector,) = meaning.embedder.embed_queries([query.text])
-            found[STATIC] = self._nearest(meaning, vector, query)
+        if not meaning.is_loaded and not len(meaning.fresh):
+            return None
+        (vector,) = meaning.embedder.embed_queries([query.text])
+        nearest = self._nearest(meaning, vector, query)
+        self._chunks(number for number, _ in nearest)  # while words are still being searched
+        return nearest
 
     def _ask_second(self, query: Query, found: dict[str, Scored], *, waits: bool) -> None:
         meaning = self._stores.load_second() if waits else self._stores.second
@@ -148,15 +169,22 @@ class Finding:
         else:
             found[SECOND] = self._best_of(meaning, vector, found)
 
+    def _chunks(self, numbers: Iterable[int]) -> dict[int, Chunk]:
+        """Return pieces, each of which is read once; those that are gone are left out."""
+        wanted = dict.fromkeys(numbers)
+        self._read |= self._stores.words.chunks([one for one in wanted if one not in self._read])
+        return {one: self._read[one] for one in wanted if one in self._read}
+
     def _best_of(self, meaning: Meaning, vector: Vectors, found: Mapping[str, Scored]) -> Scored:
         """Compare only the best of the other engines; embed those that have no vector yet."""
         fused = {piece: sum(parts.values()) for piece, parts in fuse(found).items()}
         best = sorted(fused, key=lambda piece: -fused[piece])[:_LAZY]
-        chunks = self._stores.words.chunks(best)
+        chunks = self._chunks(best)
         digests = {chunk.digest: chunk for chunk in chunks.values()}
         scores = meaning.similarities(vector, list(digests))
         if missing := [chunk for digest, chunk in digests.items() if digest not in scores]:
-            add(meaning, missing)
+            with suppress(EndedError):  # of a service that hangs, while the index is closed
+                add(meaning, missing, self._stores.is_ending)
             scores |= meaning.fresh.similarities(vector, [chunk.digest for chunk in missing])
         return [
             (number, scores[chunk.digest])
@@ -182,7 +210,9 @@ class Finding:
         scan = self._stores.words.scan(
             query.text, query.limit * 2, _filter(query), is_regex=is_regex
         )
-        chunks = self._stores.words.chunks([match.chunk for match in scan.matches])
+        if scan.is_late and query.tell:
+            query.tell(LATE)
+        chunks = self._chunks(match.chunk for match in scan.matches)
         hits: list[Hit] = []
         for match in scan.matches:
             chunk = chunks.get(match.chunk)
@@ -194,7 +224,7 @@ class Finding:
         return Answer(hits, self._checking.outdated)
 
     def _answer(
-        self, query: Query, ranked: Sequence[Ranked], chunks: Mapping[int, Chunk]
+        self, query: Query, ranked: Iterable[Ranked], chunks: Mapping[int, Chunk]
     ) -> Answer:
         hits: list[Hit] = []
         for one in ranked:
@@ -231,6 +261,12 @@ def _hit(
         cell_id="" if is_document else chunk.cell_id,
         parts={name: round(part, 4) for name, part in parts.items()},
     )
+
+
+def _scaled(scored: Scored) -> Scored:
+    """Return scores of words on the scale of similarities: the best is the piece itself."""
+    most = max((score for _, score in scored), default=0.0)
+    return [(number, score / most) for number, score in scored] if most > 0 else scored
 
 
 def _depth(query: Query) -> int:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import zipfile
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,10 +42,11 @@ class FreshVectors:
 
     Args:
         file: Where they lie while no process has them.
+        on_none: Is told when none could be read there.
     """
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, on_none: Callable[[], None]) -> None:
+        self._file, self._on_none = file, on_none
         self._is_read = False
         self._lock = threading.RLock()
         self._batches: deque[Batch] = deque()
@@ -83,7 +85,7 @@ class FreshVectors:
                 self._batches.popleft()
                 self._digests = {one for each in self._batches for one in each.digests}
             if not self._batches:
-                self._file.unlink(missing_ok=True)
+                self._remove()
 
     def clear(self) -> None:
         """Forget all."""
@@ -91,7 +93,7 @@ class FreshVectors:
             self._is_read = True
             self._batches.clear()
             self._digests = set()
-            self._file.unlink(missing_ok=True)
+            self._remove()
 
     def save(self) -> bool:
         """Write what is here into the file; return whether it is there."""
@@ -137,6 +139,10 @@ class FreshVectors:
             found.update((batch.digests[at], float(scores[at])) for at in best[:limit])
         return sorted(found.items(), key=lambda one: -one[1])[:limit]
 
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):  # what is in it is known to Chroma, too
+            self._file.unlink(missing_ok=True)
+
     def _all(self) -> list[Batch]:
         with self._lock:
             self._read()
@@ -147,12 +153,20 @@ class FreshVectors:
         if self._is_read:
             return
         self._is_read = True
-        if not self._file.exists():
+        if self._file.exists():
+            self._read_file()
+        if not self._batches:
+            self._on_none()
+
+    def _read_file(self) -> None:
+        if self._file.is_dir():
+            with contextlib.suppress(OSError):  # or nothing could be kept here
+                self._file.rename(f"{self._file}.corrupt-{time.time_ns()}")
             return
         import numpy as np
 
-        with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
-            with np.load(self._file) as arrays:
+        with contextlib.suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+            with self._file.open("rb") as opened, np.load(opened) as arrays:
                 digests = [row.tobytes().hex() for row in arrays["digests"]]
                 vectors = arrays["vectors"].astype(np.float32)
             for at in range(0, len(digests), _MERGED):

@@ -7,11 +7,8 @@ before anybody sees them. All of it blocks and may be called in any thread.
 
 from __future__ import annotations
 
-import re
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,12 +20,15 @@ from jupyter_mcp.toolsets.search.index.changes import below
 from jupyter_mcp.toolsets.search.index.documents import documents_of
 from jupyter_mcp.toolsets.search.index.filling import clean, fill
 from jupyter_mcp.toolsets.search.index.finding import Answer, Finding
+from jupyter_mcp.toolsets.search.index.layout import Layout
 from jupyter_mcp.toolsets.search.index.model import Options, Progress, Report, Status
 from jupyter_mcp.toolsets.search.index.opening import Opening
 from jupyter_mcp.toolsets.search.index.pipeline import Written
 from jupyter_mcp.toolsets.search.index.stores import SECOND, STATIC, Stores
+from jupyter_mcp.toolsets.search.index.turns import Turns
 from jupyter_mcp.toolsets.search.index.updating import Update
 from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError
+from jupyter_mcp.toolsets.search.lexical.filter import Filter
 from jupyter_mcp.toolsets.search.query import Hit, Query
 from jupyter_mcp.toolsets.search.ranking.member import member_at
 from jupyter_mcp.toolsets.search.walking.rules import Rules
@@ -37,9 +37,8 @@ OnProgress = Callable[[Progress], None]
 IsCancelled = Callable[[], bool]
 
 _BATCHES = {STATIC: 500, SECOND: 8}
-"""Pieces that are embedded between two looks whether to end: a transformer does 20 in a second."""
+"""Pieces that are embedded at once, at first: a transformer does 20 in a second."""
 
-_TURN = 0.05
 _KEEP_UNUSED = 1000
 
 
@@ -57,15 +56,13 @@ class Index:
 
     def __init__(self, folder: Path, state: Path, options: Options | None = None) -> None:
         self.folder = folder.resolve()
-        self.state = state
+        self.state = state.resolve()  # what is loaded for it works in another folder
         self.options = options or Options()
-        exclude = [*self.options.exclude, *_own(self.folder, state)]
+        exclude = [*self.options.exclude, *Layout(self.state).patterns(self.folder)]
         self._rules = Rules(self.folder, exclude, self.options.file_bytes)
         self._pool = Pool(self.options.processes)
-        self._updating = threading.Lock()
-        self._embedding = threading.Lock()
-        self._closing = threading.Event()
-        self._opening = Opening(self.folder.name, state, self.options, self._closing.is_set)
+        self._turns = Turns()
+        self._opening = Opening(self.folder.name, self.state, self.options, self._turns.is_ending)
         self._notes = self._opening.notes
         self._update: Update | None = None
         self._live: dict[str, int] = {}
@@ -87,6 +84,16 @@ class Index:
     def pending(self) -> list[str]:
         """Files that a search found changed; the next update of these or of all reads them."""
         return sorted(self._pending)
+
+    @property
+    def wants_vectors(self) -> bool:
+        """Whether a search found vectors damaged that `embed` has to make again."""
+        return self._opening.wants_vectors
+
+    @property
+    def lacks_embedder(self) -> bool:
+        """Whether the second embedder could not be loaded, so that `embed` may do more later."""
+        return self._opening.lacks_embedder
 
     def concerns(self, path: str) -> bool:
         """Whether a change of a path below the folder may change the index."""
@@ -121,7 +128,7 @@ class Index:
                 folder is not there or the index cannot be written.
         """
         told = None if paths is None else below(self.folder, paths)
-        with self._turn(is_cancelled) as is_ended:
+        with self._turns.take(self._turns.updating, is_cancelled) as is_ended:
             if is_ended():
                 return Report(0, 0, 0, 0, 0.0, is_cancelled=True)
             with self._notes.noting("update"):
@@ -143,23 +150,27 @@ class Index:
             ToolError: ``busy`` while another process owns the index, ``unavailable`` when an
                 embedder or Chroma fails.
         """
-        with self._turn(is_cancelled, self._embedding) as is_ended, self._notes.noting("embed"):
+        turn = self._turns.take(self._turns.embedding, is_cancelled)
+        with turn as is_ended, self._notes.noting("embed"):
             stores = self._opening.owned()
             made = 0
-            stores.load_second()
-            for engine, meaning in stores.meanings().items():
+            stores.wants_vectors = False
+            for engine in (STATIC, SECOND):
+                # A service may take long to answer at all, so it comes after the table.
+                meaning = stores.load_second(is_ended) if engine == SECOND else stores.static
+                if meaning is None:
+                    continue
+                told = progress or _ignore
                 try:
-                    made += fill(
-                        stores.words, meaning, _BATCHES[engine], progress or _ignore, is_ended
-                    )
+                    made += fill(stores.words, meaning, _BATCHES[engine], told, is_ended)
                 except ToolError as error:
-                    stores.failed(error)
-                    if error.code != "corrupt":
+                    if not stores.failed(error):
                         raise
-                    made += fill(
-                        stores.words, meaning, _BATCHES[engine], progress or _ignore, is_ended
-                    )
+                    made += fill(stores.words, meaning, _BATCHES[engine], told, is_ended)
                 stores.retire(engine)
+            whole = (meaning.ledger.is_mended for meaning in stores.meanings().values())
+            if not is_ended() and all(whole):
+                stores.succeeded()
             return made
 
     def warm(self) -> None:
@@ -182,22 +193,31 @@ class Index:
     def put_notebook(self, path: str, notebook: Mapping[str, Any]) -> Report:
         """Take a notebook as it is open somewhere, until the file on the disk is newer.
 
+        It does not wait for an update that runs.
+
         Raises:
             ToolError: ``busy`` while another process owns the index.
         """
         began = time.monotonic()
-        with self._turn(None):
+        with self._turns.take(self._turns.putting) as is_ended:
+            if is_ended():
+                return Report(0, 0, 0, 0, 0.0, is_cancelled=True)
             (told,) = below(self.folder, [path]) or [""]
             if self._rules.reason(told, is_dir=False):
                 return Report(0, 0, 0, 0, 0.0)
             stores = self._opening.owned()
             file = live.pieces_of(self.folder, told, notebook)
             is_new = told not in stores.known.all()
-            update = self._new_update(stores, None, self._closing.is_set)
-            chunks = update.write(Written([file], [], live.vectors_of(stores, [file])))
-            self._live[told] = file.mtime_ns
+            update = self._new_update(stores, None, is_ended)
+            chunks = update.put(Written([file], [], live.vectors_of(stores, [file])))
             self._pending.discard(told)
             return Report(is_new, not is_new, 0, chunks, time.monotonic() - began)
+
+    def let_go(self, path: str) -> None:
+        """The same as `close_notebook`, left to the next update."""
+        for told in below(self.folder, [path]) or []:
+            self._live.pop(told, None)
+            self._pending.add(told)
 
     def close_notebook(self, path: str) -> Report:
         """Take the file on the disk again for a notebook that is open nowhere any more."""
@@ -215,7 +235,7 @@ class Index:
                 another process owns the index.
         """
         files = documents_of(documents)
-        with self._turn(None) as is_ended:
+        with self._turns.take(self._turns.updating) as is_ended:
             stores = self._opening.owned()
             update = self._new_update(stores, None, is_ended)
             update.add_documents(files)
@@ -234,9 +254,22 @@ class Index:
         return self._answered(lambda finding, _: finding.search(query))
 
     def similar(
-        self, path: str, line: int | None = None, cell_id: str | None = None, limit: int = 10
+        self,
+        path: str,
+        line: int | None = None,
+        cell_id: str | None = None,
+        limit: int = 10,
+        *,
+        end_line: int | None = None,
     ) -> list[Hit]:
         """Return what is like the piece at a line or in a cell, or like the file's first.
+
+        Args:
+            path: The file.
+            line: One of the piece's lines, or the first of a range.
+            cell_id: The notebook's cell.
+            limit: The most hits.
+            end_line: The last line of a range; None for the piece at the line.
 
         Raises:
             ToolError: ``not_found`` when there is no such piece.
@@ -244,8 +277,11 @@ class Index:
 
         def find(finding: Finding, stores: Stores) -> Answer:
             (told,) = below(self.folder, [path]) or [""]
+            if line and end_line:
+                found = places.lines_at(stores.words, told, (line, end_line), cell_id)
+                return finding.similar(found.chunk, found.numbers, limit)
             number, chunk = places.piece_at(stores.words, told, line, cell_id)
-            return finding.similar(member_at(line or 0, chunk), number, limit)
+            return finding.similar(member_at(line or 0, chunk), {number}, limit)
 
         return self._answered(find)
 
@@ -274,6 +310,18 @@ class Index:
         chunks = [one.chunks for one in known.values() if not one.error and allows(one.path)]
         return len(chunks), sum(chunks)
 
+    def languages(
+        self, path: str = "", allows: Callable[[str], bool] | None = None
+    ) -> dict[str, int]:
+        """Return how many files there are of each language, the most first.
+
+        Args:
+            path: Only of these, as in a question.
+            allows: Says which files count; None for all.
+        """
+        stores = self._opening.open()
+        return {} if stores is None else stores.words.languages(Filter(path, allows=allows))
+
     def status(self) -> Status:
         """Return what is in the index and what is not."""
         stores = self._opening.open()
@@ -288,24 +336,14 @@ class Index:
         Raises:
             ToolError: ``busy`` while another process owns the index.
         """
-        self._closing.set()  # ends what runs
-        try:
-            self._updating.acquire()
-            self._embedding.acquire()
-        finally:
-            self._closing.clear()
-        try:
+        with self._turns.alone():
             self._opening.clear()
             self._live.clear()
             self._pending.clear()
-        finally:
-            self._embedding.release()
-            self._updating.release()
 
     def close(self) -> None:
         """End what runs and let go of files, threads and processes."""
-        self._closing.set()
-        with self._updating, self._embedding:
+        with self._turns.alone(for_good=True):
             self._pool.close()
             self._opening.close()
 
@@ -318,13 +356,14 @@ class Index:
         embed: bool,
     ) -> Report:
         stores = self._opening.owned()
+        pending = set(self._pending)
         update = self._update = self._new_update(stores, progress, is_ended)
         try:
             report = update.run(paths, embed=embed)
         finally:
             self._update = None
         if paths is None and not report.is_cancelled:
-            self._pending.clear()
+            self._pending -= pending
         self._pending.difference_update(paths or ())
         for engine, meaning in stores.meanings().items():
             clean(stores.words, meaning, _KEEP_UNUSED)
@@ -354,39 +393,12 @@ class Index:
         except CorruptStoreError as error:
             if not stores.is_owner:
                 raise
-            with self._turn(None):
+            with self._turns.take(self._turns.updating):
                 self._opening.rebuild(error)
             return []
         self._pending |= answer.outdated
         return answer.hits
 
-    @contextmanager
-    def _turn(
-        self, is_cancelled: IsCancelled | None, lock: threading.Lock | None = None
-    ) -> Iterator[IsCancelled]:
-        """Wait for what runs; lend what tells whether to end."""
-        lock = lock or self._updating
-
-        def is_ended() -> bool:
-            return self._closing.is_set() or (is_cancelled is not None and is_cancelled())
-
-        is_mine = lock.acquire(timeout=_TURN)
-        while not is_mine and not is_ended():
-            is_mine = lock.acquire(timeout=_TURN)
-        try:
-            yield is_ended if is_mine else lambda: True
-        finally:
-            if is_mine:
-                lock.release()
-
 
 def _ignore(_: Progress) -> None:
     """Tell nobody."""
-
-
-def _own(folder: Path, state: Path) -> list[str]:
-    """Return the pattern of the index's own files, where they lie below what is indexed."""
-    place = state.resolve()
-    if folder not in place.parents:
-        return []
-    return ["/" + re.sub(r"([\\*?\[ #!])", r"\\\1", place.relative_to(folder).as_posix()) + "/"]

@@ -68,7 +68,7 @@ class KnownFiles:
 
 def _state(file: FilePieces, before: FileState | None) -> FileState:
     """Return the state of a file; one that was only touched comes without its pieces."""
-    chunks = len(file.pieces)
+    chunks, error = len(file.pieces), file.error
     if not chunks and before is not None and before.digest == file.digest:
-        chunks = before.chunks
-    return FileState(file.path, file.size, file.mtime_ns, file.digest, chunks, file.error)
+        chunks, error = before.chunks, error or before.error
+    return FileState(file.path, file.size, file.mtime_ns, file.digest, chunks, error)

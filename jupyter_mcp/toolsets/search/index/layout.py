@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import re
 import shutil
 import time
 from dataclasses import dataclass
@@ -44,6 +47,14 @@ class Layout:
         """Who owns it."""
         return self.state / "lock"
 
+    def patterns(self, folder: Path) -> list[str]:
+        """Return what leaves these files out of the index of a folder that they lie below."""
+        place = self.state.resolve()
+        if folder not in place.parents:
+            return []
+        told = place.relative_to(folder).as_posix()
+        return ["/" + re.sub(r"([\\*?\[ #!])", r"\\\1", told) + "/"]
+
     def waiting(self, embedder: str) -> Path:
         """Vectors that are not in Chroma's folder yet."""
         mark = hashlib.blake2b(embedder.encode(), digest_size=8).hexdigest()
@@ -52,6 +63,16 @@ class Layout:
     def make(self) -> None:
         """Make the folder, for this account alone."""
         self.state.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
+
+    @property
+    def refusal(self) -> OSError | None:
+        """Why this account may not write the database that is there; None when it may."""
+        path, as_whom = self.database, os.access in os.supports_effective_ids
+        if not path.is_file() or os.access(path, os.W_OK, effective_ids=as_whom):
+            return None
+        is_fixed = os.statvfs(path).f_flag & os.ST_RDONLY
+        number = errno.EROFS if is_fixed else errno.EACCES
+        return OSError(number, os.strerror(number))
 
     def put_aside(self, path: Path) -> Path:
         """Rename what cannot be read, with all that belongs to it; return its new name."""

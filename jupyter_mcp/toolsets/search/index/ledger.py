@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 
 from jupyter_mcp.errors import ToolError
@@ -31,7 +31,9 @@ class Ledger:
         self._writing = self._losses = 0
         self._noted = words.get(self._key, "[0, 0, 0]")
         self._stored, self._waiting, self._count = json.loads(self._noted)
-        self._is_mended = words.last() in {self._stored, self._waiting}
+        last = words.last()
+        self._is_mended = last in {self._stored, self._waiting}
+        self._needs_waiting = last == self._waiting != self._stored
 
     @property
     def is_complete(self) -> bool:
@@ -76,6 +78,11 @@ class Ledger:
         with self._lock:
             self._note(-1, -1, 0)
 
+    def lose_waiting(self) -> None:
+        """Take note that no vectors are kept outside of the store."""
+        if self._needs_waiting:
+            self.lag()
+
     def mend(self, losses: int) -> None:
         """Take note that all that was missing has been made, unless more was missed meanwhile.
 
@@ -89,10 +96,16 @@ class Ledger:
         """Take note that so many more vectors are in the store; it is written down later."""
         self._count += count
 
-    def settle(self, count: int) -> None:
-        """Take note of how many vectors are in the store when none waits for it."""
+    def settle(self, count: int, waiting: Sized) -> None:
+        """Take note of how many vectors are in the store, and up to where when none waits for it.
+
+        Args:
+            count: How many there are.
+            waiting: The vectors on their way. They are looked at here, where nobody begins or ends
+                `writing`: an update that just ended has left its own there.
+        """
         with self._lock:
-            is_whole = self._is_mended and not self._writing
+            is_whole = self._is_mended and not self._writing and not len(waiting)
             last = self._words.last() if is_whole else self._stored
             self._note(last, self._waiting, count)
 

@@ -16,6 +16,7 @@ from jupyter_mcp.toolsets.search.lexical.pieces import FilePieces
 from jupyter_mcp.toolsets.search.lexical.words import columns
 from jupyter_mcp.toolsets.search.walking.reading import Unreadable
 from jupyter_mcp.toolsets.search.walking.secrets import holds_secret
+from jupyter_mcp.toolsets.search.walking.times import changed_ns
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.search.embedding.embedder import Vectors
@@ -25,7 +26,7 @@ def pieces_of(folder: Path, path: str, notebook: Mapping[str, Any]) -> FilePiece
     """Return an open notebook as the index keeps it, with the size and time of its file."""
     try:
         state = (folder / path).lstat()
-        size, mtime_ns = state.st_size, state.st_mtime_ns
+        size, mtime_ns = state.st_size, changed_ns(state)
     except OSError:
         size, mtime_ns = 0, NO_FILE
     told = json.dumps(notebook, sort_keys=True, default=str)

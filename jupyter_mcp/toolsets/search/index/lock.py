@@ -49,8 +49,9 @@ class Holder:
         return False
 
     def __str__(self) -> str:
-        where = "" if self.host == socket.gethostname() else f" on {self.host}"
-        return f"process {self.pid}{where}"
+        if self.host != socket.gethostname():
+            return f"process {self.pid} on {self.host}"
+        return "this process" if self.pid == os.getpid() else f"process {self.pid}"
 
 
 class OwnerLock:

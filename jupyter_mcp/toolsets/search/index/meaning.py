@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.index.fresh import FreshVectors
 from jupyter_mcp.toolsets.search.index.ledger import Ledger
+from jupyter_mcp.toolsets.search.index.model import Progress
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.search.embedding.embedder import Embedder, Vectors
@@ -33,6 +34,17 @@ PATIENCE = 3.0
 that stops, are done by then."""
 
 _WAIT = 0.05
+
+
+class PutAsideError(ToolError):
+    """Somebody else found the damage first: what was asked lies aside, and a new store is there."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "unavailable",
+            "The vectors were damaged and are put aside.",
+            "They are made again; ask in mode hybrid meanwhile.",
+        )
 
 
 class Meaning:
@@ -52,10 +64,10 @@ class Meaning:
         vectors: VectorStore,
         ledger: Ledger,
         waiting: Path,
-        on_trouble: Callable[[ToolError], None],
+        on_trouble: Callable[[ToolError], object],
     ) -> None:
         self.embedder = embedder
-        self.fresh = FreshVectors(waiting)
+        self.fresh = FreshVectors(waiting, ledger.lose_waiting)
         self.ledger = ledger
         self._vectors, self._on_trouble = vectors, on_trouble
         self._changed = threading.Condition()
@@ -63,7 +75,7 @@ class Meaning:
         self._is_loaded = self._is_closed = self._is_working = False
         self._is_wanted = False
         self._is_noted = True
-        self._holds = 0
+        self._holds = self._resets = 0
         self._unused: set[str] = set()
 
     @property
@@ -109,7 +121,9 @@ class Meaning:
             ToolError: ``unavailable`` or ``corrupt``.
         """
         if not self._is_loaded:
-            if self._vectors.count() < self.ledger.count:  # somebody deleted the folder
+            with self._asking() as vectors:
+                count = vectors.count()
+            if count < self.ledger.count:  # somebody deleted the folder
                 self.ledger.lose()
             self._is_loaded = True
 
@@ -126,22 +140,31 @@ class Meaning:
     def known(self, digests: Sequence[str]) -> set[str]:
         """Return those of `digests` that have a vector."""
         found = self.fresh.known(digests)
-        return found | self._vectors.known([one for one in digests if one not in found])
+        with self._asking() as vectors:
+            return found | vectors.known([one for one in digests if one not in found])
 
     def search(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """Return the nearest digests with their similarity, the nearest first.
 
         What lies on the disk is left out as long as the store is not loaded.
         """
-        found = dict(self._vectors.search(vector, limit)) if self._is_loaded else {}
-        found.update(self.fresh.search(vector, limit) if len(self.fresh) else ())
+        # First what is on its way, or what arrives meanwhile would be found nowhere.
+        fresh = self.fresh.search(vector, limit) if len(self.fresh) else []
+        found: dict[str, float] = {}
+        if self._is_loaded:
+            with self._asking() as vectors:
+                found.update(vectors.search(vector, limit))
+        found.update(fresh)
         return sorted(found.items(), key=lambda one: -one[1])[:limit]
 
     def similarities(self, vector: Vectors, digests: Sequence[str]) -> dict[str, float]:
         """Return the similarity of each of a few digests that have a vector."""
         found = self.fresh.similarities(vector, digests)
         rest = [one for one in digests if one not in found]
-        return found | (self._vectors.similarities(vector, rest) if rest else {})
+        if rest:
+            with self._asking() as vectors:
+                found |= vectors.similarities(vector, rest)
+        return found
 
     def forget(self, digests: Sequence[str]) -> None:
         """Delete vectors before long, unless they are added again."""
@@ -164,10 +187,19 @@ class Meaning:
         with self._changed:
             self._unused.difference_update(digests)
 
-    def flush(self, seconds: float, is_ended: Callable[[], bool] | None = None) -> bool:
+    def flush(
+        self,
+        seconds: float,
+        is_ended: Callable[[], bool] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> bool:
         """Wait until all is written; return whether it is."""
         deadline = time.monotonic() + seconds
-        while len(self.fresh):
+        most = 0
+        while left := len(self.fresh):
+            most = max(most, left)
+            if progress:
+                progress(Progress("writing", most - left, most))
             if time.monotonic() > deadline or (is_ended and is_ended()):
                 return False
             self._is_wanted = True
@@ -190,7 +222,7 @@ class Meaning:
             thread.join()
         if not len(self.fresh):
             if not self._is_noted:  # the last batch was written just now
-                self.ledger.settle(self.ledger.count)
+                self.ledger.settle(self.ledger.count, self.fresh)
         elif self.fresh.save():
             self.ledger.wait()
         self._vectors.close()
@@ -202,6 +234,7 @@ class Meaning:
 
     def reset(self) -> None:
         """Let go of a store that is put aside; what lay in it is missing now."""
+        self._resets += 1
         self.ledger.lose()
         self._vectors.close()
         self._is_loaded = False
@@ -210,6 +243,21 @@ class Meaning:
         """Forget all vectors, also on the disk."""
         self.fresh.clear()
         self._vectors.drop()
+
+    @contextmanager
+    def _asking(self) -> Iterator[VectorStore]:
+        """Lend the store; damage is told only of the one that is there now.
+
+        Raises:
+            PutAsideError: When the store was put aside meanwhile.
+        """
+        resets = self._resets
+        try:
+            yield self._vectors
+        except ToolError as error:
+            if error.code != "corrupt" or resets == self._resets:
+                raise
+            raise PutAsideError from error
 
     def _work(self) -> None:
         with self._changed:
@@ -250,7 +298,8 @@ class Meaning:
         try:
             self.load()
             if batch:
-                self._vectors.upsert(batch.digests, batch.vectors)
+                with self._asking() as vectors:
+                    vectors.upsert(batch.digests, batch.vectors)
                 self.ledger.grow(len(batch.digests))
                 self._is_noted = False
         except ToolError as error:
@@ -264,5 +313,5 @@ class Meaning:
 
     def _settle(self) -> None:
         with contextlib.suppress(ToolError):  # told when it is used next
-            self.ledger.settle(self._vectors.count())
+            self.ledger.settle(self._vectors.count(), self.fresh)
             self._is_noted = True

@@ -11,6 +11,9 @@ from jupyter_mcp.toolsets.search.embedding.embedder import Embedder
 
 MB = 1024 * 1024
 
+MOST_FILES = 200_000
+"""More are no project but a whole disk; the first index of so many takes ten minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -19,6 +22,7 @@ class Options:
     Args:
         exclude: Patterns, as in ``.gitignore``, of what is left out.
         file_bytes: The largest file.
+        most_files: The most files; those that a walk finds first, folder by folder.
         chroma_url: A Chroma server; empty for a folder beside the index.
         processes: Processes that cut files; 0 for as many as there are CPUs, at most 4; 1 for none
             besides this one.
@@ -29,6 +33,7 @@ class Options:
 
     exclude: Sequence[str] = ()
     file_bytes: int = 2 * MB
+    most_files: int = MOST_FILES
     chroma_url: str = ""
     processes: int = 0
     second: Callable[[], Embedder] | None = None
@@ -40,13 +45,14 @@ class Progress:
     """How far an update is.
 
     Args:
-        stage: ``looking`` for changes, ``reading`` files, ``embedding`` pieces.
-        done: Files, or pieces while they are embedded.
+        stage: ``looking`` for changes, ``reading`` files, ``embedding`` pieces, ``writing`` their
+            vectors, which are found already.
+        done: Files, or pieces from when they are embedded on.
         total: Of so many; None while that is not known.
         path: The file that was just done.
     """
 
-    stage: Literal["looking", "reading", "embedding"]
+    stage: Literal["looking", "reading", "embedding", "writing"]
     done: int
     total: int | None = None
     path: str = ""
@@ -91,6 +97,7 @@ class Status:
         chunks: Their pieces.
         pending: Files that are known to have changed and are not in it yet.
         unembedded: Pieces that only words find as yet.
+        unseen: Pieces that the second embedder has not seen, where there is one.
         bytes: Size of the indexed text.
         disk: Bytes that the index takes.
         problems: Files with errors, the first hundred.
@@ -108,6 +115,7 @@ class Status:
     chunks: int = 0
     pending: int = 0
     unembedded: int = 0
+    unseen: int = 0
     bytes: int = 0
     disk: int = 0
     problems: Sequence[Problem] = ()

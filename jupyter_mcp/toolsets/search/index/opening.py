@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +35,19 @@ class Opening:
         self._lock = OwnerLock(self.layout.lock)
         self._turn = threading.RLock()
         self._stores: Stores | None = None
+        self._obstacle = ""
+
+    @property
+    def wants_vectors(self) -> bool:
+        """Whether open stores want their vectors made again. Does not block."""
+        stores = self._stores
+        return stores is not None and stores.wants_vectors
+
+    @property
+    def lacks_embedder(self) -> bool:
+        """Whether open stores wait for their second embedder. Does not block."""
+        stores = self._stores
+        return stores is not None and stores.wants_second
 
     def open(self) -> Stores | None:
         """Return the stores; None as long as another process has not written any.
@@ -42,13 +56,17 @@ class Opening:
             ToolError: ``unavailable`` when it is closed, or its folder cannot be written.
         """
         with self._turn:
+            if self._stores is not None and self._stores.is_outdated:
+                self._stores.close()
+                self._stores = None
             if self._stores is None:
                 if self._is_closed():
                     raise ToolError("unavailable", "This index is closed.", "Open it again.")
-                if self._take():
-                    self._stores = self._opened(is_owner=True)
-                elif self.layout.database.exists():
+                self._stores = self._owned()
+                if self._stores is None and os.path.exists(self.layout.database):  # noqa: PTH110 - also where it may not look
                     self._stores = self._opened(is_owner=False)
+                if self._stores is None and self._obstacle:
+                    raise self._refusal()
             return self._stores
 
     def owned(self) -> Stores:
@@ -59,11 +77,13 @@ class Opening:
         """
         with self._turn:
             stores = self.open()
-            if (stores is None or not stores.is_owner) and self._take():
+            if (stores is None or not stores.is_owner) and (mine := self._owned()) is not None:
                 if stores is not None:
                     stores.close()
-                stores = self._stores = self._opened(is_owner=True)
+                stores = self._stores = mine
             if stores is None or not stores.is_owner:
+                if self._obstacle:
+                    raise self._refusal()
                 raise ToolError(
                     "busy",
                     f"The index of '{self._name}' is kept by {self._holder()}.",
@@ -104,19 +124,54 @@ class Opening:
             self._lock.release()
 
     def _opened(self, *, is_owner: bool) -> Stores:
-        return Stores(self.layout, self._options, self.notes, is_owner=is_owner)
+        return Stores(self.layout, self._options, self.notes, self._is_closed, is_owner=is_owner)
+
+    def _owned(self) -> Stores | None:
+        """Return the stores to write them; None where another process does, or nobody can."""
+        if not self._take():
+            return None
+        try:
+            return self._opened(is_owner=True)
+        except ToolError as error:
+            if error.code != "unavailable" or not self.layout.database.exists():
+                raise
+            self._lock.release()
+            self._refuse(error.message)
+            return None
+
+    def _refuse(self, reason: str) -> None:
+        """Take note that it cannot be written, and is read at most."""
+        self._obstacle = reason
+        self.notes.tell("owner", self._refusal())
+
+    def _refusal(self) -> ToolError:
+        where = f"'{self.layout.state}'"
+        if not os.path.exists(self.layout.database):  # noqa: PTH110 - also where it may not look
+            return ToolError(
+                "unavailable",
+                f"The index cannot lie in {where}: {self._obstacle}.",
+                "See that the folder can be written.",
+            )
+        return ToolError(
+            "unavailable",
+            f"The index in {where} cannot be written ({self._obstacle.rstrip('.')}); its words are "
+            "searched as they are, its vectors not.",
+            "To bring it up to date, make that folder writable or let the index lie elsewhere.",
+        )
 
     def _take(self) -> bool:
         """Become the owner if nobody else is."""
         try:
             self.layout.make()
+            if self.layout.lock.is_dir():
+                self.layout.put_aside(self.layout.lock)
+            if refusal := self.layout.refusal:
+                raise refusal
             is_mine = self._lock.take()
         except OSError as error:
-            raise ToolError(
-                "unavailable",
-                f"The index cannot lie in '{self.layout.state}': {error.strerror or error}.",
-                "See that the folder can be written.",
-            ) from error
+            self._refuse(error.strerror or str(error))
+            return False
+        self._obstacle = ""
         if is_mine:
             self.notes.clear("owner")
         else:

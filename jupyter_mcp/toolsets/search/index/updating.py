@@ -53,6 +53,7 @@ class Update:
     ) -> None:
         self._rules, self._options, self._stores, self._pool = rules, options, stores, pool
         self._live, self._progress, self._is_cancelled = live, progress, is_cancelled
+        self._live_before = dict(live)
         self._known: Mapping[str, FileState] = {}
         self._added = self._changed = self._removed = self._chunks = 0
         self.left = 0
@@ -66,7 +67,9 @@ class Update:
         """
         began = time.monotonic()
         self._known = self._stores.known.all()
-        compare = Comparison(self._rules.folder, self._rules, self._known, self._live)
+        compare = Comparison(
+            self._rules.folder, self._rules, self._known, self._live, self._options.most_files
+        )
         self._progress(Progress("looking", 0))
         differences = compare.whole(self._is_cancelled) if paths is None else compare.some(paths)
         if differences is not None:
@@ -74,6 +77,7 @@ class Update:
             if paths is None and not self._is_cancelled():
                 self._stores.words.set("skipped", json.dumps(differences.skipped))
                 self._stores.words.set("updated", repr(time.time()))
+            self._note_cut(differences, is_whole=paths is None)
         return Report(
             self._added,
             self._changed,
@@ -82,6 +86,13 @@ class Update:
             time.monotonic() - began,
             is_cancelled=self._is_cancelled(),
         )
+
+    def _note_cut(self, differences: Differences, *, is_whole: bool) -> None:
+        """Keep how many files there may be, where there are more: see `condition`."""
+        words, before = self._stores.words, self._stores.words.get("cut")
+        now = str(self._options.most_files) if differences.is_cut else ""
+        if now != before and (now or (is_whole and not self._is_cancelled())):
+            words.set("cut", now)
 
     def _take(self, differences: Differences, *, embed: bool) -> None:
         with ExitStack() as stack:
@@ -158,6 +169,21 @@ class Update:
             self._progress(Progress("reading", total - self.left, total, one.file.path))
             yield one
 
+    def put(self, batch: Written) -> int:
+        """Write what is open somewhere; return how many pieces were new.
+
+        Another update may run meanwhile: see `_is_outlived`.
+        """
+        with ExitStack() as stack:
+            for meaning in self._stores.meanings().values():
+                stack.enter_context(meaning.ledger.writing())
+            stack.enter_context(self._stores.writing)
+            for file in batch.files:
+                self._live.pop(file.path, None)
+            chunks = self.write(batch)
+            self._live.update((file.path, file.mtime_ns) for file in batch.files)
+        return chunks
+
     def add_documents(self, files: Sequence[FilePieces]) -> None:
         """Write documents in the place of those with the same id."""
         self._known = self._stores.known.all()
@@ -179,22 +205,31 @@ class Update:
 
         Words come first, so that a vector is never of nothing.
         """
-        files = [file for file in batch.files if file.error != _GONE]
-        changes = self._stores.words.replace(files)
-        self._stores.words.touch(batch.touched)
+        with self._stores.writing:
+            current = [file for file in batch.files if not self._is_outlived(file)]
+            touched = [file for file in batch.touched if not self._is_outlived(file)]
+            files = [file for file in current if file.error != _GONE]
+            gone = [file.path for file in current if file.error == _GONE]
+            changes = self._stores.words.replace(files)
+            self._stores.words.touch(touched)
+            self._stores.known.put([*files, *touched])
+            for file in files:
+                self._live.pop(file.path, None)
         self._chunks += changes.written
         for file in files:
-            self._live.pop(file.path, None)
             known = self._known.get(file.path)
             self._added += known is None
             self._changed += known is not None and _differs(file, known)
-        self._stores.known.put([*files, *batch.touched])
-        gone = [file.path for file in batch.files if file.error == _GONE]
         self._embed(changes, batch)
         self._forget(changes, ())
         if gone:
             self._forget(self._stores.words.remove(gone), gone)
         return changes.written
+
+    def _is_outlived(self, file: FilePieces) -> bool:
+        """Whether a notebook was opened or edited since this update began to look at files."""
+        live = self._live.get(file.path)
+        return live is not None and live != self._live_before.get(file.path)
 
     def _embed(self, changes: Changes, batch: Written) -> None:
         static = self._stores.static

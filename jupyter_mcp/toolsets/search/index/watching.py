@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from jupyter_mcp.toolsets.search.index.model import Report
 
 POLL_SECONDS = 5.0
 """How often is looked where nothing tells of changes."""
+
+_REST = 10
+"""Looks through a large folder are so many times as far apart as one takes."""
 
 _DEBOUNCE, _STEP, _TIMEOUT = 20, 10, 100
 """In milliseconds: a burst is at most so long, ends after so much quiet, is asked for so often."""
@@ -121,8 +125,11 @@ class Watcher:
 
     def _poll(self) -> None:
         self._stop.is_watching.set()
-        while not self._stop.event.wait(self._poll_seconds):
+        seconds = self._poll_seconds
+        while not self._stop.event.wait(seconds):
+            began = time.monotonic()
             self._update(None)
+            seconds = max(self._poll_seconds, _REST * (time.monotonic() - began))
 
     def _update(self, paths: list[str] | None) -> None:
         if paths and (len(paths) > _TOO_MANY or any(_is_rule(path) for path in paths)):

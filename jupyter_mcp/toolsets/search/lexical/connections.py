@@ -18,6 +18,10 @@ _BUSY = 10.0
 """Seconds to wait for another process that writes."""
 
 _READING = ("PRAGMA query_only = 1", "PRAGMA mmap_size = 268435456", "PRAGMA cache_size = -8000")
+"""Readers map the file, each for itself. So resident memory shows twice what two of them read (174
+MiB instead of 103 at 100,000 pieces), but there it is once: the proportional share stays at 95 MiB.
+One that does not map takes 2 MiB more of its own and 8 % more time.
+"""
 
 _WRITING = (
     "PRAGMA page_size = 8192",
@@ -45,7 +49,11 @@ class Connections:
         self._writer: sqlite3.Connection | None = None
         self._writing = threading.RLock()
         self._guard = threading.Lock()
-        self._is_closed = False
+        self._is_closed = self._is_frozen = False
+
+    def freeze(self) -> None:
+        """Take the file for one that does not change: no lock is asked for beside it."""
+        self._is_frozen = True
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -125,7 +133,8 @@ class Connections:
 
     def address(self, mode: str) -> str:
         """Return where the database is, as SQLite is told it."""
-        return f"{self.path.absolute().as_uri()}?mode={mode}"
+        frozen = "&immutable=1" if self._is_frozen else ""
+        return f"{self.path.absolute().as_uri()}?mode={mode}{frozen}"
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         return sqlite3.connect(

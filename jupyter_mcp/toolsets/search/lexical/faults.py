@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -66,11 +67,17 @@ def telling(path: Path) -> Iterator[None]:
     except (zlib.error, UnicodeDecodeError) as error:  # a text of a piece, under a sound page
         raise CorruptStoreError(path, "a text in it is damaged") from error
     except sqlite3.Error as error:
-        if path.is_dir():
+        if any(path.with_name(path.name + end).is_dir() for end in ("", "-wal", "-shm")):
             raise CorruptStoreError(path, "a folder is in its place") from error
         said = str(error).lower()
         if any(word in said for word in _DAMAGED):
             raise CorruptStoreError(path, said.splitlines()[0]) from error
+        if os.path.exists(path) and not _is_readable(path):  # noqa: PTH110 - also in a closed folder
+            raise ToolError(
+                "unavailable",
+                f"The index '{path.name}' may not be read by this account.",
+                f"Allow it to read '{path}', or delete that file.",
+            ) from error
         for word, reason, remedy in _REASONS:
             if word in said:
                 raise ToolError(
@@ -79,3 +86,8 @@ def telling(path: Path) -> Iterator[None]:
         raise ToolError(
             "unavailable", f"The index '{path.name}' failed: {said or type(error).__name__}."
         ) from error
+
+
+def _is_readable(path: Path) -> bool:
+    # Not by opening it: closing takes the locks away that SQLite has on it in this process.
+    return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)

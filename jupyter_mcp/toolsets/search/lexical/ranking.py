@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from heapq import nlargest
+from operator import itemgetter
 
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
 from jupyter_mcp.toolsets.search.lexical.rarity import Rarity
@@ -53,11 +53,13 @@ def search(
     for expression in _expressions(counts, total):
         for number, score in _rows(connection, expression, wanted, _scale(average), depth):
             found.setdefault(number, score)
-    best = nlargest(depth, found, key=lambda number: found[number])
-    lengths = _lengths(connection, best)
-    for number in best:
-        found[number] /= 1 - LENGTH + LENGTH * lengths.get(number, average) / average
-    return sorted(((number, found[number]) for number in best), key=lambda e: (-e[1], e[0]))[:limit]
+    best = sorted(found.items(), key=itemgetter(1), reverse=True)[:depth]
+    lengths = _lengths(connection, [number for number, _ in best])
+    corrected = [
+        (number, score / (1 - LENGTH + LENGTH * lengths.get(number, average) / average))
+        for number, score in best
+    ]
+    return sorted(corrected, key=lambda one: (-one[1], one[0]))[:limit]
 
 
 def any_of(words: Sequence[str]) -> str:
@@ -118,18 +120,15 @@ def _rows(
 
 
 def _lengths(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, int]:
-    asked = "SELECT id, length FROM chunks WHERE id IN (SELECT value FROM json_each(?))"
+    asked = "SELECT id, length FROM lengths WHERE id IN (SELECT value FROM json_each(?))"
     return dict(connection.execute(asked, (json.dumps(numbers),)).fetchall())
 
 
 def _total_and_average(connection: sqlite3.Connection) -> tuple[int, float]:
     """Return how many chunks there are and how many words each has on average."""
-    row = connection.execute(
-        """SELECT (SELECT value FROM meta WHERE name = 'length'),
-        (SELECT sum(chunks) FROM files)"""
-    ).fetchone()
-    total = row[1] or 0
-    return total, max(1.0, float(row[0]) / max(1, total))
+    asked = "SELECT value FROM meta WHERE name IN ('chunks', 'length') ORDER BY name"
+    total, length = (int(value) for (value,) in connection.execute(asked))
+    return total, max(1.0, length / max(1, total))
 
 
 def _scale(average: float) -> float:

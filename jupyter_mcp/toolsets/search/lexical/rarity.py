@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-COUNTED = 30_000
-"""Rows of a word that are counted; all that are in more are as common."""
+COUNTED = 24_000
+"""Rows of a word that are counted, more than `ranking` looks at; all that are in more are as
+common. It takes 1 ms, once for each word."""
 
 _KEPT = 4096
 """Words that are remembered."""

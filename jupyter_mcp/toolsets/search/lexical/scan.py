@@ -45,10 +45,19 @@ class Scan:
     Args:
         matches: By file and line.
         is_cut: Whether there is more, or may be: the limit or the time was reached.
+        is_late: Whether it was the time.
     """
 
     matches: list[Match]
     is_cut: bool
+    is_late: bool = False
+
+
+LATE = (
+    f"The pattern was ended after {SECONDS:g} seconds; these are the hits until then. "
+    "Make it simpler, or give a path."
+)
+"""What to say of a scan that is late."""
 
 
 def scan(asked: Mapping[str, Any]) -> Scan:
@@ -64,7 +73,7 @@ def scan(asked: Mapping[str, Any]) -> Scan:
     """
     pattern, is_regex = asked["pattern"], asked["is_regex"]
     if is_regex:
-        _refuse_bad(pattern)
+        refuse_bad(pattern)
     ignores_case = is_insensitive(pattern, is_regex=is_regex)
     output, is_late = _run({**asked, "ignores_case": ignores_case}, SECONDS)
     found = [json.loads(line) for line in output.splitlines(keepends=True) if line[-1:] == b"\n"]
@@ -75,7 +84,7 @@ def scan(asked: Mapping[str, Any]) -> Scan:
             f"The pattern found nothing in {SECONDS:g} seconds.",
             "Make it simpler, or give a path.",
         )
-    return Scan(matches, is_cut=is_late or found[-1]["is_cut"])
+    return Scan(matches, is_cut=is_late or found[-1]["is_cut"], is_late=is_late)
 
 
 def is_insensitive(pattern: str, *, is_regex: bool) -> bool:
@@ -84,7 +93,12 @@ def is_insensitive(pattern: str, *, is_regex: bool) -> bool:
     return letters == letters.lower()
 
 
-def _refuse_bad(pattern: str) -> None:
+def refuse_bad(pattern: str) -> None:
+    """Refuse what is no regular expression.
+
+    Raises:
+        ToolError: ``invalid_arguments``.
+    """
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:

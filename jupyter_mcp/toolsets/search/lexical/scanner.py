@@ -98,6 +98,7 @@ def main() -> None:
             is_cut = True
             break
         sys.stdout.write(json.dumps(hit) + "\n")
+        sys.stdout.flush()  # it may be killed before it comes to the next
     sys.stdout.write(json.dumps({"is_cut": is_cut}) + "\n")
 
 

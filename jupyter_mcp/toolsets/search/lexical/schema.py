@@ -4,7 +4,8 @@ The full-text table holds no text ("contentless"): SQLite then keeps only where 
 and wants the same words again when a row is deleted. They are made anew from the stored chunk, so
 the version that is written down holds a fingerprint of how words are made. Nor does it hold the
 lengths of rows ("columnsize=0"), which are most of the time of a search when it looks at each:
-`ranking` looks at those of the best rows only.
+`ranking` looks at those of the best rows only. They have a table of their own, because texts lie
+between those in ``chunks``, and a search would read a page for each.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError, OtherVersionError
 from jupyter_mcp.toolsets.search.lexical.words import columns
 
-_SCHEMA = 1
+_SCHEMA = 2
 """Rises with every change of the tables."""
 
 _TABLES = (
@@ -31,7 +32,8 @@ _TABLES = (
         id INTEGER PRIMARY KEY AUTOINCREMENT, file INTEGER NOT NULL, ordinal INTEGER NOT NULL,
         kind TEXT NOT NULL, language TEXT NOT NULL, line INTEGER NOT NULL,
         end_line INTEGER NOT NULL, symbol TEXT NOT NULL, cell_id TEXT NOT NULL,
-        digest BLOB NOT NULL, length INTEGER NOT NULL, packed BLOB NOT NULL)""",
+        digest BLOB NOT NULL, packed BLOB NOT NULL)""",
+    "CREATE TABLE lengths(id INTEGER PRIMARY KEY, length INTEGER NOT NULL)",
     "CREATE INDEX chunks_by_file ON chunks(file)",
     "CREATE INDEX chunks_by_digest ON chunks(digest)",
     """CREATE VIRTUAL TABLE words USING fts5(
@@ -66,7 +68,9 @@ def create(connection: sqlite3.Connection) -> None:
     if not _has_tables(connection):
         for statement in _TABLES:
             connection.execute(statement)
-        connection.execute("INSERT INTO meta VALUES('version', ?), ('length', '0')", (version(),))
+        connection.execute(
+            "INSERT INTO meta VALUES('version', ?), ('chunks', '0'), ('length', '0')", (version(),)
+        )
     connection.execute("COMMIT")
 
 

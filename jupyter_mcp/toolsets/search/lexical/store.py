@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from jupyter_mcp.toolsets.search.chunk import Chunk
-from jupyter_mcp.toolsets.search.lexical import ranking, reading, schema
+from jupyter_mcp.toolsets.search.lexical import naming, ranking, reading, schema
 from jupyter_mcp.toolsets.search.lexical.connections import Connections
 from jupyter_mcp.toolsets.search.lexical.faults import telling
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
@@ -44,11 +46,17 @@ class LexicalStore:
         self.path = path
         self._connections = Connections(path, read_only=read_only)
         self._rarity = Rarity()
+        self._frozen: tuple[object, ...] | None = None
         try:
             self._open(is_new=not read_only)
         except BaseException:
             self.close()
             raise
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a file that was taken for one that does not change has changed."""
+        return self._frozen is not None and self._frozen != self._state()
 
     def files(self) -> dict[str, FileState]:
         """Return what is known of each file, by path."""
@@ -82,9 +90,18 @@ class LexicalStore:
                 )
 
     def search(self, text: str, limit: int, wanted: Filter = ALL) -> list[tuple[int, float]]:
-        """Return the ids of the chunks that fit the words of `text` best, with their score."""
+        """Return the ids of the chunks that fit the words of `text` best, with their score.
+
+        When it is a name, those that define it are among them, at the end if need be.
+        """
         with self._reading() as connection:
-            return ranking.search(connection, text, limit, wanted, self._rarity)
+            found = ranking.search(connection, text, limit, wanted, self._rarity)
+            if not found or len(found) < limit:
+                return found
+            named = naming.defining(connection, text, limit // 5, wanted)
+            there = {number for number, _ in found}
+            added = [(number, found[-1][1]) for number in named if number not in there]
+            return found[: limit - len(added)] + added
 
     def chunks(self, ids: Sequence[int]) -> dict[int, Chunk]:
         """Return chunks by id; those that are gone are left out."""
@@ -100,6 +117,11 @@ class LexicalStore:
         """Return the ids of the chunks of each file in their order; unknown files are left out."""
         with self._reading() as connection:
             return reading.of_files(connection, paths)
+
+    def languages(self, wanted: Filter = ALL) -> dict[str, int]:
+        """Return how many files there are of each language, the most first."""
+        with self._reading() as connection:
+            return reading.languages_of(connection, wanted)
 
     def digests(self) -> set[str]:
         """Return the digest of every chunk."""
@@ -186,9 +208,34 @@ class LexicalStore:
         with telling(self.path):
             if is_new:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
+                if not self.path.exists():
+                    _make(self.path)
                 schema.create(self._connections.writer())
+            else:
+                self._freeze()
             with self._connections.reading() as connection:
                 schema.verify(connection, self.path)
+
+    def _freeze(self) -> None:
+        """Read without a lock where none can be made; with one, SQLite sees what others write."""
+        try:
+            with self._connections.reading() as connection:
+                connection.execute("SELECT 1 FROM sqlite_master")
+        except sqlite3.OperationalError as error:
+            told = str(error)
+            if not any(each in told for each in ("readonly", "unable to open")) or _wal(self.path):
+                raise
+            self._connections.close()
+            self._connections = Connections(self.path, read_only=True)
+            self._connections.freeze()
+            self._frozen = self._state()
+
+    def _state(self) -> tuple[object, ...]:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return ()
+        return found.st_ino, found.st_size, found.st_mtime_ns, _wal(self.path)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -199,3 +246,28 @@ class LexicalStore:
     def _writing(self) -> Iterator[Writing]:
         with telling(self.path), self._connections.writing() as connection:
             yield Writing(connection)
+
+
+def _make(path: Path) -> None:
+    """Make a database under another name first: a reader never finds one without its tables."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
+    connections = Connections(draft)
+    try:
+        writer = connections.writer()
+        writer.execute("PRAGMA synchronous = OFF")  # nothing is in it yet that could be lost
+        schema.create(writer)
+    finally:
+        connections.close()
+    try:
+        path.hardlink_to(draft)  # fails where somebody was faster, and so does not replace theirs
+    except FileExistsError:
+        draft.unlink()
+    except OSError:  # there are no such links on this disk
+        draft.rename(path)
+    else:
+        draft.unlink()
+
+
+def _wal(path: Path) -> bool:
+    """Whether somebody has the database open, or left something that is not in it yet."""
+    return path.with_name(f"{path.name}-wal").exists()

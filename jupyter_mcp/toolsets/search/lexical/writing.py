@@ -18,7 +18,7 @@ _FILE = """
         digest = excluded.digest, chunks = excluded.chunks, error = excluded.error
     RETURNING id"""
 
-_CHUNK = "INSERT INTO chunks VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CHUNK = "INSERT INTO chunks VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _MOVED = "UPDATE chunks SET ordinal = ?, line = ?, end_line = ?, cell_id = ? WHERE id = ?"
 
@@ -27,7 +27,7 @@ _WORDS = "INSERT INTO words(rowid, symbol, path, extra, body) VALUES(?, ?, ?, ?,
 _UNWORDS = """
     INSERT INTO words(words, rowid, symbol, path, extra, body) VALUES('delete', ?, ?, ?, ?, ?)"""
 
-_LENGTH = "UPDATE meta SET value = CAST(value AS INTEGER) + ? WHERE name = 'length'"
+_TOTAL = "UPDATE meta SET value = CAST(value AS INTEGER) + ? WHERE name = ?"
 
 
 class Writing:
@@ -38,7 +38,7 @@ class Writing:
         self._delta: Counter[str] = Counter()
         self._new: list[tuple[int, Chunk, Columns]] = []
         self._moved: list[tuple[int, int, int, str, int]] = []
-        self._length = 0
+        self._count = self._length = 0
 
     def replace(self, file: FilePieces) -> None:
         """Put the chunks of a file in the place of those that it has."""
@@ -66,7 +66,8 @@ class Writing:
         """Write what is left and tell what changed."""
         self._connection.executemany(_MOVED, self._moved)
         self._insert()
-        self._connection.execute(_LENGTH, (self._length,))
+        totals = ((self._count, "chunks"), (self._length, "length"))
+        self._connection.executemany(_TOTAL, totals)
         count = "SELECT count(*) FROM chunks WHERE digest = ?"
         came, gone = set(), set()
         for digest, delta in self._delta.items():
@@ -86,6 +87,7 @@ class Writing:
 
     def _delete(self, numbers: Iterable[int]) -> None:
         wanted = list(numbers)
+        self._count -= len(wanted)
         for number, chunk in chunks_of(self._connection, wanted).items():
             self._delta[chunk.digest] -= 1
             found = columns(chunk)
@@ -93,14 +95,23 @@ class Writing:
             self._connection.execute(
                 _UNWORDS, (number, found.symbol, found.path, found.extra, found.body)
             )
-        self._connection.executemany("DELETE FROM chunks WHERE id = ?", ((n,) for n in wanted))
+        for table in ("chunks", "lengths"):
+            self._connection.executemany(
+                f"DELETE FROM {table} WHERE id = ?",  # noqa: S608
+                ((number,) for number in wanted),
+            )
 
     def _insert(self) -> None:
+        self._count += len(self._new)
         self._length += sum(w.length for _, _, w in self._new)
         first = self._last() + 1
         numbered = list(enumerate(self._new, first))
         self._connection.executemany(
-            _CHUNK, (_row(number, file, chunk, w.length) for number, (file, chunk, w) in numbered)
+            _CHUNK, (_row(number, file, chunk) for number, (file, chunk, _) in numbered)
+        )
+        self._connection.executemany(
+            "INSERT INTO lengths VALUES(?, ?)",
+            ((number, w.length) for number, (_, _, w) in numbered),
         )
         self._connection.executemany(
             _WORDS,
@@ -114,7 +125,7 @@ class Writing:
         return row[0] if row else 0
 
 
-def _row(number: int, file: int, chunk: Chunk, length: int) -> tuple[object, ...]:
+def _row(number: int, file: int, chunk: Chunk) -> tuple[object, ...]:
     return (
         number,
         file,
@@ -126,7 +137,6 @@ def _row(number: int, file: int, chunk: Chunk, length: int) -> tuple[object, ...
         _storable(chunk.symbol),
         chunk.cell_id,
         bytes.fromhex(chunk.digest),
-        length,
         pack(chunk.text, chunk.extra),
     )
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
 from jupyter_mcp.toolsets.search.chunk import TOGETHER, Chunk
-from jupyter_mcp.toolsets.search.ranking.paths import FACTORS, kinds_of, words_of
-from jupyter_mcp.toolsets.search.ranking.question import Name, Question, pieces, stems
+from jupyter_mcp.toolsets.search.ranking.paths import FACTORS, kinds_of, name_of, words_of
+from jupyter_mcp.toolsets.search.ranking.question import Name, Question
 
 DEFINITION = 3.0
 """What the definition of the only name in a question gets, in units of the best fused score."""
@@ -26,6 +25,11 @@ SAME_STEM = 1.5
 """Factor for a definition in a file that is named after it."""
 OTHER_CASE = 0.6
 """Factor where only upper and lower case differ."""
+MEMBER = 0.8
+"""Factor where a part of something has the name, and it alone was asked for: `Case` is rather the
+class than a property of that name."""
+LOCAL = 0.2
+"""Factor where a name only gets a value, within a function or a class."""
 QUOTED = 1.0
 """What a piece with a quoted text gets."""
 WORDS = 1.0
@@ -33,6 +37,8 @@ WORDS = 1.0
 in units of what the lexical engine counts for, whose evidence it completes."""
 PATH = 1.0
 """What a file gets whose path has all words of the question."""
+NAMED = 0.3
+"""How much of that hangs on how much of the file's name is in the question."""
 SYMBOL = 0.2
 """What a piece gets whose name has all words of the question."""
 FILE = 0.3
@@ -41,6 +47,9 @@ SAME_FILE = 0.5
 """Factor for each further piece of a file."""
 REPEATED = 0.3
 """Factor for a text that is in the list already."""
+
+_SHORTEST = 3
+"""Letters of a word that counts where another one begins with it: `db` is no `dbus`."""
 
 _LONG_LINE = 400
 _HEAD = 600
@@ -52,9 +61,14 @@ _GENERATED = (
     "auto-generated",
 )
 _KEYWORDS = (
-    "class def func function fn fun type struct enum trait interface object module namespace record"
-    " protocol const let var val macro"
+    "class|def|func|function|fn|fun|type|struct|enum|trait|interface|object|module|namespace|record"
+    "|protocol|const|let|var|val|macro"
 )
+_DEFINING = re.compile(rf"\s*(?:[\w@.()]+\s+){{0,3}}(?:{_KEYWORDS})\s+(?:\([^)\n]*\)\s*)?")
+"""What stands before the name in a line that defines it."""
+_ASSIGNED = re.compile(r"(?:\s*:[^=\n]+)?\s*=(?!=)")
+"""What follows a name that gets a value."""
+_BORDER = re.compile(r"\b")
 
 
 def has_place(chunk: Chunk) -> bool:
@@ -66,47 +80,49 @@ def definition(question: Question, chunk: Chunk) -> float:
     """Return what a piece gets for defining a name of the question."""
     if not question.names or chunk.kind not in {"code", "notebook", "docs", "document"}:
         return 0.0
-    best = max(
-        _defines(name, symbol, chunk)
-        for name in question.names
-        for symbol in chunk.symbol.split(TOGETHER)
-    )
+    best = max(_defines(name, chunk) for name in question.names)
     return best * (DEFINITION if question.is_name else MENTIONED)
 
 
-def _defines(name: Name, symbol: str, chunk: Chunk) -> float:
-    last = symbol.rpartition(".")[2]
-    if last == name.last:
-        told = QUALIFIED if _is_within(name, symbol, chunk) else 1.0
-    elif last.lower() == name.last.lower():
-        told = OTHER_CASE
-    elif name.last in chunk.text and _definition_of(name.last).search(chunk.text):
-        told = 1.0
-    else:
+def _defines(name: Name, chunk: Chunk) -> float:
+    named = max(_is_of(name, symbol, chunk) for symbol in chunk.symbol.split(TOGETHER))
+    told = named or _defined(name.last, chunk.text)
+    if not told:
         return 0.0
     file_stem = chunk.path.rpartition("/")[2].partition(".")[0].replace("_", "").lower()
     plain = name.last.replace("_", "").lower()
     return told * (SAME_STEM if file_stem and file_stem in {plain, f"{plain}s"} else 1.0)
 
 
-def _is_within(name: Name, symbol: str, chunk: Chunk) -> bool:
+def _is_of(name: Name, symbol: str, chunk: Chunk) -> float:
+    """Return how far the name of a piece, or of one that shares it, is that name."""
+    last = symbol.rpartition(".")[2]
+    if last.lower() != name.last.lower():
+        return 0.0
+    told = 1.0 if last == name.last else OTHER_CASE
     if name.full == name.last:
-        return False
+        return told * (MEMBER if "." in symbol else 1.0)
     dotted = chunk.path.rpartition(".")[0].replace("/", ".")
-    return f"{dotted}.{symbol}".endswith(f".{name.full}") or (
-        name.full.rpartition(".")[0] in chunk.extra
-    )
+    is_within = f"{dotted}.{symbol}".endswith(f".{name.full}")
+    return told * (QUALIFIED if is_within or name.full.rpartition(".")[0] in chunk.extra else 1.0)
 
 
-@lru_cache(maxsize=256)
-def _definition_of(name: str) -> re.Pattern[str]:
-    words = "|".join(_KEYWORDS.split())
-    escaped = re.escape(name)
-    return re.compile(
-        rf"^\s*(?:[\w@.()]+\s+){{0,3}}(?:{words})\s+(?:\([^)\n]*\)\s*)?{escaped}\b"
-        rf"|^\s*{escaped}(?:\s*:[^=\n]+)?\s*=(?!=)",
-        re.MULTILINE,
-    )
+def _defined(name: str, text: str) -> float:
+    """Return how far a text defines a name: a pattern with it in takes longer to compile."""
+    told, at = 0.0, text.find(name)
+    while at >= 0:
+        before, end = text[text.rfind("\n", 0, at) + 1 : at], at + len(name)
+        if before.strip():
+            if _DEFINING.fullmatch(before) and _BORDER.match(text, end):
+                if not before[0].isspace():
+                    return 1.0
+                told = MEMBER
+        elif _ASSIGNED.match(text, end):
+            if not before:
+                return 1.0
+            told = max(told, LOCAL)
+        at = text.find(name, end)
+    return told
 
 
 def quoted(question: Question, chunk: Chunk) -> float:
@@ -130,40 +146,56 @@ def symbol(question: Question, chunk: Chunk) -> float:
     """Return what a piece gets for the words of its name."""
     if not chunk.symbol or not question.words:
         return 0.0
-    shared = question.words & _words_of(chunk.symbol)
-    return SYMBOL * len(shared) / len(question.words)
-
-
-@lru_cache(maxsize=16384)
-def _words_of(symbol: str) -> frozenset[str]:
-    return stems(pieces(symbol))
+    return SYMBOL * len(question.shared(chunk.symbol)) / len(question.words)
 
 
 def path_words(question: Question, paths: Iterable[str]) -> dict[str, float]:
     """Return what each file gets for the words of its path.
 
-    A word that all files have in their path, such as the package's name, tells nothing.
+    A word that all files have in their path, such as the package's name, tells nothing. A file all
+    of whose name is said (`fields.py`) gets more than one of whose name a part is.
     """
-    words = {path: _fitting(question.words, path) for path in set(paths)}
+    fitting = _Fitting(question.words)
+    words = {path: fitting.of(path) for path in set(paths)}
     common: dict[str, int] = {}
-    for fitting in words.values():
-        for word in fitting:
+    for fit in words.values():
+        for word in fit:
             common[word] = common.get(word, 0) + 1
     total = len(question.words) or 1
     rare = {word: 1 - (count - 1) / max(1, len(words) - 1) for word, count in common.items()}
-    return {path: PATH * sum(map(rare.__getitem__, fit)) / total for path, fit in words.items()}
+    told = {path: sum(map(rare.__getitem__, fit)) / total for path, fit in words.items()}
+    return {
+        path: PATH * share * (1 - NAMED + 2 * NAMED * fitting.share(path)) if share else 0.0
+        for path, share in told.items()
+    }
 
 
-@lru_cache(maxsize=16384)
-def _fitting(words: frozenset[str], path: str) -> frozenset[str]:
-    of_path = words_of(path)
-    exact = words & of_path
-    return exact | {word for word in words - exact if any(_share(word, other) for other in of_path)}
+class _Fitting:
+    """Which words of a question fit those of paths: the same ones stand in many paths."""
 
+    def __init__(self, words: frozenset[str]) -> None:
+        self._words = words
+        self._long = [word for word in words if len(word) >= _SHORTEST]
+        self._known: dict[str, frozenset[str]] = {}
 
-def _share(word: str, other: str) -> bool:
-    shorter, longer = sorted((word, other), key=len)
-    return len(shorter) > 2 and longer.startswith(shorter)  # noqa: PLR2004 - `db` is no `dbus`
+    def of(self, path: str) -> frozenset[str]:
+        return frozenset[str]().union(*map(self._of_word, words_of(path)))
+
+    def share(self, path: str) -> float:
+        """Return how much of a file's name is in the question."""
+        named = name_of(path)
+        return sum(bool(self._of_word(word)) for word in named) / max(1, len(named))
+
+    def _of_word(self, other: str) -> frozenset[str]:
+        found = self._known.get(other)
+        if found is None:
+            found = self._words & {other}
+            if len(other) >= _SHORTEST:
+                found |= {
+                    word for word in self._long if word.startswith(other) or other.startswith(word)
+                }
+            self._known[other] = found
+        return found
 
 
 def low_value(question: Question, chunk: Chunk, generated: frozenset[str]) -> float:
@@ -172,9 +204,11 @@ def low_value(question: Question, chunk: Chunk, generated: frozenset[str]) -> fl
     for kind in kinds_of(chunk.path):
         if kind not in question.asks_for:
             factor *= FACTORS[kind]
+    if chunk.kind != "code" and "prose" not in question.asks_for:
+        factor *= FACTORS["prose"]
     if chunk.path in generated:
         factor *= FACTORS["generated"]
-    elif len(chunk.text) > _LONG_LINE * (1 + chunk.text.count("\n")):
+    elif len(chunk.text) > _LONG_LINE * (1 + chunk.end_line - chunk.line):
         factor *= FACTORS["minified"]
     return factor
 

@@ -11,10 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from jupyter_mcp.toolsets.search.chunk import TOGETHER, Chunk
-from jupyter_mcp.toolsets.search.ranking.question import Question, pieces, stems, understand
+from jupyter_mcp.toolsets.search.ranking.question import Question, understand
 
 _NAME = 3.0
 """What a word counts that stands in the name of a definition; in its text it counts 1."""
+
+_JOINT = re.compile(r"[.:#]")
+_IN_WORD = re.compile(r"\w")
 
 _ABOVE = re.compile(r"\s*(?:#|//|/\*|\*|--|@|;;|%|$)")
 """How lines begin that may belong to the definition below them."""
@@ -82,13 +85,24 @@ def _starts(names: Sequence[str], lines: Sequence[str]) -> Iterator[tuple[str, i
     indent = min((_indent(line) for line in lines if line.strip()), default=0)
     at = 0
     for name in names:
-        word = re.compile(rf"(?<!\w){re.escape(re.split(r'[.:#]', name)[-1])}(?!\w)")
-        there = [number for number in range(at, len(lines)) if word.search(lines[number])]
+        word = _JOINT.split(name)[-1]
+        there = [number for number in range(at, len(lines)) if _stands(word, lines[number])]
         beside = (each for each in there if _indent(lines[each]) == indent)
         start = next(beside, there[0] if there else None)
         if start is not None:
             yield name, start
             at = start + 1
+
+
+def _stands(word: str, line: str) -> bool:
+    """Whether a word stands in a line, and not only as a part of a longer one."""
+    at = line.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not (_IN_WORD.match(line[at - 1 : at]) or _IN_WORD.match(line[end : end + 1])):
+            return True
+        at = line.find(word, at + 1)
+    return False
 
 
 def _indent(line: str) -> int:
@@ -97,8 +111,7 @@ def _indent(line: str) -> int:
 
 def _fit(question: Question, member: _Member, lines: Sequence[str]) -> float:
     text = "\n".join(lines[member.start : member.end])
-    fit = float(len(question.words & stems(pieces(text))))
-    fit += _NAME * len(question.words & stems(pieces(member.name)))
+    fit = len(question.shared(text)) + _NAME * len(question.shared(member.name))
     fit += 10 * _NAME * sum(name.last == member.name.split(".")[-1] for name in question.names)
     return fit + sum(quote in text for quote in question.quotes)
 

@@ -20,6 +20,7 @@ FACTORS: Mapping[str, float] = MappingProxyType(
         "stub": 0.7,
         "reexport": 0.6,
         "notes": 0.5,
+        "prose": 0.7,
     }
 )
 """What a score is multiplied with, by the kind of the path."""
@@ -59,3 +60,10 @@ def words_of(path: str) -> frozenset[str]:
     *folders, name = path.split("/")
     told = name.rpartition(".")[0] or name
     return stems(pieces(f"{folders[-1] if folders else ''} {told}"))
+
+
+@lru_cache(maxsize=8192)
+def name_of(path: str) -> frozenset[str]:
+    """Return the stems of the words in a file's name."""
+    name = path.rpartition("/")[2]
+    return stems(pieces(name.rpartition(".")[0] or name))

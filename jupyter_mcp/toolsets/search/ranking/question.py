@@ -17,6 +17,7 @@ SAID = {
     "test": frozenset({"test", "tests", "testing", "tested", "unittest", "unittests", "pytest"}),
     "example": frozenset({"example", "examples", "demo", "tutorial", "sample"}),
     "stub": frozenset({"stub", "stubs", "typing"}),
+    "prose": frozenset({"readme", "doc", "docs", "documentation", "documented", "guide", "manual"}),
 }
 """Words that ask for what is put last otherwise."""
 
@@ -58,6 +59,18 @@ class Question:
     quotes: tuple[str, ...]
     is_name: bool
     asks_for: frozenset[str]
+
+    def shared(self, text: str) -> frozenset[str]:
+        """Return those of the words that a text has.
+
+        Most texts are lines and names with none of them, and a stem begins the word that it is of,
+        so they are cut into words only when a stem stands in them somewhere.
+        """
+        lower = text.lower()
+        for word in self.words:
+            if word in lower:
+                return self.words & stems(pieces(text))
+        return frozenset()
 
 
 @lru_cache(maxsize=256)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 
 from jupyter_mcp.toolsets.search.chunk import Chunk
-from jupyter_mcp.toolsets.search.ranking.question import Question, pieces, stems, understand
+from jupyter_mcp.toolsets.search.ranking.question import Question, understand
 
 FEWEST = 3
 MOST = 8
@@ -50,7 +52,7 @@ def _fit(question: Question, line: str) -> float:
     stripped = line.strip()
     if not stripped:
         return 0.0
-    fit = 0.1 + len(question.words & stems(pieces(stripped)))
+    fit = 0.1 + len(question.shared(stripped))
     fit += _NAME * sum(name.last in stripped for name in question.names)
     fit += _NAME * sum(quote in stripped for quote in question.quotes)
     return fit + 0.5 * stripped.startswith(_DEFINING)
@@ -59,13 +61,10 @@ def _fit(question: Question, line: str) -> float:
 def _window(lines: list[str], fits: list[float]) -> tuple[int, int]:
     """Return the window of lines that fits best within what may be shown."""
     best, best_fit = (0, min(len(lines), FEWEST)), -1.0
+    ends = list(accumulate((min(len(line), WIDTH) + 1 for line in lines), initial=0))
     for start in range(max(1, len(lines) - FEWEST + 1)):
-        end, characters = start, 0
-        while end < len(lines) and end - start < MOST:
-            characters += min(len(lines[end]), WIDTH) + 1
-            if characters > CHARACTERS + 1 and end - start >= FEWEST:
-                break
-            end += 1
+        most = bisect_right(ends, ends[start] + CHARACTERS + 1) - 1
+        end = min(max(most, start + FEWEST), start + MOST, len(lines))
         fit = sum(fits[start:end])
         if fit > best_fit + 1e-9:
             best, best_fit = (start, end), fit

@@ -15,11 +15,13 @@ MOST_FILES = 400
 MOST_FILES_INDIRECT = 150
 """The same of a package that only another one wanted."""
 
-_HIDDEN = re.compile(
-    r"(?:^|/)(?:_(?!_init__\.py$)[^/]*|tests?|testing|test_[^/]*|[^/]*_tests?\.py|conftest\.py"
-    r"|vendor(?:ed)?|setup\.py)(?:/|$)"
+_PRIVATE = re.compile(r"(?:^|/)_(?!_init__\.py$)[^/]*(?:/|$)")
+
+_ASIDE = re.compile(
+    r"(?:^|/)(?:tests?|testing|test_[^/]*|[^/]*_tests?\.py|conftest\.py"
+    r"|_?vendor(?:ed)?|setup\.py)(?:/|$)"
 )
-"""Private modules, tests, and copies of other packages."""
+"""Tests, and copies of other packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +47,18 @@ class Distribution:
 
     def modules(self) -> list[tuple[str, str]]:
         """Return its public modules as path below `folder` and dotted name."""
+        public = [each for each in self.sources() if _PRIVATE.search(each[0]) is None]
+        public.sort(key=lambda each: (each[0].count("/"), each[0]))
+        return public[: MOST_FILES if self.is_direct else MOST_FILES_INDIRECT]
+
+    def sources(self) -> list[tuple[str, str]]:
+        """Return all its modules, private ones too: there may be what public ones export."""
         try:
             record = (self.folder / f"{self.key}.dist-info" / "RECORD").read_text("utf-8")
         except (OSError, UnicodeDecodeError):
             return []
         paths = [row[0] for row in csv.reader(record.splitlines()) if row]
-        public = [path for path in paths if path.endswith(".py") and _is_public(path)]
-        public.sort(key=lambda path: (path.count("/"), path))
-        most = MOST_FILES if self.is_direct else MOST_FILES_INDIRECT
-        return [(path, _module(path)) for path in public[:most]]
+        return [(path, _module(path)) for path in paths if path.endswith(".py") and _is_own(path)]
 
 
 def distributions(paths: Sequence[str]) -> list[Distribution]:
@@ -79,8 +84,8 @@ def _in(folder: Path) -> Iterator[Distribution]:
             yield Distribution(name, version, folder, (folder / each / "REQUESTED").exists())
 
 
-def _is_public(path: str) -> bool:
-    return not path.startswith(("..", "/")) and _HIDDEN.search(path) is None
+def _is_own(path: str) -> bool:
+    return not path.startswith(("..", "/")) and _ASIDE.search(path) is None
 
 
 def _module(path: str) -> str:

@@ -2,40 +2,50 @@
 
 The documentation is read without importing anything, kept by package and version in a database of
 its own, and read again only for packages that came or changed. What is read can be searched while
-the rest is still being read; packages that somebody asked for come first.
+the rest is still being read; packages that a question names come first, then those that somebody
+asked the installer for.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.index.model import Progress, Report
 from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError, OtherVersionError
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
 from jupyter_mcp.toolsets.search.lexical.pieces import FilePieces
+from jupyter_mcp.toolsets.search.lexical.scan import LATE
 from jupyter_mcp.toolsets.search.lexical.store import LexicalStore
 from jupyter_mcp.toolsets.search.lexical.words import columns
 from jupyter_mcp.toolsets.search.query import Query
+from jupyter_mcp.toolsets.search.ranking.rank import Ranked
 from jupyter_mcp.toolsets.search.scopes.distributions import Distribution, distributions
+from jupyter_mcp.toolsets.search.scopes.docs_ranking import DEPTH, by_words, rank
+from jupyter_mcp.toolsets.search.scopes.readers import Readers
+from jupyter_mcp.toolsets.search.scopes.reading_order import ReadingOrder, names_in
 
-MOST = 1500
-"""Pieces of documentation of one package."""
+if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.search.embedding.embedder import Embedder
 
 _NAME = "docs.db"
 
 _EMPTY = "empty"
 """The note of the packages in which nothing is documented."""
 
-_PROGRAM = str(Path(__file__).with_name("docstrings.py"))
+_READING = ("reading", "2")
+"""The note of how packages were read: what was read otherwise is read again."""
+
+_LOOK_SECONDS = 0.1
+"""How often somebody may end it."""
 
 
 class DocsScope:
@@ -52,6 +62,8 @@ class DocsScope:
         self._state = state
         self._paths = paths
         self._opened: LexicalStore | None = None
+        self._order: ReadingOrder | None = None
+        self._wanted: frozenset[str] = frozenset()
         self._opening = threading.Lock()
         self._updating = threading.Lock()
 
@@ -68,8 +80,23 @@ class DocsScope:
         with self._updating:
             return self._update(progress or (lambda _: None), is_cancelled or (lambda: False))
 
-    def search(self, query: Query) -> list[tuple[Chunk, float]]:
-        """Return the pieces of documentation that fit best, with their score.
+    def prefer(self, query: Query) -> None:
+        """Read first what a question names, in the update that goes on or in the next."""
+        self._wanted = names_in(query)
+        if self._order is not None:
+            self._order.wanted = self._wanted
+
+    def lacks(self, query: Query) -> bool:
+        """Tell whether an update goes on that has still to read what a question names."""
+        order = self._order
+        return order is not None and order.lacks(names_in(query))
+
+    def holds(self, path: str) -> bool:
+        """Tell whether documentation of a path, or of a glob, is there."""
+        return any(map(Filter(path).fits, self._store().files()))
+
+    def search(self, query: Query) -> list[tuple[Chunk, Ranked]]:
+        """Return the pieces of documentation that fit best, and how well.
 
         Raises:
             ToolError: ``invalid_arguments`` for a pattern that is none, ``timeout`` for one that
@@ -79,11 +106,25 @@ class DocsScope:
         wanted = Filter(path=query.path, language=query.language)
         if query.mode in {"regex", "literal"}:
             scanned = store.scan(query.text, query.limit, wanted, is_regex=query.mode == "regex")
-            found = [(match.chunk, 1.0) for match in scanned.matches]
+            if scanned.is_late and query.tell:
+                query.tell(LATE)
+            found = [Ranked(match.chunk, 1.0, {"lexical": 1.0}) for match in scanned.matches]
+            chunks = store.chunks([one.id for one in found])
         else:
-            found = store.search(query.text, query.limit, wanted)
-        chunks = store.chunks([number for number, _ in found])
-        return [(chunks[number], score) for number, score in found if number in chunks]
+            scored = store.search(query.text, max(DEPTH, query.limit), wanted)
+            chunks = store.chunks([number for number, _ in scored])
+            if query.mode == "lexical":
+                found = by_words(scored)
+            else:
+                found = rank(query, scored, chunks, self._embedder)
+            found = found[: query.limit]
+        return [(chunks[one.id], one) for one in found if one.id in chunks]
+
+    def drop(self) -> None:
+        """Forget all of it, also on the disk. Not while an update goes on."""
+        with self._updating:
+            self.close()
+            _remove(self._state / _NAME)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -91,6 +132,15 @@ class DocsScope:
             if self._opened is not None:
                 self._opened.close()
                 self._opened = None
+
+    @cached_property
+    def _embedder(self) -> Embedder | None:
+        """What tells the meaning of words, where its library is there."""
+        if importlib.util.find_spec("numpy") is None:
+            return None
+        from jupyter_mcp.toolsets.search.embedding.static import StaticEmbedder
+
+        return StaticEmbedder()
 
     def _update(
         self, progress: Callable[[Progress], None], is_cancelled: Callable[[], bool]
@@ -104,24 +154,47 @@ class DocsScope:
         if removed:
             store.remove([path for key in removed for path in known[key]])
         names = {key.partition("-")[0] for key in removed}
-        written = done = 0
-        if new:
-            with _reader() as read:
-                for each in new:
-                    if is_cancelled():
-                        break
-                    written += _keep(store, each, read(each))
-                    done += 1
-                    progress(Progress("reading", done, len(new), each.key))
-        changed = sum(each.name in names for each in new[:done])
+        written, done = 0, []
+        for each, pieces in self._read(new, is_cancelled):
+            written += pieces
+            done.append(each)
+            progress(Progress("reading", len(done), len(new), each.key))
+        changed = sum(each.name in names for each in done)
         return Report(
-            added=done - changed,
+            added=len(done) - changed,
             changed=changed,
             removed=len(removed) - changed,
             chunks=written,
             seconds=time.monotonic() - started,
-            is_cancelled=done < len(new),
+            is_cancelled=len(done) < len(new),
         )
+
+    def _read(
+        self, new: Sequence[Distribution], is_cancelled: Callable[[], bool]
+    ) -> Iterator[tuple[Distribution, int]]:
+        """Read packages and keep them; yield each with how many pieces it has."""
+        if not new:
+            return
+        store = self._store()
+        order = self._order = ReadingOrder(new, self._wanted)
+        going: dict[Future[list[Any]], Distribution] = {}
+        try:
+            with Readers() as readers:
+                while not is_cancelled():
+                    while len(going) <= readers.count and (each := order.next()):
+                        going[readers.begin(each)] = each
+                    if not going:
+                        return
+                    ready, _ = wait(going, _LOOK_SECONDS, FIRST_COMPLETED)
+                    for future in ready:
+                        if is_cancelled():
+                            return
+                        each = going.pop(future)
+                        pieces = _keep(store, each, future.result())
+                        order.done(each)
+                        yield each, pieces
+        finally:
+            self._order = None
 
     def _store(self) -> LexicalStore:
         with self._opening:
@@ -136,14 +209,34 @@ def _open(path: Path) -> LexicalStore:
         store = LexicalStore(path)
         try:
             store.check()
+            _see(store)
         except BaseException:
             store.close()
             raise
     except (CorruptStoreError, OtherVersionError):
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        return LexicalStore(path)
+        _remove(path)
+        store = LexicalStore(path)
+        store.set(*_READING)
     return store
+
+
+def _see(store: LexicalStore) -> None:
+    """See that packages were read as they are now; note it in a database that is new.
+
+    Raises:
+        OtherVersionError: They were not.
+    """
+    name, value = _READING
+    if store.get(name) == value:
+        return
+    if _known(store):
+        raise OtherVersionError(store.path, store.get(name), value)
+    store.set(name, value)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _known(store: LexicalStore) -> dict[str, list[str]]:
@@ -180,29 +273,3 @@ def _pieces(each: Distribution, path: str, items: Sequence[Sequence[Any]]) -> Fi
     ]
     size = sum(len(chunk.text) for chunk in chunks)
     return FilePieces(path, size, 0, each.key, [(chunk, columns(chunk)) for chunk in chunks])
-
-
-@contextmanager
-def _reader() -> Iterator[Callable[[Distribution], list[Any]]]:
-    """Start what reads the files; return what reads those of one package."""
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-I", "-S", "-W", "ignore", _PROGRAM],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        assert process.stdin is not None  # noqa: S101
-        assert process.stdout is not None  # noqa: S101
-        stdin, stdout = process.stdin, process.stdout
-
-        def read(each: Distribution) -> list[Any]:
-            asked = {"folder": str(each.folder), "files": each.modules(), "most": MOST}
-            stdin.write(json.dumps(asked).encode() + b"\n")
-            stdin.flush()
-            line = stdout.readline()
-            return json.loads(line) if line else []
-
-        try:
-            yield read
-        finally:
-            process.kill()

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.lexical.scan import is_insensitive
 from jupyter_mcp.toolsets.search.query import Mode
+from jupyter_mcp.toolsets.search.scopes.matching import fitting
 
 WEIGHTS = "4.0, 2.0, 2.0, 1.0"
 """How much a word counts in the name, its parts, the type and the summary."""
@@ -43,6 +44,11 @@ class Variable:
         """All that is known, in a line."""
         return f"{self.name}: {self.type} {self.summary}".strip()
 
+    @property
+    def lines(self) -> str:
+        """The same, and each part in a line of its own: where a pattern may begin and end."""
+        return f"{self.told}\n{self.name}\n{self.type}\n{self.summary}"
+
 
 def found(
     variables: Sequence[Variable], text: str, limit: int, mode: Mode = "hybrid"
@@ -51,22 +57,19 @@ def found(
 
     Args:
         variables: All of them.
-        text: Words, or the text itself where the mode is ``literal``.
+        text: Words, or a pattern where the mode is ``literal`` or ``regex``.
         limit: The most.
         mode: All others look for words.
 
     Raises:
-        ToolError: ``unsupported`` for a regular expression: one that never ends would stop this
-            process, and a process of its own is too much for a few names.
+        ToolError: ``invalid_arguments`` for a pattern that is none, ``timeout`` for one that
+            takes too long.
     """
     if mode == "regex":
-        raise ToolError(
-            "unsupported",
-            "Variables are not searched by regular expressions.",
-            "Use the mode literal, or words.",
-        )
+        numbers = fitting(text, [_safe(each.lines) for each in variables]) if variables else []
+        return [(variables[number], 1.0) for number in numbers[:limit]]
     if mode == "literal":
-        return [(each, 1.0) for each in variables if text in each.told][:limit]
+        return [(each, 1.0) for each in variables if _holds(each, text)][:limit]
     words = [word.lower() for word in _parts(text)]
     if not words or not variables:
         return []
@@ -78,6 +81,12 @@ def found(
         ).fetchall()
     most = max((score for _, score in rows), default=0.0)
     return [(variables[number - 1], score / most if most > 0 else 1.0) for number, score in rows]
+
+
+def _holds(variable: Variable, text: str) -> bool:
+    """Tell whether a text is in it; one without capitals is found whatever the capitals."""
+    told = variable.told
+    return text in (told.lower() if is_insensitive(text, is_regex=False) else told)
 
 
 def _filled(variables: Iterable[Variable]) -> sqlite3.Connection:

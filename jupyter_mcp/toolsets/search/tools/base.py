@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mcp.calls import Context, Host, Toolset
 from jupyter_mcp.calls.events import Event, ResourceUpdated
 from jupyter_mcp.calls.executor import Executor
-from jupyter_mcp.calls.tool import Operation
+from jupyter_mcp.calls.operation import Operation
 from jupyter_mcp.security.policy.policy import Pseudo
 from jupyter_mcp.security.policy.reach import Allows, is_uniform, reach
 from jupyter_mcp.security.principal import Principal

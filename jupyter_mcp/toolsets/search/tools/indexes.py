@@ -7,15 +7,17 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, JobContext, Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.plain import one_line
 from jupyter_mcp.toolsets.search.tools.base import SearchToolset
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.search.index.model import Progress, Report
-    from jupyter_mcp.toolsets.search.service import SourceState
+    from jupyter_mcp.toolsets.search.states import SourceState
 
 QUICK_SECONDS = 0.5
 """What is done so soon is answered at once, and becomes no job."""
@@ -25,10 +27,17 @@ BEGIN_SECONDS = 5.0
 PROBLEMS = 20
 """Problems that one answer tells of a source."""
 
+_DOING = {
+    "looking": "Looking",
+    "reading": "Indexing",
+    "embedding": "Embedding",
+    "writing": "Writing vectors,",
+}
+
 Tell = Callable[[float, float | None, str], Awaitable[None]]
 
 
-class Updated(BaseModel):
+class Updated(Shape):
     """An update; with a job_id it goes on, and job_get tells more."""
 
     status: str
@@ -38,17 +47,18 @@ class Updated(BaseModel):
     removed: int = 0
     chunks: int = 0
     seconds: float = 0.0
+    note: str | None = None
 
 
-class ProblemTold(BaseModel):
+class ProblemTold(Shape):
     """A file that is not in the index, or only in part."""
 
     path: str
     reason: str
 
 
-class SourceStatus(BaseModel):
-    """What is in the index of a source and what is not."""
+class SourceStatus(Shape):
+    """What is in the index of a source and what is not; unseen: not yet by the second embedder."""
 
     name: str
     files: int
@@ -56,14 +66,15 @@ class SourceStatus(BaseModel):
     pending: int
     errors: int
     unembedded: int
+    unseen: int = 0
     bytes: int
     disk: int
-    skipped: dict[str, int] = {}
-    embedders: list[str] = []
+    skipped: dict[str, int] = Field(default_factory=dict)
+    embedders: list[str] = Field(default_factory=list)
     updated: float | None = None
 
 
-class IndexStatus(BaseModel):
+class IndexStatus(Shape):
     """What is searched; pending: files that changed and are not in it yet."""
 
     files: int
@@ -75,7 +86,7 @@ class IndexStatus(BaseModel):
     sources: list[SourceStatus]
 
 
-class SourceTold(BaseModel):
+class SourceTold(Shape):
     """A folder that is searched."""
 
     name: str
@@ -83,13 +94,13 @@ class SourceTold(BaseModel):
     prefix: str
 
 
-class Sources(BaseModel):
+class Sources(Shape):
     """The folders that are searched."""
 
     sources: list[SourceTold]
 
 
-class Dropped(BaseModel):
+class Dropped(Shape):
     """Indexes that were forgotten."""
 
     dropped: list[str]
@@ -108,11 +119,12 @@ class IndexTools(SearchToolset):
     ) -> Reply[Updated]:
         """Bring the index up to date now; what takes long goes on as a job. Changes are noticed."""
         if wait:
-            return _done(await self._followed(path, ctx.progress))
+            return await self._done(ctx, path, await self._followed(path, ctx.progress))
         work = asyncio.ensure_future(self._update(path))
         try:
             async with asyncio.timeout(QUICK_SECONDS):
-                return _done(await asyncio.shield(work))
+                report = await asyncio.shield(work)
+            return await self._done(ctx, path, report)
         except TimeoutError:
             return await self._as_job(ctx, path, work)
         except asyncio.CancelledError:
@@ -123,15 +135,27 @@ class IndexTools(SearchToolset):
     async def index_status(self, ctx: Context) -> Reply[IndexStatus]:
         """How much is in the index, how far it is, what is left out and why."""
         value = _status(await self.search_service.states(self.sight(ctx)))
+        if "package_docs" in self.__dict__ and self.sees_elsewhere(ctx):
+            value.notes += self.package_docs.notes
         return Reply(value, [Text(_told(value))])
 
     @tool(scope="edit", title="Forget the search index", idempotent=True)
     async def index_drop(
         self,
-        source: Annotated[str | None, Field(description="As index_sources names it")] = None,
+        source: Annotated[
+            str | None, Field(description="As index_sources names it; packages for in:docs")
+        ] = None,
     ) -> Dropped:
         """Delete the index of a source, or all; the files stay, and the next search begins anew."""
-        return Dropped(dropped=await self.search_service.drop(source))
+        from jupyter_mcp.toolsets.search.package_docs import NAME
+
+        names = {each.name for each in self.search_service.sources}
+        is_docs = source == NAME and NAME not in names
+        dropped = [] if is_docs else await self.search_service.drop(source)
+        if is_docs or (source is None and "package_docs" in self.__dict__):
+            await self.package_docs.drop()
+            dropped.append(NAME)
+        return Dropped(dropped=dropped)
 
     @tool(scope="read", title="List what is searched")
     async def index_sources(self, ctx: Context) -> Sources:
@@ -159,7 +183,7 @@ class IndexTools(SearchToolset):
 
         async def go_on(job: JobContext) -> Reply[Updated]:
             begun.set()
-            return _done(await self._told_while(work, job.progress))
+            return await self._done(ctx, path, await self._told_while(work, job.progress))
 
         try:
             job_id = ctx.job(f"Index of {path or 'all sources'}", go_on)
@@ -171,7 +195,15 @@ class IndexTools(SearchToolset):
             async with asyncio.timeout(BEGIN_SECONDS):
                 await begun.wait()
         value = Updated(status="running", job_id=job_id)
-        return Reply(value, [Text(f"Indexing goes on as job {job_id}; job_get tells more.")])
+        told = f"Indexing goes on as job {job_id}; job_get tells more."
+        return Reply(value, [Text(told)], job=job_id)
+
+    async def _done(self, ctx: Context, path: str | None, report: Report) -> Reply[Updated]:
+        """Return what an update did, and why nothing was read at a path."""
+        why = ""
+        if path and not (report.is_cancelled or report.added or report.changed):
+            why = await self.search_service.absence(path, self.sight(ctx))
+        return _updated(report, one_line(why))
 
     async def _followed(self, path: str | None, tell: Tell) -> Report:
         return await self._told_while(asyncio.ensure_future(self._update(path)), tell)
@@ -240,6 +272,7 @@ def _source(state: SourceState) -> SourceStatus:
         pending=status.pending,
         errors=status.problem_count,
         unembedded=status.unembedded,
+        unseen=status.unseen,
         bytes=status.bytes,
         disk=status.disk,
         skipped=dict(status.skipped),
@@ -249,15 +282,17 @@ def _source(state: SourceState) -> SourceStatus:
 
 
 def _notes(state: SourceState) -> list[str]:
-    from jupyter_mcp.toolsets.search.service import how_far
+    from jupyter_mcp.toolsets.search.states import coming, how_far
 
     notes = [] if state.progress is None else [how_far(state.source, state.progress)]
+    if told := coming(state):
+        notes.append(told)
     if state.problem is not None and state.problem.code != "busy":
         notes.append(str(state.problem))
     return notes + list(state.status.notes if state.status else ())
 
 
-def _done(report: Report) -> Reply[Updated]:
+def _updated(report: Report, note: str) -> Reply[Updated]:
     status = "cancelled" if report.is_cancelled else "done"
     value = Updated(
         status=status,
@@ -266,12 +301,13 @@ def _done(report: Report) -> Reply[Updated]:
         removed=report.removed,
         chunks=report.chunks,
         seconds=round(report.seconds, 3),
+        note=note or None,
     )
     line = (
         f"Index {status} in {value.seconds:g} s: {value.added:,} files added, "
         f"{value.changed:,} changed, {value.removed:,} removed, {value.chunks:,} pieces written."
     )
-    return Reply(value, [Text(line)])
+    return Reply(value, [Text(f"{line}\n{note}" if note else line)])
 
 
 def _told(status: IndexStatus) -> str:
@@ -279,9 +315,11 @@ def _told(status: IndexStatus) -> str:
     lines = [f"{count}, {status.errors:,} with errors."]
     for each in status.sources:
         left_out = ", ".join(f"{count:,} {reason}" for reason, count in each.skipped.items())
+        unseen = f", {each.unseen:,} not seen by the second embedder" if each.unseen else ""
         lines.append(
             f"{each.name}: {each.files:,} files, {each.chunks:,} pieces "
-            f"({each.unembedded:,} found by words only), {each.disk / 1e6:.1f} MB on the disk."
+            f"({each.unembedded:,} found by words only{unseen}), "
+            f"{each.disk / 1e6:.1f} MB on the disk."
             + (f" Left out: {left_out}." if left_out else "")
         )
     lines += [f"{each.path}: {each.reason}" for each in status.problems]
@@ -289,7 +327,7 @@ def _told(status: IndexStatus) -> str:
 
 
 def _line(progress: Progress) -> str:
-    what = {"looking": "Looking", "reading": "Indexing", "embedding": "Embedding"}[progress.stage]
+    what = _DOING[progress.stage]
     total = "" if progress.total is None else f" of {progress.total:,}"
     return f"{what} {progress.done:,}{total} {progress.path}".rstrip()
 

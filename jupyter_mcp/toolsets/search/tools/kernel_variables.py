@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.calls import Context
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.plain import one_line
 from jupyter_mcp.toolsets.search.asking import Asked
 from jupyter_mcp.toolsets.search.tools.shapes import FoundHit
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 SECONDS = 3.0
 """How long is waited for a busy kernel."""
 
-MORE = "…"
-"""What a list of variables that was cut ends with."""
+MOST = 20_000
+"""Variables that are searched, the first by name: to tell and search so many takes a second."""
 
 
 class KernelVariables:
@@ -44,14 +45,13 @@ class KernelVariables:
         from jupyter_mcp.toolsets.search.scopes import variables
 
         place = await self._kernel(asked, kernel_id)
-        told = await self._answer("variables_list", {**place, "timeout": SECONDS})
+        told = await self._answer("variables_list", {**place, "timeout": SECONDS, "limit": MOST})
         listed = [
             variables.Variable(each["name"], each["type"], each["summary"])
-            for each in told["variables"]
-            if each["name"] != MORE
+            for each in told["variables"][:MOST]
         ]
-        if len(listed) < len(told["variables"]):
-            said = f"Only the first {len(listed):,} variables by name were searched"
+        if left_out := told.get("left_out"):
+            said = f"The first {len(listed):,} variables by name were searched, {left_out:,} not"
             self.notes = (f"{said}; variable_inspect shows any by its name.",)
         found = await self._threads.run(variables.found, listed, asked.text, limit, asked.mode)
         where = f"kernel://{told['kernel_id']}/variables"
@@ -92,7 +92,7 @@ def _hit(where: str, variable: Variable, score: float) -> FoundHit:
         symbol=variable.name,
         score=round(score, 3),
         parts={"lexical": round(score, 3)},
-        snippet=f"{variable.type} {variable.summary}".strip(),
+        snippet=one_line(f"{variable.type} {variable.summary}".strip()),
         kind="variable",
     )
 

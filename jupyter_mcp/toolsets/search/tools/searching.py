@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from jupyter_mcp.calls import Context, Reply, tool
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.asking import Asked, Scope, understood
 from jupyter_mcp.toolsets.search.query import Mode, Query
+from jupyter_mcp.toolsets.search.scopes.weights import DOCS, FILES, VARIABLES, weighed
 from jupyter_mcp.toolsets.search.tools.base import SearchToolset
 from jupyter_mcp.toolsets.search.tools.kernel_variables import KernelVariables
 from jupyter_mcp.toolsets.search.tools.shapes import FoundHit, Hits, hit_of, page_of
@@ -19,12 +21,25 @@ MOST = 100
 DEEPEST = 500
 """The last hit that can be asked for, page by page."""
 
-VARIABLES, DOCS = 0.95, 0.8
-"""What the best of these counts beside the best hit of the project, where both are asked for."""
-
 Limit = Annotated[int, Field(ge=1, le=MOST)]
 OfKernel = Annotated[str | None, Field(description="For variables, where several kernels run")]
-Answer = tuple[Sequence[FoundHit], Sequence[str]]
+
+OTHER_WORDS = "Nothing was found. Try other or fewer words{}; index_status tells what is left out."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hits of one scope or of several.
+
+    Args:
+        hits: The best first.
+        notes: What to say.
+        is_explained: Whether the notes say why there are no hits.
+    """
+
+    hits: Sequence[FoundHit]
+    notes: Sequence[str] = ()
+    is_explained: bool = False
 
 
 class SearchTools(SearchToolset):
@@ -58,8 +73,12 @@ class SearchTools(SearchToolset):
                 f"Only the first {DEEPEST} hits can be paged through.",
                 "Ask more precisely, or narrow it by path, language or scope.",
             )
-        hits, notes = await self._everywhere(ctx, asked, kernel_id, start + limit + 1)
-        return page_of(hits, start, limit, notes)
+        found = await self._everywhere(ctx, asked, kernel_id, start + limit + 1)
+        notes = found.notes
+        if not (found.hits or found.is_explained):
+            is_all = asked.scopes >= {"code", "docs", "vars"}
+            notes = [OTHER_WORDS.format("" if is_all else " or in:all"), *notes]
+        return page_of(found.hits, start, limit, notes)
 
     @tool(scope="read", title="Find similar code")
     async def search_similar(
@@ -68,11 +87,15 @@ class SearchTools(SearchToolset):
         path: Annotated[str, Field(description="As a hit has it")],
         *,
         line: Annotated[int | None, Field(ge=1)] = None,
+        end_line: Annotated[int | None, Field(ge=1, description="For a range of lines")] = None,
         cell_id: str | None = None,
         limit: Limit = 10,
     ) -> Reply[Hits]:
-        """Find what is like the function at a line of a file, or like a notebook's cell."""
-        found = await self.search_service.similar(path, line, cell_id, limit, self.sight(ctx))
+        """Find what is like the function at a line, a range of lines, or a notebook's cell."""
+        from jupyter_mcp.toolsets.search.place import Place
+
+        place = Place(path, line, end_line, cell_id or "")
+        found = await self.search_service.similar(place, limit, self.sight(ctx))
         return page_of([hit_of(each) for each in found.hits], 0, limit, found.notes)
 
     async def _everywhere(
@@ -90,15 +113,17 @@ class SearchTools(SearchToolset):
             return await asks[0][1]()
         hits: list[FoundHit] = []
         notes: list[str] = []
+        is_explained = False
         for weight, ask in asks:
             try:
-                found, said = await ask()
+                found = await ask()
             except ToolError as error:
                 notes.append(str(error))
             else:
-                hits += _weighed(found, weight)
-                notes += said
-        return sorted(hits, key=lambda hit: -hit.score), notes
+                hits += _weighed(found.hits, weight)
+                notes += found.notes
+                is_explained = is_explained or found.is_explained
+        return Answer(sorted(hits, key=lambda hit: -hit.score), notes, is_explained)
 
     def _asks(
         self, ctx: Context, asked: Asked, kernel_id: str | None, limit: int
@@ -107,20 +132,29 @@ class SearchTools(SearchToolset):
 
         async def project() -> Answer:
             found = await self.search_service.search(asked, limit, self.sight(ctx))
-            return [hit_of(each) for each in found.hits], found.notes
+            hits = [hit_of(each) for each in found.hits]
+            return Answer(hits, found.notes, found.is_explained)
 
         async def variables() -> Answer:
             kernel = KernelVariables(ctx, self.host.executor)
-            return await kernel.found(asked, kernel_id, limit), kernel.notes
+            hits = await kernel.found(asked, kernel_id, limit)
+            return Answer(hits, kernel.notes, is_explained=bool(kernel.notes))
 
         async def docs() -> Answer:
-            query = Query(asked.text, limit, asked.mode, asked.path, asked.language)
+            told: list[str] = []
+            query = Query(
+                asked.text, limit, asked.mode, asked.path, asked.language, tell=told.append
+            )
             found = await self.package_docs.search(query)
-            return [hit_of(each, is_readable=False) for each in found], self.package_docs.notes
+            notes = [*told, *self.package_docs.notes]
+            is_placed = bool(asked.path) and asked.scopes == {"docs"}
+            if not (found or notes) and is_placed and not await self.package_docs.holds(asked.path):
+                notes = [f"No installed package has a module at '{asked.path[:200]}'."]
+            return Answer([hit_of(each) for each in found], notes, is_explained=bool(notes))
 
         asks: list[tuple[float, Callable[[], Awaitable[Answer]]]] = []
         if asked.is_of_project:
-            asks.append((1.0, project))
+            asks.append((FILES, project))
         if "docs" in asked.scopes and self.sees_elsewhere(ctx):
             asks.append((DOCS, docs))
         if "vars" in asked.scopes:
@@ -130,10 +164,10 @@ class SearchTools(SearchToolset):
 
 def _weighed(hits: Sequence[FoundHit], weight: float) -> list[FoundHit]:
     """Return hits of one scope so that their scores can stand beside those of another."""
-    most = max((hit.score for hit in hits), default=0.0)
-    if most <= 0:
-        return list(hits)
-    return [hit.model_copy(update={"score": round(hit.score / most * weight, 3)}) for hit in hits]
+    scores = weighed([hit.score for hit in hits], weight)
+    return [
+        hit.model_copy(update={"score": score}) for hit, score in zip(hits, scores, strict=True)
+    ]
 
 
 def _number(cursor: str | None) -> int:

@@ -1,4 +1,8 @@
-"""Hits as callers get them: short, with what to cite, and as text within four kilobytes."""
+"""Hits as callers get them: short, with what to cite, and within four kilobytes.
+
+A client shows a model the text or the data of an answer, so each of them is as small. The data
+leaves out what its path or its place tells, and how to read on, which the links tell.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,19 @@ from collections.abc import Sequence
 from textwrap import dedent
 from urllib.parse import quote
 
-from pydantic import BaseModel
+from pydantic import Field
 
 from jupyter_mcp.calls import Link, Reply, Text
+from jupyter_mcp.calls.shape import Shape
+from jupyter_mcp.plain import harmless, one_line
+from jupyter_mcp.toolsets.search.chunking.languages import language_of
 from jupyter_mcp.toolsets.search.query import Hit
 
 TEMPLATE = "search://{place}/{+path}"
 """The resource of a hit: its lines, as in ``10-24``, or its cell's id, and the file."""
 
 ANSWER = 4_000
-"""Characters of an answer of ten hits; more hits may take more."""
+"""Bytes of an answer of ten hits, as text with its links and as data; more may take more."""
 
 LINK = 60
 """Characters that a link takes besides its URI and its name."""
@@ -27,8 +34,8 @@ FEWEST = 60
 MOST_NOTES = 600
 
 
-class FoundHit(BaseModel):
-    """A hit; cite it as path:line or path#cell_id."""
+class FoundHit(Shape):
+    """A hit; cite it as path:line or path#cell_id. Without a kind it is in a file."""
 
     path: str
     line: int
@@ -36,14 +43,13 @@ class FoundHit(BaseModel):
     cell_id: str | None = None
     symbol: str | None = None
     score: float
-    parts: dict[str, float] = {}
+    parts: dict[str, float] = Field(default_factory=dict)
     snippet: str
-    kind: str
+    kind: str | None = None
     language: str | None = None
-    uri: str | None = None
 
 
-class Hits(BaseModel):
+class Hits(Shape):
     """What was found, the best first."""
 
     hits: list[FoundHit]
@@ -51,13 +57,9 @@ class Hits(BaseModel):
     notes: list[str] | None = None
 
 
-def hit_of(hit: Hit, *, is_readable: bool = True) -> FoundHit:
-    """Return a hit as callers get it.
-
-    Args:
-        hit: The hit.
-        is_readable: Whether there is a resource of it.
-    """
+def hit_of(hit: Hit) -> FoundHit:
+    """Return a hit as callers get it."""
+    is_told = hit.language == language_of(hit.path).name
     return FoundHit(
         path=hit.path,
         line=hit.line,
@@ -65,27 +67,27 @@ def hit_of(hit: Hit, *, is_readable: bool = True) -> FoundHit:
         cell_id=hit.cell_id or None,
         symbol=hit.symbol or None,
         score=round(hit.score, 3),
-        parts={name: round(value, 3) for name, value in hit.parts.items()},
-        snippet=dedent(hit.snippet).strip("\n"),
-        kind=hit.kind,
-        language=hit.language or None,
-        uri=uri_of(hit) if is_readable else None,
+        parts={name: round(value, 2) for name, value in hit.parts.items()},
+        snippet=harmless(dedent(hit.snippet)).strip("\n"),
+        kind="docs" if hit.kind == "docs" else None,
+        language=None if is_told else hit.language or None,
     )
 
 
-def uri_of(hit: Hit) -> str:
-    """Return the URI of the piece that was found."""
+def uri_of(hit: FoundHit) -> str:
+    """Return the URI of the piece that was found, in a file."""
     place = hit.cell_id or f"{hit.line}-{hit.end_line}"
     return f"search://{quote(place, safe='')}/{quote(hit.path, safe='/:')}"
 
 
 def cited(hit: FoundHit) -> str:
-    """Return how a hit is cited."""
+    """Return how a hit is cited, in one line."""
+    path = one_line(hit.path)
     if hit.cell_id:
-        return f"{hit.path}#{hit.cell_id}"
+        return f"{path}#{one_line(hit.cell_id)}"
     if not hit.line:
-        return hit.path
-    return f"{hit.path}:{hit.line}" + (f"-{hit.end_line}" if hit.end_line > hit.line else "")
+        return path
+    return f"{path}:{hit.line}" + (f"-{hit.end_line}" if hit.end_line > hit.line else "")
 
 
 def page_of(hits: Sequence[FoundHit], start: int, limit: int, notes: Sequence[str]) -> Reply[Hits]:
@@ -99,12 +101,13 @@ def page_of(hits: Sequence[FoundHit], start: int, limit: int, notes: Sequence[st
     """
     shown = list(hits[start : start + limit])
     more = str(start + limit) if len(hits) > start + limit else None
-    told = [note[:MOST_NOTES] for note in notes]
-    links = [Link(each.uri, cited(each)) for each in shown if each.uri]
-    room = ANSWER * max(1.0, len(shown) / PAGE) - sum(map(_size, links)) - sum(map(len, told))
+    told = [one_line(note[:MOST_NOTES]) for note in notes]
+    links = [Link(uri_of(each), cited(each)) for each in shown if each.kind is None]
     heads = [_head(start + number, each) for number, each in enumerate(shown, 1)]
-    room -= sum(len(head.encode()) + 2 for head in heads) + 40
-    snippets = _fitted([each.snippet for each in shown], int(room))
+    whole = ANSWER * max(1.0, len(shown) / PAGE) - sum(len(each.encode()) for each in told) - 60
+    as_text = sum(map(_size, links)) + sum(len(head.encode()) + 2 for head in heads)
+    as_data = sum(map(_frame, shown))
+    snippets = _fitted([each.snippet for each in shown], int(whole - max(as_text, as_data)))
     shown = [
         each.model_copy(update={"snippet": snippet})
         for each, snippet in zip(shown, snippets, strict=True)
@@ -117,7 +120,7 @@ def page_of(hits: Sequence[FoundHit], start: int, limit: int, notes: Sequence[st
 
 
 def _head(number: int, hit: FoundHit) -> str:
-    symbol = f" {hit.symbol[:80]}" if hit.symbol else ""
+    symbol = f" {one_line(hit.symbol[:80])}" if hit.symbol else ""
     return f"{number}. {cited(hit)}{symbol} ({hit.score:.2f})"
 
 
@@ -127,6 +130,12 @@ def _indented(text: str) -> str:
 
 def _size(link: Link) -> int:
     return len(link.uri.encode()) + len(link.name.encode()) + LINK
+
+
+def _frame(hit: FoundHit) -> int:
+    """Return the bytes of a hit as data, but for its snippet."""
+    bare = hit.model_copy(update={"snippet": ""})
+    return len(bare.model_dump_json(exclude_none=True).encode("utf-8", "replace")) + 2
 
 
 def _fitted(snippets: Sequence[str], room: int) -> list[str]:
@@ -140,8 +149,9 @@ def _fitted(snippets: Sequence[str], room: int) -> list[str]:
 
 
 def _cost(text: str) -> int:
-    """Return the bytes of a snippet with its lines indented."""
-    return len(text.encode("utf-8", "replace")) + 4 * (text.count("\n") + 1)
+    """Return the bytes of a snippet with its lines indented, and what is escaped in it."""
+    escaped = text.count('"') + text.count("\\") + text.count("\t")
+    return len(text.encode("utf-8", "replace")) + 4 * (text.count("\n") + 1) + escaped
 
 
 def _cut(text: str, room: int) -> str:

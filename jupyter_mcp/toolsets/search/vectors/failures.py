@@ -56,6 +56,8 @@ def without_password(url: str) -> str:
 def _about_folder(folder: Path, error: BaseException) -> ToolError:
     told = _first_line(error)
     has = told.lower()
+    if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):
+        return _damaged(folder, "a file is in the place of a folder, or the other way round")
     if isinstance(error, OSError) or any(sign in has for sign in (*FULL, *REFUSED)):
         return ToolError(
             "unavailable",
@@ -66,9 +68,13 @@ def _about_folder(folder: Path, error: BaseException) -> ToolError:
         return ToolError(
             "busy", f"The vectors in {folder} are in use ({told}).", "Try again in a moment."
         )
+    return _damaged(folder, f"{type(error).__name__}: {told}")
+
+
+def _damaged(folder: Path, reason: str) -> ToolError:
     return ToolError(
         "corrupt",
-        f"The vectors in {folder} cannot be read ({type(error).__name__}: {told}).",
+        f"The vectors in {folder} cannot be read ({reason}).",
         "They are made anew from the files; the old folder is kept aside.",
     )
 

@@ -28,8 +28,8 @@ class Lane:
             OSError: Nobody is at the other end.
         """
         data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-        self._connection.sendall(_LENGTH.pack(len(data)))
-        self._connection.sendall(data)
+        # In one piece: the other side would be woken for the length alone.
+        self._connection.sendall(_LENGTH.pack(len(data)) + data)
 
     def receive(self) -> Any:
         """Return the next message.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_mcp.toolsets.search.walking.secrets import holds_secret
+from jupyter_mcp.toolsets.search.walking.times import changed_ns
 
 MB = 1024 * 1024
 NOTEBOOK_FACTOR = 8
@@ -55,7 +56,7 @@ class Source:
         text: Its text, without a byte order mark.
         digest: A hash of its bytes.
         size: Bytes.
-        mtime_ns: When it was changed last, as it was before reading.
+        mtime_ns: When it was changed last (see `changed_ns`), as it was before reading.
     """
 
     text: str
@@ -80,7 +81,7 @@ def read(folder: Path, path: str, limit: int) -> Source:
     if holds_secret(text):
         raise Unreadable("may hold secrets")
     digest = hashlib.blake2b(data, digest_size=16).hexdigest()
-    return Source(text, digest, state.st_size, state.st_mtime_ns)
+    return Source(text, digest, state.st_size, changed_ns(state))
 
 
 def limit_of(path: str, file_bytes: int) -> int:

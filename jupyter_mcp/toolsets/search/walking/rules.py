@@ -107,6 +107,8 @@ class Rules:
             if found := self.entry(parent, folder, name, is_dir=True):
                 return Level(found)
         place = os.path.join(self.folder, folder)  # noqa: PTH118 - for every folder of a walk
+        if folder and place in _SYSTEM:
+            return Level("made by the system")
         if names is None:
             if folder and os.path.islink(place):  # noqa: PTH114
                 return Level("symbolic link")
@@ -116,6 +118,9 @@ class Rules:
         inherited = _above(self.folder) if parent is None else parent.patterns
         return Level("", _patterns(place, folder, names, inherited))
 
+
+_SYSTEM = frozenset({"/proc", "/sys", "/dev", "/run"})
+"""What looks like files and is none, in the index of a whole machine."""
 
 _TELLING = ("pyvenv.cfg", ".gitignore", ".git")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_mcp.toolsets.search.walking.rules import Level, Rules
+from jupyter_mcp.toolsets.search.walking.times import changed_ns
 
 _DEEPEST = 100
 """Folders in folders; more is a loop that a mount makes."""
@@ -22,7 +23,7 @@ class Found:
     Args:
         path: Below the indexed folder, with ``/``.
         size: Bytes.
-        mtime_ns: When it was changed last.
+        mtime_ns: When it was changed last, see `changed_ns`.
     """
 
     path: str
@@ -31,7 +32,11 @@ class Found:
 
 
 def walk(
-    folder: Path, rules: Rules, on_skip: Callable[[str, str], None] | None = None, below: str = ""
+    folder: Path,
+    rules: Rules,
+    on_skip: Callable[[str, str], None] | None = None,
+    below: str = "",
+    is_ended: Callable[[], bool] | None = None,
 ) -> Iterator[Found]:
     """Find the files to index, sorted folder by folder; what vanishes meanwhile is not there.
 
@@ -42,11 +47,14 @@ def walk(
         rules: What is left out. Their ``.gitignore`` files are read anew.
         on_skip: Told of each file and folder that is left out, and why.
         below: Only this folder in it.
+        is_ended: Asked before each folder whether to end.
     """
     skip = on_skip or _ignore
     rules.forget()
     waiting = [below]
     while waiting:
+        if is_ended is not None and is_ended():
+            return
         path = waiting.pop()
         try:
             with os.scandir(os.path.join(folder, path)) as listing:  # noqa: PTH118
@@ -87,7 +95,7 @@ def _look(entry: os.DirEntry[str], path: str, rules: Rules, level: Level) -> Fou
     except OSError:
         return ""  # gone since the folder was listed
     reason = rules.oversize(path, state.st_size)
-    return reason or Found(path, state.st_size, state.st_mtime_ns)
+    return reason or Found(path, state.st_size, changed_ns(state))
 
 
 def _ignore(path: str, reason: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.security.stop.switch import EVERYBODY, TARGET_LIMIT, Mode, Stop
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
@@ -21,7 +22,7 @@ Target = Annotated[
 ]
 
 
-class StopState(BaseModel):
+class StopState(Shape):
     """Who is stopped, by whom and since when."""
 
     target: str
@@ -31,20 +32,20 @@ class StopState(BaseModel):
     reason: str = ""
 
 
-class Paused(BaseModel):
+class Paused(Shape):
     """A stop that was made."""
 
     stop: StopState
     ended: int = Field(description="How many calls and jobs were cancelled")
 
 
-class Resumed(BaseModel):
+class Resumed(Shape):
     """Stops that were taken away."""
 
     resumed: list[StopState]
 
 
-class AgentState(BaseModel):
+class AgentState(Shape):
     """An agent that called lately."""
 
     principal: str
@@ -57,7 +58,7 @@ class AgentState(BaseModel):
     mode: AgentMode
 
 
-class AgentsState(BaseModel):
+class AgentsState(Shape):
     """The switch, and who called lately."""
 
     mode: AgentMode = Field(description="Of all agents")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.approvals.grants import Grant, Length
 from jupyter_mcp.security.approvals.question import Answer, Question
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 
-class Waiting(BaseModel):
+class Waiting(Shape):
     """A call that waits for a person's yes."""
 
     id: str
@@ -28,7 +29,7 @@ class Waiting(BaseModel):
     expires: float
 
 
-class Remembered(BaseModel):
+class Remembered(Shape):
     """A yes that holds for longer than one call."""
 
     id: str
@@ -41,14 +42,14 @@ class Remembered(BaseModel):
     at: float
 
 
-class Approvals(BaseModel):
+class Approvals(Shape):
     """What waits, and what is remembered."""
 
     waiting: list[Waiting]
     remembered: list[Remembered]
 
 
-class Answered(BaseModel):
+class Answered(Shape):
     """A question that has its answer."""
 
     id: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.audit.reader import Verification, Wanted
 from jupyter_mcp.security.moments import in_local_time, moment_of
@@ -18,7 +19,7 @@ Moment = Annotated[
 ]
 
 
-class AuditPage(BaseModel):
+class AuditPage(Shape):
     """Records of the audit."""
 
     records: list[dict[str, Any]] = Field(
@@ -28,7 +29,7 @@ class AuditPage(BaseModel):
     failing: str = Field("", description="Why the audit cannot be written now; empty if it can")
 
 
-class AuditVerdict(BaseModel):
+class AuditVerdict(Shape):
     """What following the hash chain found."""
 
     ok: bool
@@ -42,7 +43,7 @@ class AuditVerdict(BaseModel):
     failing: str = Field("", description="Why the audit cannot be written now; empty if it can")
 
 
-class SignalCounts(BaseModel):
+class SignalCounts(Shape):
     """Signs of an attack or of a mistake, and how the audit itself is."""
 
     last_minute: dict[str, int]

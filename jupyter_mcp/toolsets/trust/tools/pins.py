@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.untrusted.pins import Pin, State
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
@@ -15,7 +16,7 @@ Source = Annotated[str, Field(description="The package or server, as pin_list na
 ToolName = Annotated[str | None, Field(description="The tool; all of the source that wait if none")]
 
 
-class PinFinding(BaseModel):
+class PinFinding(Shape):
     """Something in a definition that seems to be written for a model."""
 
     kind: str
@@ -23,7 +24,7 @@ class PinFinding(BaseModel):
     excerpt: str = Field(description="With everything that cannot be seen written out")
 
 
-class PinState(BaseModel):
+class PinState(Shape):
     """What is known of one third-party tool."""
 
     source: str
@@ -35,7 +36,7 @@ class PinState(BaseModel):
     findings: list[PinFinding]
 
 
-class PinList(BaseModel):
+class PinList(Shape):
     """Pins."""
 
     pins: list[PinState]

@@ -6,9 +6,10 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.policy.file import Document, read_text
 from jupyter_mcp.security.policy.policy import Policy
@@ -22,7 +23,7 @@ from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 LARGEST = 1 << 20
 
 
-class Explanation(BaseModel):
+class Explanation(Shape):
     """What the policy says of a call, and which rule says it."""
 
     user: str
@@ -38,7 +39,7 @@ class Explanation(BaseModel):
     depends: bool = Field(default=False, description="Other arguments may be decided otherwise")
 
 
-class RoleState(BaseModel):
+class RoleState(Shape):
     """A role."""
 
     name: str
@@ -47,7 +48,7 @@ class RoleState(BaseModel):
     shipped: bool
 
 
-class SubjectState(BaseModel):
+class SubjectState(Shape):
     """Who has which roles."""
 
     who: str
@@ -55,7 +56,7 @@ class SubjectState(BaseModel):
     line: int
 
 
-class PolicyState(BaseModel):
+class PolicyState(Shape):
     """A policy."""
 
     file: str | None = None

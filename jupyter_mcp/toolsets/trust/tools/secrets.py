@@ -5,14 +5,15 @@ There is no tool that sets one either: a value must not travel as an argument of
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.security.secrets.file import Place
 from jupyter_mcp.toolsets.trust.tools.base import TrustTools
 
 
-class SecretState(BaseModel):
+class SecretState(Shape):
     """That there is a secret."""
 
     name: str
@@ -20,7 +21,7 @@ class SecretState(BaseModel):
     set_at: float
 
 
-class SecretList(BaseModel):
+class SecretList(Shape):
     """The names of all secrets."""
 
     secrets: list[SecretState]

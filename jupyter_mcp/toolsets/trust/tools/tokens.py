@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jupyter_mcp.calls import Context, Reply, Text, tool
+from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.security.moments import in_utc, seconds_of
 from jupyter_mcp.security.tokens.access import Ended
 from jupyter_mcp.security.tokens.family import Form, TokenFamily
@@ -23,7 +24,7 @@ Who = Annotated[
 ]
 
 
-class NewToken(BaseModel):
+class NewToken(Shape):
     """A token that was just made: the only time that it can be seen."""
 
     id: str
@@ -38,7 +39,7 @@ class NewToken(BaseModel):
     notebooks: list[str]
 
 
-class TokenState(BaseModel):
+class TokenState(Shape):
     """A token family, without its tokens."""
 
     id: str
@@ -56,13 +57,13 @@ class TokenState(BaseModel):
     reason: str = ""
 
 
-class TokenList(BaseModel):
+class TokenList(Shape):
     """Token families, the newest first."""
 
     tokens: list[TokenState]
 
 
-class EndedAccess(BaseModel):
+class EndedAccess(Shape):
     """Somebody who has to stay outside."""
 
     who: str
@@ -71,7 +72,7 @@ class EndedAccess(BaseModel):
     reason: str = ""
 
 
-class AccessList(BaseModel):
+class AccessList(Shape):
     """Everybody who has to stay outside, the newest first."""
 
     ended: list[EndedAccess]

@@ -54,10 +54,30 @@ async def test_a_colon_in_a_name_is_no_drive(shop: Workshop) -> None:
     week = (await shop.do("kernel_start", path="Week1:intro.ipynb"))["kernel_id"]
     intro = await shop.do("kernel_start", path="intro.ipynb")
     assert intro["new"]
-    listed = {each["kernel_id"]: each["paths"] for each in (await shop.do("kernel_list"))["kernels"]}
+    listed = {
+        each["kernel_id"]: each["paths"] for each in (await shop.do("kernel_list"))["kernels"]
+    }
     assert listed[week] == ["Week1:intro.ipynb"]
     for kernel_id in (week, intro["kernel_id"]):
         await shop.do("kernel_stop", kernel_id=kernel_id)
+
+
+@pytest.mark.parametrize("folder", ["data", "RTC:data/", "/data", "../../data"])
+async def test_a_new_kernel_works_in_the_folder_that_is_asked_for(
+    shop: Workshop, folder: str
+) -> None:
+    for name in ("data", "kept"):
+        (shop.root / name).mkdir(exist_ok=True)
+    look = "import os\nprint(os.getcwd())\nprint(os.environ['JPY_SESSION_NAME'])"
+    shop.notebook(code(look, "a"), name="kept/n.ipynb")
+    ran = await shop.do("cell_run", path="kept/n.ipynb", folder=folder)
+    seen = ran["cells"][0]["text"].split()
+    assert seen == [str(shop.root / "data"), str(shop.root / "kept" / "n.ipynb")]
+    again = await shop.do("cell_run", path="kept/n.ipynb", folder="")
+    assert again["kernel_id"] == ran["kernel_id"], "a kernel that runs stays where it is"
+    await shop.do("kernel_stop", kernel_id=ran["kernel_id"])
+    beside = await shop.do("cell_run", path="kept/n.ipynb", stop_kernel=True)
+    assert beside["cells"][0]["text"].split()[0] == str(shop.root / "kept")
 
 
 async def test_no_kernel_is_bound_to_a_notebook_that_is_missing(shop: Workshop) -> None:
@@ -82,7 +102,7 @@ async def test_who_keeps_it_busy(shop: Workshop) -> None:
             code="import time\nprint(1, flush=True)\ntime.sleep(25)",
         )
     )
-    await until(lambda: bool(client.told))
+    await until(lambda: "1" in client.text)
     kernel = await _kernel(shop, kernel_id)
     assert (kernel["state"], kernel["busy_with"]) == ("busy", "us")
     after = await shop.do("kernel_interrupt", kernel_id=kernel_id)
@@ -101,11 +121,12 @@ async def test_a_persons_code_is_seen_and_can_be_interrupted_on_purpose(shop: Wo
     kernel = await _kernel(shop, kernel_id)
     assert (kernel["state"], kernel["busy_with"]) == ("busy", "others")
     client = Client()
-    ours = asyncio.create_task(shop.ask("kernel_execute", client, kernel_id=kernel_id, code="1"))
+    code = "import time; time.sleep(1)"  # time enough to be hit by what is not meant for it
+    ours = asyncio.create_task(shop.ask("kernel_execute", client, kernel_id=kernel_id, code=code))
     await until(lambda: "busy with code of another client" in client.text)
     assert (await shop.refused("variables_list", kernel_id=kernel_id, timeout=0.2)).code == "busy"
     await shop.do("kernel_interrupt", kernel_id=kernel_id)
-    assert ((await asyncio.wait_for(ours, 10)).structured or {})["status"] == "ok"
+    assert ((await asyncio.wait_for(ours, 30)).structured or {})["status"] == "ok"
     person.stop_channels()
     await shop.do("kernel_stop", kernel_id=kernel_id)
 
@@ -128,13 +149,14 @@ async def test_a_restart_loses_the_variables_and_tells_those_who_watch(shop: Wor
     events.clear()
     kernel = await shop.do("kernel_restart", kernel_id=kernel_id)
     assert kernel["state"] == "idle"
-    result = await asyncio.wait_for(running, 10)
+    result = await asyncio.wait_for(running, 30)
     assert (result.structured or {})["status"] == "dead"
     assert "was restarted" in (result.structured or {})["error"]["evalue"]
     assert ResourceUpdated(f"kernel://{kernel_id}/variables") in events
     assert await shop.do("variables_list", kernel_id=kernel_id) == {
         "kernel_id": kernel_id,
         "variables": [],
+        "left_out": 0,
     }
     stop()
     await shop.do("kernel_stop", kernel_id=kernel_id)

@@ -55,6 +55,15 @@ async def test_the_list(shop: Workshop, kernel: str) -> None:
     assert len(json.dumps(listed)) < 5000
 
 
+async def test_a_list_of_some_says_how_many_more_there_are(shop: Workshop, kernel: str) -> None:
+    whole = await shop.do("variables_list", kernel_id=kernel)
+    some = await shop.do("variables_list", kernel_id=kernel, limit=3)
+    count = len(whole["variables"]) - 3
+    assert (whole["left_out"], some["left_out"]) == (0, count)
+    assert [each["name"] for each in some["variables"][3:]] == ["…"]
+    assert some["variables"][3]["summary"].startswith(f"{count} more;")
+
+
 async def test_a_data_frame(shop: Workshop, kernel: str) -> None:
     seen = await shop.do("variable_inspect", kernel_id=kernel, name="df")
     assert (seen["kind"], seen["details"]["shape"]) == ("dataframe", [3, 2])

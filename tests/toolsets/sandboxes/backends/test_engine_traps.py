@@ -114,7 +114,7 @@ async def test_trap_5_a_program_that_ignores_its_closed_channel_is_ended_with_it
     await asyncio.to_thread(
         wait_until,
         lambda: "python3" not in table.docker("top", handle.ref, "-eo", "pid,comm"),
-        seconds=5,
+        seconds=30,
         what="both are gone",
     )
     await bystander.write(b"me?")
@@ -253,7 +253,7 @@ async def test_a_fork_bomb_stays_in_its_sandbox_and_can_be_destroyed(table: Benc
     assert usage.pids is None or usage.pids <= 64 + 4
     started = time.perf_counter()
     await table.backend.destroy(handle)
-    assert time.perf_counter() - started < 10
+    assert time.perf_counter() - started < 30
     await bomb.close()
     assert await bomb.read(10) == b""
 

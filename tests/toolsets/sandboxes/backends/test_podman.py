@@ -95,9 +95,9 @@ async def test_a_closed_channel_ends_what_ignores_it(table: Bench) -> None:
 
 
 async def test_it_ends_by_itself_and_its_files_stay(table: Bench) -> None:
-    await table.create(seconds=1)
+    await table.create(seconds=4)
     await asyncio.to_thread(
-        wait_until, lambda: not table.containers(), seconds=20, what="the container is gone"
+        wait_until, lambda: not table.containers(), seconds=60, what="the container is gone"
     )
     (lost,) = await table.backend.list(table.namespace)
     assert lost.is_lost

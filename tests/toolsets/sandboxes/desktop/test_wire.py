@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jupyter_mcp.toolsets.sandboxes.desktop.wire import CODES, refusal
@@ -26,6 +26,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
+@example({"message": "\x85", "remedy": " \n"})
 def test_a_hostile_refusal_is_an_error_of_ours(told: Any) -> None:
     error = refusal(told)
     assert error.code in CODES

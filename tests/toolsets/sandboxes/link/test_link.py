@@ -124,7 +124,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
 async def test_a_hostile_answer_closes_the_link_with_one_line(name: str) -> None:
     async with against(HOSTILE[name]) as (link, _channel):
         with pytest.raises(ToolError) as error:
-            await asyncio.wait_for(link.ping(), 5)
+            await asyncio.wait_for(link.ping(), 30)
         assert error.value.code == "unavailable"
         assert error.value.remedy
         assert link.is_closed
@@ -137,7 +137,7 @@ async def test_events_that_nobody_wants_are_no_way_to_keep_the_server_busy() -> 
         exchange = link.exchange("ping", {})
         exchange.release()
         channel.say(encode(Kind.EVENT, exchange.number, {}) * 1000)
-        await asyncio.wait_for(link.closed.wait(), 5)
+        await asyncio.wait_for(link.closed.wait(), 30)
 
 
 async def test_bytes_that_come_one_by_one_take_no_more_memory_than_others() -> None:
@@ -259,7 +259,7 @@ async def _stat(link: Link) -> None:
 async def test_a_stream_of_unsolicited_frames_is_cut_off_at_once() -> None:
     async with against(lambda _n: b"") as (link, channel):
         channel.say(encode(Kind.EVENT, 99, {}) * 100)
-        await asyncio.wait_for(link.closed.wait(), 5)
+        await asyncio.wait_for(link.closed.wait(), 30)
 
 
 async def test_words_from_inside_are_short_and_plain() -> None:
@@ -386,7 +386,7 @@ async def test_a_slow_reader_holds_up_nobody_else(tmp_path: Path) -> None:
         data, _size = await place.read("big")
         assert len(data) == 3_000_000
         assert (await place.run(["echo", "hi"])).stdout == b"hi\n"
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 20
         await slow.kill()
         slow.release()
 
@@ -419,7 +419,7 @@ async def test_input_waits_for_a_program_that_does_not_read(tmp_path: Path) -> N
         async for _ in process.output():
             pass
         with contextlib.suppress(ToolError):
-            await asyncio.wait_for(writing, 5)
+            await asyncio.wait_for(writing, 30)
 
 
 async def test_a_port_inside_is_dialled(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -86,18 +85,18 @@ async def test_a_cancelled_command_ends_and_the_sandbox_goes_on(room: Room, engi
     made = await room.do("sandbox_create")
     sandbox = made["sandbox_id"]
     running = asyncio.ensure_future(
-        room.do("terminal_run", command="touch begun; sleep 77", sandbox_id=sandbox)
+        room.do("terminal_run", command="touch begun; sleep 777", sandbox_id=sandbox)
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await room.do("file_read", path="begun", sandbox_id=sandbox))["is_error"]:
             pass
-    started = time.monotonic()
     running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
     names = f"jupyter-mcp-{sandbox}"
-    while "sleep 77" in engine.docker("top", names, "-eo", "pid,args").stdout:
-        assert time.monotonic() - started < 5
+    async with asyncio.timeout(30):
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        while "sleep 777" in engine.docker("top", names, "-eo", "pid,args").stdout:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.05)
     assert not (await room.do("terminal_run", command="true", sandbox_id=sandbox))["exit_code"]
 
 

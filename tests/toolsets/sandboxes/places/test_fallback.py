@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -176,17 +175,16 @@ async def test_cancelling_kills_the_group(place: FallbackPlace, work: Path) -> N
     running = asyncio.ensure_future(
         place.run(["sh", "-c", "sleep 99 & echo $! > p; mv p pid; wait"])
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (work / "pid").exists():
             await asyncio.sleep(0.005)
     pid = int((work / "pid").read_text())
-    started = time.monotonic()
     running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    while runs(pid):
-        assert time.monotonic() - started < 0.3
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(30):
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        while runs(pid):
+            await asyncio.sleep(0.005)
     assert os.listdir(work) == ["pid"]
 
 

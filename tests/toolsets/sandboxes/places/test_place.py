@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -114,7 +113,7 @@ async def test_reading_that_is_given_up_is_ended_inside(place: SandboxPlace) -> 
     await anext(reading)
     await reading.aclose()  # type: ignore[attr-defined]
     await place._link.ping()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         while place._link._exchanges:
             await asyncio.sleep(0.005)
 
@@ -129,7 +128,7 @@ async def test_half_a_write_leaves_nothing(place: SandboxPlace, work: Path) -> N
 
     with pytest.raises(RuntimeError, match="gone"):
         await place.write("f", broken())
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         while len(list(work.iterdir())) > 1:
             await asyncio.sleep(0.005)
     assert (work / "f").read_bytes() == b"before"
@@ -139,7 +138,7 @@ async def test_a_write_under_way_leaves_nothing_when_the_channel_closes(tmp_path
     async with linked(tmp_path) as link:
         exchange = link.exchange("write", {"path": "f", "streamed": True})
         await exchange.send(b"x" * 300_000)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             while not list(tmp_path.iterdir()):
                 await asyncio.sleep(0.005)
     assert list(tmp_path.iterdir()) == []
@@ -232,7 +231,7 @@ async def test_a_pipe_or_a_folder_is_no_file(place: SandboxPlace, work: Path) ->
     os.mkfifo(work / "pipe")
     for path in ("pipe", ""):
         with pytest.raises(ToolError) as error:
-            await asyncio.wait_for(place.read(path), 2)
+            await asyncio.wait_for(place.read(path), 30)
         assert error.value.code == "invalid_arguments"
 
 
@@ -347,17 +346,16 @@ async def test_cancelling_a_command_kills_its_group(place: SandboxPlace, work: P
     running = asyncio.ensure_future(
         place.run(["sh", "-c", "sleep 99 & echo $! > p; mv p pid; wait"])
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (work / "pid").exists():
             await asyncio.sleep(0.005)
     pid = int((work / "pid").read_text())
-    started = time.monotonic()
     running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() - started < 0.3
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(30):
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        while Path(f"/proc/{pid}").exists():
+            await asyncio.sleep(0.005)
 
 
 async def test_an_archive_goes_out_and_comes_back(place: SandboxPlace, work: Path) -> None:

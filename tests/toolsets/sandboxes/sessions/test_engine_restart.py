@@ -90,7 +90,7 @@ async def test_use_finds_out_by_itself_and_the_agent_is_there_again(
         await run(service, "claimed", "sh", "-c", "echo mine > file", owner=BEN)
         await asyncio.wait_for(service.making.pool.filled.wait(), 30)
         await asyncio.to_thread(own_engine.kill)
-        await asyncio.wait_for(link.closed.wait(), 10)
+        await asyncio.wait_for(link.closed.wait(), 30)
         error = await refused(service.link("claimed", BEN))
         assert (error.code, bool(error.remedy)) == ("unavailable", True)
         await runtime.trust.shared.store.clear(SPACE)  # the labels alone tell

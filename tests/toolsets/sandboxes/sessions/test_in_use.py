@@ -55,7 +55,7 @@ async def test_a_command_keeps_its_sandbox(
     running = asyncio.ensure_future(
         commands.run(made.id, ANN, Command("echo on; exec sleep 600"), lambda _: begun.set())
     )
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), 30)
     assert await stays(service, clock)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -252,7 +252,7 @@ async def test_an_agent_that_died_is_told_and_attached_again_at_the_next_use(
     link = await service.link(made.id, ANN)
     await run(service, made.id, "touch", "file")
     await link.close()
-    await asyncio.wait_for(told.wait(), 10)
+    await asyncio.wait_for(told.wait(), 30)
     assert ended == [made.id]
     assert (await service.get(made.id, ANN)).status == "detached"
     assert await run(service, made.id, "ls") == "file\n"

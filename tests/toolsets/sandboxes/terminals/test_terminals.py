@@ -41,7 +41,7 @@ async def test_who_waits_at_a_ring_is_woken_also_at_the_end() -> None:
         news = ring.change
         waiters = [asyncio.create_task(news.wait()) for _ in range(3)]
         change()
-        await asyncio.wait_for(asyncio.gather(*waiters), 5)
+        await asyncio.wait_for(asyncio.gather(*waiters), 30)
 
 
 @given(st.text(max_size=60), st.integers(1, 8))

@@ -56,7 +56,7 @@ class Desk:
             lambda: (
                 self.do("terminal_run", command="rm begun", sandbox_id=sandbox)["exit_code"] == 0
             ),
-            seconds=15,
+            seconds=30,
             what="the code runs",
         )
 
@@ -148,7 +148,7 @@ def _interrupted(desk: Desk, kernel: str, sandbox: str) -> float:
     desk.wait_for_sleep(sandbox)
     started = time.monotonic()
     desk.do("kernel_interrupt", kernel_id=kernel)
-    running.join(10)
+    running.join(30)
     assert told["error"]["ename"] == "KeyboardInterrupt"
     assert "on" in told["text"]
     return time.monotonic() - started
@@ -257,18 +257,22 @@ def test_what_ends_the_sandbox_ends_its_kernels(
     running.start()
     desk.wait_for_sleep(made["sandbox_id"])
     desk.do("sandbox_destroy", sandbox_id=made["sandbox_id"])
-    running.join(10)
+    running.join(30)
     assert told.get("status") == "dead", told
     wait_until(
         lambda: (
             started["kernel_id"] not in desk.kernels()
             and started["kernel_name"] not in desk.specs()
         ),
-        seconds=10,
+        seconds=30,
         what="Jupyter has forgotten the kernel",
     )
-    assert not folder.exists()
-    assert not connection.exists()
+    # Jupyter forgets a kernel before it has cleaned up after it.
+    wait_until(
+        lambda: not folder.exists() and not connection.exists(),
+        seconds=30,
+        what="nothing is left of the kernel",
+    )
     assert kernel["kernel_id"] in desk.kernels()
 
 
@@ -292,4 +296,4 @@ def test_the_launcher_starts_a_kernel_in_a_sandbox_that_outlived_the_server(
     engine.docker("volume", "rm", *engine.docker("volume", "ls", "-q", *whose).stdout.split())
     with serving(engine, tmp_path) as desk:
         assert desk.do("sandbox_list")["sandboxes"] == []
-        wait_until(lambda: not desk.specs(), seconds=10, what="the kernelspec is swept")
+        wait_until(lambda: not desk.specs(), seconds=30, what="the kernelspec is swept")

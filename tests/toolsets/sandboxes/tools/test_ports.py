@@ -63,7 +63,7 @@ async def test_bytes_go_through_until_the_port_is_closed(
         await asyncio.sleep(0)
         await do(runtime, "port_close", port=PORT, sandbox_id=sandbox)
         with pytest.raises(ConnectionError):
-            await asyncio.wait_for(stalled, 10)
+            await asyncio.wait_for(stalled, 30)
         with pytest.raises(ToolError, match="not exposed"):
             await ports.connect(sandbox, PORT, PERSON.id)
 
@@ -96,7 +96,7 @@ async def test_ports_of_others_do_not_exist(tmp_path: Path, request: pytest.Fixt
         await do(runtime, "port_expose", port=PORT, sandbox_id=sandbox)
         assert ports.exposure(sandbox, PORT, None) == first
         await do(runtime, "sandbox_destroy", sandbox_id=sandbox)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 try:
                     ports.exposure(sandbox, PORT, PERSON.id)

@@ -28,6 +28,13 @@ JSON = st.recursive(
 )
 
 
+def test_an_id_that_no_store_can_keep_is_replaced_by_one_of_the_contents() -> None:
+    told = [code(each, f"value_{number} = 1") for number, each in enumerate(["\ud800", "x" * 101])]
+    ids = [each.cell_id for each in chunk("a.ipynb", notebook(*told))]
+    assert [each[:2] for each in ids] == ["c-", "c-"]
+    assert ids == [each.cell_id for each in chunk("a.ipynb", notebook(*told))]
+
+
 def test_a_cell_is_found_with_what_a_reader_sees_around_it() -> None:
     text = notebook(
         markdown("m1", "# Analysis\n\nIntroduction."),

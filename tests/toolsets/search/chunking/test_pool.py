@@ -119,7 +119,7 @@ def test_a_file_that_crashes_a_process_costs_only_itself(tmp_path: Path, pool: P
 
 @pytest.mark.usefixtures("misbehaving")
 def test_a_file_that_takes_for_ever_costs_only_itself(tmp_path: Path) -> None:
-    pool = Pool(2, limit=3)
+    pool = Pool(2, limit=5)
     found = {each.file.path: each.file.error for each in pool.run(sources(tmp_path, 40, "hang.py"))}
     pool.close()
     assert len(found) == 41

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.embedding import patience
 from jupyter_mcp.toolsets.search.embedding.entries import embedder_of
 
 if TYPE_CHECKING:
@@ -52,9 +53,11 @@ def test_nothing_is_loaded_before_it_is_made(tmp_path: Path) -> None:
         make()
 
 
-def test_chromas_functions_get_the_options() -> None:
+def test_chromas_functions_get_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.01)
     made = embedder_of("chroma:huggingface_server", {"url": "http://127.0.0.1:1/embed"})()
-    assert made.name.startswith("chroma-huggingface_server-")
+    with pytest.raises(ToolError, match="chroma:huggingface_server did not embed"):
+        _ = made.name
 
 
 @pytest.mark.usefixtures("plugin")

@@ -110,7 +110,7 @@ def test_a_huge_text_costs_no_more_than_its_beginning(embedder: static.StaticEmb
     huge = " ".join(f"word{at}" for at in range(2_000_000))
     start = time.process_time()
     embedder.embed_documents([huge])
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 2
 
 
 def test_the_table_is_small_and_its_origin_is_told() -> None:

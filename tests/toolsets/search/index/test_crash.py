@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import resource
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.index.index import Index
 from jupyter_mcp.toolsets.search.index.model import Options
 from jupyter_mcp.toolsets.search.query import Query
+from jupyter_mcp.toolsets.search.vectors.remote import RemoteVectors
 from support.folders import write_many, write_project
 
 ONE = Options(processes=1)
@@ -121,13 +123,19 @@ def test_a_database_that_is_damaged_while_it_is_open_is_put_aside(tmp_path: Path
         assert any("could not be read" in note for note in index.status().notes)
 
 
-def test_damaged_vectors_are_put_aside_and_made_again(tmp_path: Path) -> None:
-    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+def damaged(place: Path) -> tuple[Path, Path]:
+    """Return a folder and the state of its index, whose vectors cannot be read."""
+    folder, state = write_project(place / "project"), place / "state"
     with Index(folder, state, ONE) as index:
         index.update()
         index.embed()
     for file in (state / "vectors").rglob("*.sqlite3"):
         file.write_bytes(b"no database at all" * 1000)
+    return folder, state
+
+
+def test_damaged_vectors_are_put_aside_and_made_again(tmp_path: Path) -> None:
+    folder, state = damaged(tmp_path)
     with Index(folder, state, ONE) as index:
         index.search(Query("boil water"))
         with pytest.raises(ToolError):
@@ -135,6 +143,29 @@ def test_damaged_vectors_are_put_aside_and_made_again(tmp_path: Path) -> None:
         index.embed()
         assert first(index, "divide by the total sum of values", "dense") == "src/ledger.py"
         assert any("vectors could not be read" in note for note in index.status().notes)
+        assert list(state.glob("vectors.corrupt-*"))
+
+
+def test_vectors_are_made_whoever_finds_the_damage_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, state = damaged(tmp_path)
+    asked = RemoteVectors.known
+
+    def known(vectors: RemoteVectors, digests: Sequence[str]) -> set[str]:
+        try:
+            return asked(vectors, digests)
+        except ToolError:
+            with contextlib.suppress(ToolError):  # it puts the damaged ones aside
+                index.warm()
+            raise
+
+    (folder / "src" / "new.py").write_text("def melt(ice):\n    return ice.warmed()\n")
+    with Index(folder, state, ONE) as index:
+        index.update(embed=False)
+        monkeypatch.setattr(RemoteVectors, "known", known)
+        index.embed()
+        assert first(index, "divide by the total sum of values", "dense") == "src/ledger.py"
         assert list(state.glob("vectors.corrupt-*"))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,10 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.embedding.static import StaticEmbedder
 from jupyter_mcp.toolsets.search.index import stores
 from jupyter_mcp.toolsets.search.index.index import Index
+from jupyter_mcp.toolsets.search.index.meaning import Meaning
 from jupyter_mcp.toolsets.search.index.model import Options, Progress
 from jupyter_mcp.toolsets.search.query import Query
+from jupyter_mcp.toolsets.search.vectors.remote import RemoteVectors
 from support.folders import write_many, write_project
 
 ONE = Options(processes=1)
@@ -129,13 +133,32 @@ def test_a_second_embedder_looks_at_the_best_until_it_has_seen_all(tmp_path: Pat
         assert len(letters.texts) == done + 1
 
 
+def test_vectors_that_outlive_their_words_are_all_searched(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    write_many(folder / "rooms", 60)
+    letters = Letters()
+    for _ in range(2):
+        with Index(folder, state, with_second(letters)) as index:
+            index.update()
+            index.embed()
+            index.warm()
+            hits = index.search(Query("divide each count by the sum", limit=100))
+            # Of vectors as like as these, Chroma's graph does not reach a few on a busy machine.
+            assert sum("second" in hit.parts for hit in hits) > 0.8 * index.status().chunks > 50
+            made = len(letters.texts)
+        (state / "index.db").unlink()  # as a new version of it does
+    assert made < 2 * 60 + 10
+
+
 def test_filling_can_be_ended_and_goes_on(tmp_path: Path) -> None:
     folder, letters = write_project(tmp_path / "project"), Letters()
     write_many(folder / "rooms", 60)
     told: list[Progress] = []
     with Index(folder, tmp_path / "state", with_second(letters)) as index:
         index.update()
-        made = index.embed(told.append, lambda: len(told) >= 2)
+        made = index.embed(
+            told.append, lambda: sum(each.stage == "embedding" for each in told) >= 2
+        )
         assert 0 < made < 60
     with Index(folder, tmp_path / "state", with_second(letters)) as index:
         assert made + index.embed() == index.status().chunks
@@ -155,6 +178,54 @@ def test_a_second_embedder_that_fails_is_told_and_the_others_answer(tmp_path: Pa
             index.embed()
 
 
+class Fetching(Letters):
+    """An embedder that is being fetched."""
+
+    note = "The letters are fetched from the internet."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go, self.is_asked = threading.Event(), threading.Event()
+
+    @property
+    def dimensions(self) -> int:
+        self.is_asked.set()
+        self.go.wait(30)
+        return 26
+
+    @dimensions.setter
+    def dimensions(self, _: int) -> None:
+        """Take what the others are given."""
+
+
+def test_an_embedder_that_is_fetched_says_so_meanwhile(tmp_path: Path) -> None:
+    letters = Fetching()
+    with Index(
+        write_project(tmp_path / "project"), tmp_path / "state", with_second(letters)
+    ) as index:
+        index.update()
+        filling = threading.Thread(target=index.embed)
+        filling.start()
+        assert letters.is_asked.wait(30)
+        assert letters.note in index.status().notes
+        letters.go.set()
+        filling.join()
+        assert letters.note not in index.status().notes
+        assert asked(index) == {"lexical", "static", "second"}
+
+
+def test_writing_tells_how_far_it_is(tmp_path: Path) -> None:
+    write_many(tmp_path / "project", 40)
+    told: list[Progress] = []
+    with Index(tmp_path / "project", tmp_path / "state", ONE) as index:
+        index.update()
+        index.embed(told.append)
+        chunks = index.status().chunks
+    assert told
+    assert {each.stage for each in told} == {"writing"}
+    assert {each.total for each in told} == {chunks}
+
+
 def test_another_embedder_replaces_the_vectors_when_it_has_seen_all(tmp_path: Path) -> None:
     folder, state = write_project(tmp_path / "project"), tmp_path / "state"
     with Index(folder, state, with_second(Letters())) as index:
@@ -170,17 +241,66 @@ def test_another_embedder_replaces_the_vectors_when_it_has_seen_all(tmp_path: Pa
         assert (state / "vectors" / "letters-2").exists()
 
 
+@contextmanager
+def late_notes() -> Iterator[None]:
+    """Let the threads that write vectors note it only afterwards, as on a loaded machine."""
+    is_over, settle = threading.Event(), Meaning._settle
+
+    def settle_late(meaning: Meaning) -> None:
+        if threading.current_thread() is meaning._thread:
+            is_over.wait(30)
+        settle(meaning)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Meaning, "_settle", settle_late)
+        try:
+            yield
+        finally:
+            is_over.set()
+
+
 def test_a_new_table_makes_new_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, state = write_project(tmp_path / "project"), tmp_path / "state"
     with Index(folder, state, ONE) as index:
         index.update()
-        index.embed()
+        with late_notes():
+            index.embed()
     monkeypatch.setattr(StaticEmbedder, "name", "static-9")
     with Index(folder, state, ONE) as index:
         assert asked(index) == {"lexical"}
         assert index.embed() == index.status().chunks
         assert asked(index) == {"lexical", "static"}
         assert [path.name for path in (state / "vectors").iterdir()] == ["static-9"]
+
+
+def test_a_chroma_server_that_is_not_there_is_told_and_words_answer(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        with Index(folder, state, Options(processes=1, chroma_url=url)) as index:
+            index.update()
+            with pytest.raises(ToolError, match="does not answer"):
+                index.embed()
+            assert any("does not answer" in note for note in index.status().notes)
+            assert asked(index) == {"lexical"}
+
+
+def test_vectors_that_cannot_be_written_are_told_as_long_as_they_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ToolError("unavailable", "The disk is full.", "Make room.")
+
+    with Index(write_project(tmp_path / "project"), tmp_path / "state", ONE) as index:
+        index.update()
+        with monkeypatch.context() as full:
+            full.setattr(RemoteVectors, "upsert", refuse)
+            index.embed()
+            assert "The disk is full. Make room." in index.status().notes
+        index.embed()
+        assert index.status().notes == []
+        assert index.status().unembedded == 0
 
 
 def test_without_the_extra_words_answer_and_the_status_says_how_to_get_it(

@@ -149,6 +149,21 @@ def test_a_hit_that_is_gone_is_not_shown(index: Index) -> None:
     assert "src/ledger.py" not in {hit.path for hit in index.search(words("normalise counts"))}
 
 
+def test_a_file_whose_time_was_set_back_is_not_taken_for_the_same(index: Index) -> None:
+    path, text = index.folder / "jam.py", "plum = stew(1)\npear = 2\n"
+    path.write_text(text)
+    os.utime(path, (1, 1))
+    index.update()
+    assert ids(index, "plum stew") == ["jam.py:1"]
+    path.write_text("pear = 2\nplum = stew(1)\n")
+    os.utime(path, (1, 1))
+    assert path.stat().st_size == len(text)
+    assert ids(index, "plum stew") == []
+    index.update()
+    (hit,) = index.search(words("plum stew"))
+    assert path.read_text().splitlines()[hit.line - 1 : hit.end_line] == hit.snippet.splitlines()
+
+
 def test_a_cell_that_moved_is_cited_and_one_that_changed_is_not(index: Index) -> None:
     index.update()
     write_notebook(
@@ -171,6 +186,27 @@ def test_an_open_notebook_counts_until_its_file_is_newer(index: Index) -> None:
     index.update()
     assert ids(index, "pumpkin soup") == ["menu.ipynb#soup"]
     assert ids(index, "mushroom") == []
+
+
+@pytest.mark.parametrize("stage", ["looking", "reading"])
+def test_an_open_notebook_does_not_wait_for_an_update(
+    folder: Path, tmp_path: Path, stage: str
+) -> None:
+    write_many(folder / "rooms", 50)
+    found = []
+
+    def edit(progress: Progress) -> None:
+        if progress.stage == stage and not found:
+            index.put_notebook("menu.ipynb", notebook_of([("soup", "mushroom_soup = 1")]))
+            found.extend(ids(index, "mushroom soup"))
+
+    with Index(folder, tmp_path / "state", ONE) as index:
+        index.update(None, edit)
+        assert found[0] == "menu.ipynb#soup"
+        assert ids(index, "mushroom soup")[0] == "menu.ipynb#soup"
+        assert ids(index, "tomato") == []
+        index.close_notebook("menu.ipynb")
+        assert ids(index, "tomato soup")[0] == "menu.ipynb#soup"
 
 
 def test_an_open_notebook_with_a_token_stays_out(index: Index) -> None:
@@ -226,6 +262,23 @@ def test_what_is_like_a_piece_is_found_without_itself(index: Index) -> None:
         index.similar("nothing.py")
 
 
+def test_what_is_like_a_range_is_like_its_lines_and_none_of_its_pieces(
+    index: Index, folder: Path
+) -> None:
+    head = "\n".join(f"HEAD_{number} = 'a heading of the page'" for number in range(80))
+    tail = "\n".join(f"OVEN_{number} = 'bake the bread'" for number in range(80))
+    (folder / "mixed.py").write_text(f"{head}\n{tail}\n")
+    (folder / "one.txt").write_text("A heading of the page.\n")
+    (folder / "two.txt").write_text("Bake the bread in the oven.\n")
+    index.update()
+    for lines, best in (((1, 80), "one.txt"), ((81, 160), "two.txt")):
+        hits = index.similar("mixed.py", lines[0], end_line=lines[1])
+        assert hits[0].path == best
+        inside = [hit for hit in hits if hit.path == "mixed.py"]
+        assert all(hit.end_line < lines[0] or lines[1] < hit.line for hit in inside)
+    assert "mixed.py" not in {hit.path for hit in index.similar("mixed.py", 1, end_line=160)}
+
+
 def test_patterns_find_lines(index: Index) -> None:
     index.update()
     (hit,) = index.search(Query("def boil_\\w+", mode="regex"))
@@ -271,6 +324,45 @@ def test_an_update_can_be_ended_and_goes_on_later(folder: Path, tmp_path: Path) 
         assert not report.is_cancelled
         assert index.status().files == 404
         assert not index.is_new
+
+
+def test_no_more_files_than_allowed_are_indexed_and_that_is_told(
+    folder: Path, tmp_path: Path
+) -> None:
+    two = Options(processes=1, most_files=2)
+    with Index(folder, tmp_path / "state", two) as index:
+        assert index.update().added == 2
+        assert index.update().added == 0
+        assert ids(index, "tomato soup") == ["menu.ipynb#soup"]
+        (folder / "new.py").write_text("def weigh_anchor():\n    pass\n")
+        assert index.update(["new.py"]).added == 0
+        (note,) = index.status().notes
+        assert note.startswith("Only the first 2 files are indexed: leave folders out")
+        index.add_documents([{"id": "1", "text": "documents are no files"}])
+        (folder / "README.md").write_text("# Changed\n")
+        assert index.update(["README.md"]).changed == 1
+        assert index.status().files == 3
+    with Index(folder, tmp_path / "state", ONE) as index:
+        assert index.update().added == 3
+        assert index.status().notes == []
+    with Index(folder, tmp_path / "state", two) as index:
+        assert index.update().removed == 3
+
+
+def test_a_look_at_a_tree_of_nothing_can_be_ended(folder: Path, tmp_path: Path) -> None:
+    for number in range(50):
+        (folder / "rooms" / str(number)).mkdir(parents=True)
+    looks: list[bool] = []
+
+    def is_cancelled() -> bool:
+        looks.append(True)
+        return len(looks) > 10
+
+    with Index(folder, tmp_path / "state", ONE) as index:
+        assert index.update(None, None, is_cancelled).is_cancelled
+        assert len(looks) < 20
+        assert index.is_new
+        assert index.update().added == 4
 
 
 def test_searches_go_on_while_an_update_runs(folder: Path, tmp_path: Path) -> None:
@@ -323,3 +415,15 @@ def test_a_dropped_index_is_empty_and_can_be_built_again(index: Index) -> None:
     assert index.status().chunks == 0
     assert index.is_new
     assert index.update().added == 4
+
+
+def test_a_corrupt_notebook_that_is_only_touched_stays_an_error(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    (folder / "broken.ipynb").write_text('{"cells": [')
+    with Index(folder, tmp_path / "state", Options(processes=1)) as index:
+        index.update()
+        files = index.status().files
+        os.utime(folder / "broken.ipynb", (1, 1))
+        index.update()
+        assert [each.path for each in index.status().problems] == ["broken.ipynb"]
+        assert index.status().files == files

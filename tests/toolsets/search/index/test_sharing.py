@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_a_second_process_reads_until_the_owner_is_gone(tmp_path: Path) -> None:
         assert owner.stdout
         assert owner.stdout.readline() == "ready\n"
         assert index.search(Query("boil water"))[0].path == "src/kitchen.py"
+        assert all(0 < hit.score <= 1 for hit in index.similar("src/kitchen.py"))
         status = index.status()
         assert not status.is_owner
         assert any(f"rocess {owner.pid} keeps this index" in note for note in status.notes)
@@ -69,3 +71,26 @@ def test_a_reader_of_nothing_finds_nothing(tmp_path: Path) -> None:
         assert reader.search(Query("boil water")) == []
         assert reader.status().chunks == 0
         assert not reader.status().is_owner
+
+
+def test_two_that_begin_at_once_do_not_see_half_an_index(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    for turn in range(25):  # one of two turns failed
+        both = [Index(folder, tmp_path / f"state {turn}", ONE) for _ in range(2)]
+        start, told = threading.Barrier(2), []
+
+        def begin(index: Index, start: threading.Barrier, told: list[object]) -> None:
+            start.wait()
+            try:
+                told.append(index.status().is_owner)
+            except ToolError as error:
+                told.append(error)
+
+        threads = [threading.Thread(target=begin, args=(index, start, told)) for index in both]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for index in both:
+            index.close()
+        assert sorted(told, key=str) == [False, True]

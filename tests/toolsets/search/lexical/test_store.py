@@ -119,6 +119,18 @@ def test_common_words_are_looked_for_in_the_company_of_rarer_ones(
         assert one == pytest.approx(other)
 
 
+def test_what_defines_a_name_is_found_among_all_that_say_it(store: LexicalStore) -> None:
+    said = [Chunk("a.py", "code", "python", n, n, f"case, cases {n}", f"C{n}") for n in range(30)]
+    parts = [Chunk("b.py", "code", "python", 1, 1, "def case(): ...", "other, Menu.case")]
+    whole = [Chunk("c.py", "code", "python", 1, 1, f"class Case: # {'so ' * 99}", "Case")]
+    for path, chunks in (("a.py", said), ("b.py", parts), ("c.py", whole)):
+        store.replace([pieces_of(path, chunks)])
+    assert found(store, "Case")[-2:] == ["Case", "other, Menu.case"]
+    assert len(found(store, "Menu.case")) == 10
+    assert "Case" not in found(store, "Case", Filter(path="a.py"))
+    assert "Case" not in found(store, "case and cases")
+
+
 def test_long_chunks_do_not_win_by_their_length(store: LexicalStore) -> None:
     filler = " ".join(f"word{n}x" for n in range(300))
     store.replace(
@@ -150,7 +162,7 @@ def test_a_reader_does_not_wait_for_a_writer(store: LexicalStore) -> None:
         answers: list[list[str]] = []
         thread = threading.Thread(target=lambda: answers.append(found(store, "soup")))
         thread.start()
-        thread.join(5)
+        thread.join(30)
         assert answers == [["soup"]]
 
 
@@ -283,3 +295,16 @@ def test_what_is_removed_leaves_no_word_behind(store: LexicalStore) -> None:
         connection.execute("CREATE VIRTUAL TABLE temp.v USING fts5vocab(main, words, row)")
         assert connection.execute("SELECT term FROM temp.v").fetchall() == []
     connection.close()
+
+
+def test_what_was_replaced_and_removed_leaves_nothing_in_the_scores(tmp_path: Path) -> None:
+    menu, soup = file_of("a.py", "parse the menu"), file_of("b.py", "cook soup\nand salad\n")
+    with LexicalStore(tmp_path / "old.db") as old, LexicalStore(tmp_path / "new.db") as new:
+        long = "a long text about other things " * 20
+        old.replace([file_of("a.py", long, long), soup, file_of("gone.py", long)])
+        old.replace([menu])
+        old.remove(["gone.py"])
+        new.replace([menu, soup])
+        scores = [[score for _, score in each.search("menu or soup", 10)] for each in (old, new)]
+    assert len(scores[0]) == 2
+    assert scores[0] == pytest.approx(scores[1])

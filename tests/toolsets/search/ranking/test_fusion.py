@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mcp.toolsets.search.ranking.fusion import DEPTH, WEIGHTS, fuse, stretch
+from jupyter_mcp.toolsets.search.ranking.fusion import (
+    DEPTH,
+    LONG,
+    LONG_WEIGHTS,
+    WEIGHTS,
+    fuse,
+    stretch,
+    weights_of,
+)
 
 scored = st.lists(
     st.tuples(st.integers(0, 500), st.floats(-1e6, 1e6)), max_size=300, unique_by=lambda one: one[0]
@@ -45,9 +53,17 @@ def test_engines_without_weights_count_alike() -> None:
     assert fuse({}) == {}
 
 
-@pytest.mark.parametrize("engines", WEIGHTS)
-def test_weights_add_up_to_one(engines: frozenset[str]) -> None:
-    assert math.isclose(sum(WEIGHTS[engines].values()), 1)
+def test_words_count_for_more_in_a_sentence_where_a_transformer_answers_too() -> None:
+    found = {"lexical": [(1, 2.0)], "static": [(2, 2.0)], "second": [(3, 1.0)]}
+    assert fuse(found, LONG)[1]["lexical"] > fuse(found, LONG - 1)[1]["lexical"]
+    assert fuse(found, LONG)[3]["second"] < fuse(found, LONG - 1)[3]["second"]
+
+
+@pytest.mark.parametrize("length", [0, LONG])
+@pytest.mark.parametrize("engines", [*WEIGHTS, *LONG_WEIGHTS])
+def test_weights_add_up_to_one(engines: frozenset[str], length: int) -> None:
+    weights = weights_of({engine: [] for engine in engines}, length)
+    assert math.isclose(sum(weights.values()), 1)
 
 
 @given(scored)

@@ -17,7 +17,7 @@ def ranked(text: str, *chunks: Chunk, found: Scores | None = None) -> list[Ranke
     """Rank pieces; without scores the engines like the first best and the last least."""
     by_id = dict(enumerate(chunks))
     liked = [(number, 10.0 - number) for number in by_id]
-    return rank(Query(text), found or {"lexical": liked, "static": liked}, by_id)
+    return list(rank(Query(text), found or {"lexical": liked, "static": liked}, by_id))
 
 
 def first(text: str, *chunks: Chunk) -> Chunk:
@@ -29,11 +29,12 @@ def order(answer: Sequence[Ranked]) -> list[int]:
 
 
 def test_nothing_is_found_in_nothing() -> None:
-    assert rank(Query("x"), {"lexical": [], "static": []}, {}) == []
+    assert list(rank(Query("x"), {"lexical": [], "static": []}, {})) == []
 
 
 def test_pieces_that_are_gone_are_left_out() -> None:
-    assert order(rank(Query("x"), {"lexical": [(1, 2.0), (2, 1.0)]}, {2: piece("a.py")})) == [2]
+    answer = rank(Query("x"), {"lexical": [(1, 2.0), (2, 1.0)]}, {2: piece("a.py")})
+    assert order(list(answer)) == [2]
 
 
 def test_the_definition_of_a_name_is_before_its_uses() -> None:
@@ -62,6 +63,39 @@ def test_definitions_are_seen_in_the_text_too() -> None:
     use = piece("app.go", "engine := New()\nengine.Run()")
     definition = piece("gin.go", "type Engine struct {\n}\n")
     assert first("Engine", use, definition) is definition
+
+
+def test_what_has_a_name_of_its_own_is_before_what_has_it_within_something() -> None:
+    method = piece("menu.py", "def send(self): ...", "Kitchen.send")
+    nested = piece("cook.py", "class Cook:\n    def send(self): ...", "Cook")
+    asked = piece("door.py", "def send(): ...", "send")
+    assert order(ranked("send", method, nested, asked)) == [2, 0, 1]
+    assert first("Kitchen.send", asked, method) is method
+
+
+def test_a_variable_of_a_function_is_hardly_a_definition() -> None:
+    local = piece("app.py", "def run():\n    headers = {}", "run")
+    constant = piece("server.py", "headers = ()")
+    assert first("headers", local, constant) is constant
+
+
+def test_a_file_is_found_by_its_name_when_nothing_else_has_it() -> None:
+    use = piece("app.py", "def run():\n    framing = 1", "run")
+    file = piece("framing.py", "def cut(): ...", "cut")
+    assert first("framing", use, file) is file
+
+
+def test_a_file_all_of_whose_name_is_said_is_before_one_of_whose_name_a_part_is() -> None:
+    part, whole, other = map(piece, ("model_card_writer.py", "model.py", "other.py"))
+    alike: Scores = {"lexical": [(0, 1.0), (1, 1.0), (2, 1.0)]}
+    assert ranked("how a model is made", part, whole, other, found=alike)[0].id == 1
+
+
+def test_prose_is_after_code_unless_it_is_asked_for() -> None:
+    prose = piece("guide.md", "models are saved so", kind="markdown")
+    code = piece("saving.py", "def save(model): ...")
+    assert first("save a model", prose, code) is code
+    assert first("documentation about models", prose, code) is prose
 
 
 def test_a_quoted_text_goes_up() -> None:

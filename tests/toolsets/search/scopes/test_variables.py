@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.scopes.matching import fitting
 from jupyter_mcp.toolsets.search.scopes.variables import Variable, found
 
 KERNEL = [
@@ -47,9 +48,44 @@ def test_a_text_is_looked_for_as_it_is() -> None:
     assert names("(4, 3)", mode="literal") == []
 
 
-def test_a_pattern_is_refused_because_it_may_never_end() -> None:
-    with pytest.raises(ToolError, match="literal"):
-        names("(a+)+$", mode="regex")
+def test_capitals_count_only_where_the_text_has_some() -> None:
+    assert names("dataframe", mode="literal") == ["df_counts"]
+    assert names("Dataframe", mode="literal") == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found_names"),
+    [
+        (r"^df_", ["df_counts"]),
+        (r"^dataframe$", ["df_counts"]),
+        (r"^\(\d, \d\) float\d+$", ["weights"]),
+        (r"^\w+: int", ["n"]),
+        (r"Normalise", []),
+        (r"normalise", ["df_counts", "normaliseCounts"]),
+        (r"zebra", []),
+    ],
+)
+def test_a_pattern_is_looked_for_in_names_types_and_summaries(
+    pattern: str, found_names: list[str]
+) -> None:
+    assert names(pattern, mode="regex") == found_names
+
+
+def test_a_pattern_that_is_none_is_told() -> None:
+    with pytest.raises(ToolError, match="is no regular expression"):
+        names("(", mode="regex")
+
+
+def test_a_pattern_that_never_ends_is_ended() -> None:
+    with pytest.raises(ToolError, match=r"took more than 0\.5 seconds over 1 variables"):
+        fitting("(a+)+$", ["a" * 60 + "!"], 0.5)
+
+
+def test_thousands_of_variables_are_all_searched() -> None:
+    many = [Variable(f"sample_{number}", "list", "3 items") for number in range(20_000)]
+    for text, mode in (("sample 19999", "hybrid"), ("19999", "literal"), ("9{4}$", "regex")):
+        (best, *_) = found(many, text, 3, mode)  # type: ignore[arg-type]
+        assert "9999" in best[0].name, mode
 
 
 def test_nothing_is_found_where_nothing_is() -> None:

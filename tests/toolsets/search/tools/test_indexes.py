@@ -15,7 +15,8 @@ import pytest_asyncio
 
 from jupyter_mcp.calls import SilentChannel
 from jupyter_mcp.toolsets.search.index.index import Index
-from jupyter_mcp.toolsets.search.index.model import Progress, Report
+from jupyter_mcp.toolsets.search.index.model import Options, Progress, Report
+from jupyter_mcp.toolsets.search.sources import state_of
 from support.file_benches import Bench
 from support.runtimes import PERSON
 from support.search_trees import library, small_project
@@ -84,7 +85,7 @@ async def began(held: Held) -> None:
 async def test_a_search_answers_while_the_index_is_built_and_says_how_far_it_is(
     bench: Bench,
 ) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         result = await bench.ask("search", query="normalise counts")
     assert "412 of 1,800 files so far" in texts(result)
     assert result.structured is not None
@@ -95,7 +96,7 @@ async def test_a_search_answers_while_the_index_is_built_and_says_how_far_it_is(
 async def test_an_update_that_takes_long_goes_on_as_a_job(bench: Bench, held: Held) -> None:
     started = await bench.do("index_update")
     assert started["status"] == "running"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         job: dict[str, Any] = {}
         while not job.get("progress"):
             await asyncio.sleep(0.02)
@@ -113,9 +114,16 @@ async def test_a_cancelled_job_ends_the_update_and_the_next_search_goes_on(
     started = await bench.do("index_update")
     job = await bench.do("job_cancel", job_id=started["job_id"])
     assert job["status"] == "cancelled"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while held.ended != ["cancelled"]:  # noqa: ASYNC110 - it is a thread that ends
             await asyncio.sleep(0.01)
+    goes_on = "The index is not complete; the next search or index_update goes on with it."
+    async with asyncio.timeout(20):
+        while goes_on not in texts(await bench.ask("index_status")):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    held.began.clear()
+    assert not await asyncio.to_thread(held.began.wait, 0.5), "it began again by itself"
+    assert goes_on in texts(await bench.ask("index_status"))
     held.go.set()
     async with asyncio.timeout(20):
         while not (await bench.do("search", query="normalise counts"))["hits"]:  # noqa: ASYNC110
@@ -132,12 +140,12 @@ async def test_waiting_tells_progress_and_cancelling_it_ends_the_update(
             "index_update", {"wait": True}, PERSON, "test", selection=selection, channel=listener
         )
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await listener.heard.wait()
     assert listener.told[0] == (412.0, 1800.0, "Indexing 412 of 1,800 a.py")
     call.cancel()
     await asyncio.wait({call})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while held.ended != ["cancelled"]:  # noqa: ASYNC110 - it is a thread that ends
             await asyncio.sleep(0.01)
 
@@ -164,7 +172,7 @@ async def test_the_server_stops_at_once_while_it_indexes(tmp_path: Path, held: H
         loop = asyncio.get_running_loop()
         before = loop.time()
         await shop.runtime.stop()
-        assert loop.time() - before < 3
+        assert loop.time() - before < 10
         assert set(held.ended) == {"cancelled"}
         assert not [each for each in threading.enumerate() if "search" in each.name]
 
@@ -184,8 +192,8 @@ async def test_a_server_that_stops_while_it_reads_a_large_folder_leaves_nothing(
                 await asyncio.sleep(0.01)
         began = loop.time()
         await shop.runtime.stop()
-        assert loop.time() - began < 1
-        await asyncio.wait({work}, timeout=1)
+        assert loop.time() - began < 5
+        await asyncio.wait({work}, timeout=10)
         assert not await workers()
         assert not [each for each in threading.enumerate() if "search" in each.name]
         assert not [each for each in asyncio.all_tasks() - before if not each.done()]
@@ -207,3 +215,36 @@ def _workers() -> list[psutil.Process]:
 
 async def read_by_now(bench: Bench) -> int:
     return int((await bench.do("index_status"))["files"])
+
+
+async def test_a_server_that_may_not_drop_an_index_goes_on_to_search_it(tmp_path: Path) -> None:
+    async with workshop(tmp_path, search_processes=1) as shop:
+        small_project(shop.root)
+        bench = Bench(shop)
+        state = state_of(shop.runtime.settings, shop.root)
+        with Index(shop.root, state, Options(processes=1)) as other:
+            other.update()
+            assert (await bench.refused("index_drop")).code == "busy"
+            hits = (await bench.do("search", query="normalise counts"))["hits"]
+            assert hits[0]["path"] == "src/counts.py"
+        await bench.do("index_update", wait=True)
+
+
+async def test_an_index_of_before_is_looked_at_when_somebody_searches(tmp_path: Path) -> None:
+    async with workshop(tmp_path, search_processes=1) as shop:
+        small_project(shop.root)
+        bench = Bench(shop)
+        state = state_of(shop.runtime.settings, shop.root)
+        with Index(shop.root, state, Options(processes=1)) as before:
+            before.update()
+        assert "Nobody has searched since the server started" in texts(
+            await bench.ask("index_status")
+        )
+        await bench.do("index_update", wait=True)
+        assert (await bench.do("index_status"))["notes"] == []
+
+
+async def test_an_index_that_nobody_has_used_can_be_dropped(tmp_path: Path) -> None:
+    async with workshop(tmp_path, search_processes=1) as shop:
+        small_project(shop.root)
+        assert await Bench(shop).do("index_drop") == {"dropped": ["root"]}

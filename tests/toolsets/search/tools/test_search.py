@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from urllib.parse import unquote
 import pytest
 import pytest_asyncio
 
+from jupyter_mcp.toolsets.search.lexical import scan
+from jupyter_mcp.toolsets.search.tools import kernel_variables
 from support.file_benches import Bench, narrow
+from support.projects import slow_source
 from support.runtimes import PERSON
 from support.search_trees import break_notebook, small_project
 from support.workshops import links, texts, workshop
@@ -48,7 +52,7 @@ async def paths(bench: Bench, query: str, *who: Any, **options: Any) -> list[str
 
 async def read(bench: Bench, uri: str, who: Any = PERSON) -> Any:
     """Read what a hit links to."""
-    place, _, path = unquote(uri).removeprefix("search://").partition("/")
+    place, path = map(unquote, uri.removeprefix("search://").split("/", 1))
     runtime = bench.shop.runtime
     view = runtime.catalog.view(PERSON, runtime.catalog.selection("all"))
     given = {"place": place, "path": path}
@@ -83,6 +87,45 @@ async def test_filters_narrow_it(bench: Bench) -> None:
     assert await paths(bench, "letter", path="library:") == ["library:mail.py"]
 
 
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("md", {"docs/guide.md"}),
+        (".py", {"src/counts.py", "src/model.py"}),
+        ("IPYNB", {"notebooks/analysis.ipynb"}),
+        ("r", {"page.R"}),
+    ],
+)
+async def test_a_language_is_also_called_as_its_files_end(
+    bench: Bench, language: str, expected: set[str]
+) -> None:
+    found = set(await paths(bench, "counts function results table data", language=language))
+    assert found & expected
+    ends = {each.rpartition(".")[2] for each in (*expected, "a.ipynb")}  # cells, too
+    assert {each.rpartition(".")[2] for each in found} <= ends
+
+
+async def test_a_language_that_no_file_is_in_says_which_there_are(bench: Bench) -> None:
+    for who in ((), (SRC,)):
+        [note] = (await bench.do("search", *who, query="counts lang:cobol"))["notes"]
+        assert note.startswith("No file here is in 'cobol'; there are: python")
+        assert ("markdown" in note) == (not who)
+
+
+async def test_a_pattern_that_is_ended_by_time_says_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bench.root / "slow1.txt").write_text("call me aaa")
+    (bench.root / "slow2.txt").write_text("a" * 40 + "!")
+    await bench.do("index_update", wait=True)
+    monkeypatch.setattr(scan, "SECONDS", 1.0)
+    told = await bench.do("search", query="(a+)+$", mode="regex", path="slow*")
+    assert [each["path"] for each in told["hits"]] == ["slow1.txt"]
+    assert "The pattern was ended" in told["notes"][0]
+    for name in ("slow1.txt", "slow2.txt"):
+        (bench.root / name).unlink()
+
+
 async def test_patterns_find_lines(bench: Bench) -> None:
     [found] = await hits(bench, r"def \w+_heatmap", mode="regex")
     assert (found["path"], found["line"]) == ("src/counts.py", 10)
@@ -95,7 +138,7 @@ async def test_patterns_find_lines(bench: Bench) -> None:
 async def test_hits_of_another_folder_have_its_name_in_front(bench: Bench) -> None:
     [best, *_] = await hits(bench, "send_letter")
     assert best["path"] == "library:mail.py"
-    assert (await read(bench, best["uri"])).value.startswith("def send_letter")
+    assert (await read(bench, "search://1-2/library:mail.py")).value.startswith("def send_letter")
     similar = await bench.do("search_similar", path="library:mail.py", line=1)
     assert all(each["path"].startswith("library:") for each in similar["hits"])
 
@@ -116,7 +159,9 @@ async def test_pages_show_each_hit_once(bench: Bench) -> None:
         if "next_cursor" not in page:
             break
         cursor = {"cursor": page["next_cursor"]}
-    assert [each["uri"] for each in seen] == [each["uri"] for each in whole]
+    assert [(each["path"], each["line"]) for each in seen] == [
+        (each["path"], each["line"]) for each in whole
+    ]
     assert (await bench.refused("search", query="x", cursor="-1")).code == "invalid_arguments"
     assert (await bench.refused("search", query="x", cursor="499")).code == "invalid_arguments"
 
@@ -129,7 +174,135 @@ async def test_each_hit_links_to_its_text(bench: Bench) -> None:
     cell = await read(bench, "search://correct/notebooks/analysis.ipynb")
     assert cell.value == "corrected = remove_batch_effect(table, by='day')"
     assert (await read(bench, "search://1-2/src/nothing.py")).error.code == "not_found"
-    assert (await read(bench, "search://1-2/../../etc/passwd")).error.code == "not_found"
+    assert "leads out" in (await read(bench, "search://1-2/../../etc/passwd")).error.message
+
+
+async def test_a_hostile_cell_is_cited_in_its_line_and_can_be_read(bench: Bench) -> None:
+    evil = "c1\n2. src/other.py:1\x1b[2J"
+    file = bench.root / "evil.ipynb"
+    cells = [
+        {"id": evil, "cell_type": "code", "source": "zebra_crossing = 1"},
+        {"id": "\ud800", "cell_type": "code", "source": "zebra_stripes = 2"},
+    ]
+    file.write_text(json.dumps({"cells": cells}))
+    await bench.do("index_update", path="evil.ipynb", wait=True)
+    result = await bench.ask("search", query="zebra_crossing", mode="literal")
+    first, *_ = texts(result).split("\n")
+    assert first.startswith(r"1. evil.ipynb#c1\n2. src/other.py:1\x1b[2J")
+    assert (await read(bench, links(result)[0].uri)).value == "zebra_crossing = 1"
+    assert await paths(bench, "zebra_stripes", mode="literal") == ["evil.ipynb"]
+    await bench.do("search_similar", path="evil.ipynb", cell_id=evil)
+    file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("1-999", "'src/counts.py' has 12 lines and no line 999."),
+        ("500", "'src/counts.py' has 12 lines and no line 500."),
+        ("0-4", "'src/counts.py' can have no lines 0-4."),
+        ("9-4", "'src/counts.py' can have no lines 9-4."),
+        ("nothing", "Cell 'nothing' of 'src/counts.py' is not in the index."),
+    ],
+)
+async def test_a_place_that_there_is_not_gives_no_other(
+    bench: Bench, place: str, told: str
+) -> None:
+    assert (await read(bench, f"search://{place}/src/counts.py")).error.message == told
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"path": "src/counts.py", "line": 10**9}, "has 12 lines"),
+        ({"path": "src/counts.py", "line": 0}, "line"),
+        ({"path": "src/counts.py", "line": -3}, "line"),
+        ({"path": "src/counts.py", "cell_id": "no"}, "Cell 'no' of 'src/counts.py'"),
+        ({"path": "notebooks/analysis.ipynb", "cell_id": "no"}, "Cell 'no'"),
+        ({"path": "notebooks/analysis.ipynb", "line": 1}, "is named by its cell"),
+        (
+            {"path": "notebooks/analysis.ipynb", "cell_id": "correct", "line": 9},
+            "Cell 'correct' of 'notebooks/analysis.ipynb' has 1 line and",
+        ),
+        ({"path": "src/counts.py", "line": 4, "end_line": 13}, "has 12 lines and no line 13"),
+        ({"path": "src/counts.py", "line": 4, "end_line": 3}, "can have no lines 4-3"),
+        ({"path": "src/counts.py", "end_line": 3}, "up to 3 begin nowhere"),
+        ({"path": "src/nothing.py"}, "There is no file or folder 'src/nothing.py' here."),
+        ({"path": "ignored/made.py"}, "ignored by .gitignore"),
+    ],
+)
+async def test_nothing_is_like_a_place_that_there_is_not(
+    bench: Bench, options: dict[str, Any], told: str
+) -> None:
+    assert told in (await bench.refused("search_similar", **options)).message
+
+
+@pytest.mark.parametrize("path", ["../", "..", "src/../../x", "library:../"])
+async def test_a_path_that_leads_out_is_refused(bench: Bench, path: str) -> None:
+    for asked in ({"query": "counts", "path": path}, {"query": f"counts path:{path}"}):
+        error = await bench.refused("search", **asked)
+        assert error.code == "invalid_arguments"
+        assert "leads out of the folder" in error.message
+    assert "leads out" in (await bench.refused("index_update", path=path)).message
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("srcs", "There is no file or folder 'srcs' here."),
+        ("srcs/*.py", "No file that is searched fits 'srcs/*.py'."),
+        ("ignored", "'ignored' is not searched: ignored by .gitignore."),
+        ("ignored/made.py", "'ignored/made.py' is not searched: ignored by .gitignore."),
+        ("table.csv", "'table.csv' is not searched: data."),
+        ("tables", "Nothing in 'tables' is searched: 1 data."),
+        ("bytes.py", "'bytes.py' is not searched: binary."),
+        (".hidden.py", "There is no file or folder '.hidden.py' here."),
+        ("library:nothing.py", "There is no file or folder 'nothing.py' here."),
+    ],
+)
+async def test_a_path_at_which_nothing_is_says_why(bench: Bench, path: str, told: str) -> None:
+    (bench.root / "tables").mkdir(exist_ok=True)
+    for name in ("table.csv", "tables/more.csv"):
+        (bench.root / name).write_text("a,b")
+    (bench.root / "bytes.py").write_bytes(b"a = 1\0")
+    for mode in ("hybrid", "literal"):
+        assert told in texts(await bench.ask("search", query="x", path=path, mode=mode))
+
+
+async def test_a_path_with_files_says_nothing_of_them(bench: Bench) -> None:
+    result = await bench.ask("search", query="no such text", path="src", mode="literal")
+    assert texts(result) == (
+        "[Nothing was found. Try other or fewer words or in:all; index_status tells what is left "
+        "out.]"
+    )
+
+
+async def test_a_narrow_token_is_not_told_why(bench: Bench) -> None:
+    for path in ("private/codes.py", "private/nothing.py"):
+        result = await bench.ask("search", SRC, query=f"x path:{path}")
+        assert f"There is no file or folder '{path}' here." in texts(result)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("nope/x.py", "There is no file or folder 'nope/x.py' here."),
+        ("ignored/made.py", "'ignored/made.py' is not searched: ignored by .gitignore."),
+        ("huge.txt", "'huge.txt' is not searched: larger than 2 MiB."),
+    ],
+)
+async def test_an_update_of_what_is_not_searched_says_why(
+    bench: Bench, path: str, told: str
+) -> None:
+    (bench.root / "huge.txt").write_text("a line of text\n" * 200_000)
+    result = await bench.ask("index_update", path=path, wait=True)
+    assert told in texts(result)
+    assert result.structured is not None
+    assert result.structured["note"] == told
+
+
+async def test_an_update_of_what_has_not_changed_says_nothing(bench: Bench) -> None:
+    assert "note" not in await bench.do("index_update", path="src/model.py", wait=True)
 
 
 async def test_similar_code_is_found_by_a_line_or_a_cell(bench: Bench) -> None:
@@ -139,6 +312,17 @@ async def test_similar_code_is_found_by_a_line_or_a_cell(bench: Bench) -> None:
     await bench.do("search_similar", path="notebooks/analysis.ipynb", cell_id="correct")
     error = await bench.refused("search_similar", path="src/nothing.py", line=1)
     assert error.code == "not_found"
+
+
+async def test_similar_code_is_found_by_a_range_of_lines(bench: Bench) -> None:
+    counts = {"path": "src/counts.py", "line": 1, "end_line": 12}
+    found = (await bench.do("search_similar", **counts))["hits"]
+    assert found
+    assert "src/counts.py" not in {each["path"] for each in found}
+    cell = {"path": "notebooks/analysis.ipynb", "cell_id": "correct", "line": 1, "end_line": 1}
+    found = (await bench.do("search_similar", **cell))["hits"]
+    assert found
+    assert "correct" not in {each.get("cell_id") for each in found}
 
 
 async def test_a_narrow_token_finds_and_counts_only_its_own(bench: Bench) -> None:
@@ -195,10 +379,30 @@ async def test_variables_of_a_kernel_are_found(bench: Bench) -> None:
     [best, *_] = await hits(bench, "counts", scope="vars", kernel_id=first)
     assert best["symbol"] == "gene_counts"
     everything = await bench.do("search", query="counts", scope="all", kernel_id=first)
-    kinds = {each["kind"] for each in everything["hits"]}
-    assert {"variable", "code"} <= kinds
+    kinds = {each.get("kind") for each in everything["hits"]}
+    assert {"variable", None} <= kinds
     for kernel_id in (first, second):
         await bench.do("kernel_stop", kernel_id=kernel_id)
+
+
+async def test_all_of_many_variables_are_searched(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel_id = (await bench.do("kernel_start"))["kernel_id"]
+    code = "globals().update({f'sample_{n}': [n] for n in range(5000)})\nzz_last = 1"
+    await bench.do("kernel_execute", kernel_id=kernel_id, code=code)
+    asked = {"scope": "vars", "kernel_id": kernel_id}
+    for query, mode in (("zz_last", "hybrid"), ("zz_la", "literal"), ("^zz_l.st$", "regex")):
+        told = await bench.do("search", query=query, mode=mode, **asked)
+        assert [each["symbol"] for each in told["hits"]] == ["zz_last"], mode
+        assert not told.get("notes")
+    error = await bench.refused("search", query="(", mode="regex", **asked)
+    assert "no regular expression" in error.message
+    monkeypatch.setattr(kernel_variables, "MOST", 4990)
+    told = await bench.do("search", query="zz_last", **asked)
+    assert told["hits"] == []
+    assert "The first 4,990 variables by name were searched, 11 not" in told["notes"][0]
+    await bench.do("kernel_stop", kernel_id=kernel_id)
 
 
 async def test_a_prompt_brings_hits_and_asks_for_citations(bench: Bench) -> None:
@@ -214,7 +418,7 @@ async def test_a_prompt_brings_hits_and_asks_for_citations(bench: Bench) -> None
 async def test_a_change_is_found_and_what_is_gone_is_not(bench: Bench) -> None:
     file = bench.root / "src/fresh.py"
     file.write_text("def brand_new_thing():\n    return 1\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while "src/fresh.py" not in await paths(bench, "brand_new_thing"):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     file.unlink()
@@ -251,6 +455,9 @@ async def test_nothing_is_begun_before_somebody_searches(tmp_path: Path) -> None
         assert not [name for name in shop.runtime.tasks.names if "index" in name]
         status = await Bench(shop).do("index_status")
         assert status["files"] == 0
+        assert status["notes"] == [
+            "Nothing is indexed yet; the first search or index_update begins it."
+        ]
         assert not [name for name in shop.runtime.tasks.names if "index" in name]
 
 
@@ -270,8 +477,38 @@ async def test_documentation_of_packages_is_found(tmp_path: Path) -> None:
         assert best["path"].endswith("lettering/__init__.py")
         assert (await bench.refused("search", SRC, query="x in:docs")).code == "forbidden"
         mixed = await bench.do("search", query="counts letters in:all")
-        assert {"code", "docs"} <= {each["kind"] for each in mixed["hits"]}
+        assert {None, "docs"} <= {each.get("kind") for each in mixed["hits"]}
         assert "kernel" in " ".join(mixed["notes"])
+
+
+async def test_documentation_is_found_while_the_rest_is_read_and_reading_can_be_ended(
+    tmp_path: Path,
+) -> None:
+    site = tmp_path / "site"
+    for number in range(20):
+        package(site, f"heavy{number}", slow_source())
+    package(site, "zebra", '"""Stripes."""\n\n\ndef cross(road):\n    "Walk over it."\n')
+    async with workshop(tmp_path, search_processes=1) as shop:
+        small_project(shop.root)
+        bench = Bench(shop)
+        toolset: Any = next(t for t in shop.runtime.catalog.toolsets if t.name == "search")
+        toolset.package_docs._paths = [str(site)]
+        assert (await bench.do("search", query="in:docs nothing yet"))["notes"]
+        for query in ("walk in:docs path:zebra", "in:docs what does zebra cross"):
+            told = await bench.do("search", query=query)
+            async with asyncio.timeout(30):  # a loaded machine starts processes slowly
+                while not told["hits"]:
+                    told = await bench.do("search", query=query)
+            assert told["hits"][0]["symbol"] == "zebra.cross"
+            assert told["notes"]
+        assert "Reading packages' documentation" in texts(await bench.ask("index_status"))
+        async with asyncio.timeout(10):
+            assert (await bench.do("index_drop", source="packages"))["dropped"] == ["packages"]
+        assert "Reading" not in texts(await bench.ask("index_status"))
+        (site / "zebra-1.0.dist-info" / "RECORD").unlink()
+        toolset.package_docs._scope._paths = [str(site / "nothing")]
+        result = await bench.ask("search", query="in:docs path:zebra walk")
+        assert "No installed package has a module at 'zebra'." in texts(result)
 
 
 def package(folder: Path, name: str, source: str) -> None:

@@ -63,6 +63,12 @@ def pid_of(process: ChromaProcess) -> int:
     return process.pid
 
 
+def struck(pid: int, how: signal.Signals) -> None:
+    """Kill or stop a process and wait until it is: on a loaded machine it still answers before."""
+    os.kill(pid, how)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT)
+
+
 def patched(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Let processes run some code before they begin."""
     monkeypatch.setattr(room, "_PROGRAM", f"exec({textwrap.dedent(code)!r}); {room._PROGRAM}")
@@ -119,7 +125,7 @@ def test_when_it_is_killed_the_next_question_starts_it_again(
     made = RemoteVectors(shared, tmp_path, "static-1", SIZE)
     made.upsert(digests(20), some_vectors(20))
     before = pid_of(shared)
-    os.kill(before, signal.SIGKILL)
+    struck(before, signal.SIGKILL)
     with pytest.raises(ToolError, match=r"gone \(exit -9\)") as told:
         made.count()
     assert told.value.code == "unavailable"
@@ -127,8 +133,12 @@ def test_when_it_is_killed_the_next_question_starts_it_again(
     assert pid_of(shared) != before
 
 
-def test_of_all_who_wait_one_is_told_of_damage(tmp_path: Path, shared: ChromaProcess) -> None:
+def test_of_all_who_wait_one_is_told_of_damage(
+    tmp_path: Path, shared: ChromaProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More than one would put what is made anew aside as well."""
+    # A stopped process that is to crash has to go on for that, and may answer before it does.
+    monkeypatch.setattr(room, "_CRASHES", {signal.SIGKILL})
     made = RemoteVectors(shared, tmp_path, "static-1", SIZE)
     made.upsert(digests(20), some_vectors(20))
     folder = next(tmp_path.iterdir())
@@ -141,13 +151,12 @@ def test_of_all_who_wait_one_is_told_of_damage(tmp_path: Path, shared: ChromaPro
         except ToolError as error:
             codes.append(error.code)
 
-    os.kill(pid_of(shared), signal.SIGSTOP)
+    struck(pid_of(shared), signal.SIGSTOP)
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
-    wait_until(lambda: shared._running.readers.qsize() == 1, seconds=10, what="all wait")  # type: ignore[union-attr]
-    os.kill(pid_of(shared), signal.SIGSEGV)
-    os.kill(pid_of(shared), signal.SIGCONT)
+    wait_until(lambda: shared._running.readers.qsize() == 1, seconds=30, what="all wait")  # type: ignore[union-attr]
+    os.kill(pid_of(shared), signal.SIGKILL)
     for thread in threads:
         thread.join()
     assert sorted(codes) == ["corrupt", "unavailable", "unavailable"]
@@ -160,7 +169,7 @@ def test_a_crash_where_nothing_was_written_is_no_damage_yet(
     made = RemoteVectors(shared, tmp_path, "static-1", SIZE)
     made.upsert(digests(20), some_vectors(20))
     folder = next(tmp_path.iterdir())
-    os.kill(pid_of(shared), signal.SIGSEGV)
+    struck(pid_of(shared), signal.SIGSEGV)
     with pytest.raises(ToolError) as told:
         made.count()
     assert told.value.code == "unavailable"
@@ -172,7 +181,7 @@ def test_a_process_that_does_not_answer_is_ended(tmp_path: Path, shared: ChromaP
     made = RemoteVectors(shared, tmp_path, "static-1", SIZE)
     made.upsert(digests(5), some_vectors(5))
     hanging = psutil.Process(pid_of(shared))
-    hanging.suspend()
+    struck(hanging.pid, signal.SIGSTOP)
     shared._limit, limit = 0.2, shared._limit
     try:
         with pytest.raises(ToolError, match="did not answer") as told:
@@ -273,12 +282,12 @@ def test_closing_does_not_wait_for_the_import(
 
     loading = threading.Thread(target=load)
     loading.start()
-    wait_until(lambda: process.pid is not None, seconds=10, what="it starts", interval=0.01)
+    wait_until(lambda: process.pid is not None, seconds=30, what="it starts", interval=0.01)
     child = psutil.Process(pid_of(process))
     began = time.monotonic()
     process.close()
     loading.join()
-    assert time.monotonic() - began < 2, "one, on a machine with nothing else to do"
+    assert time.monotonic() - began < 10, "one, on a machine with nothing else to do"
     assert not child.is_running()
     assert [error.code for error in failed] == ["unavailable"]
     with pytest.raises(ToolError, match="is closed"):
@@ -303,7 +312,7 @@ def test_closing_lets_a_batch_be_written(tmp_path: Path, process: ChromaProcess)
     written.wait(20)
     began = time.monotonic()
     process.close()
-    assert time.monotonic() - began < 2, "one, on a machine with nothing else to do"
+    assert time.monotonic() - began < 10, "one, on a machine with nothing else to do"
     writing.join()
     assert soundness.is_sealed(tmp_path / "static-1")
 

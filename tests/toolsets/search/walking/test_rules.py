@@ -120,3 +120,12 @@ def test_a_notebook_may_be_larger_than_a_file(tmp_path: Path) -> None:
     assert rules.oversize("x.py", 3 << 20) == "larger than 2 MiB"
     assert rules.oversize("x.ipynb", 3 << 20) == ""
     assert rules.oversize("x.ipynb", 17 << 20) == "larger than 16 MiB"
+
+
+def test_what_the_system_makes_is_left_out_of_a_whole_machine(tmp_path: Path) -> None:
+    rules = Rules(Path("/"))
+    assert rules.reason("proc", is_dir=True) == "made by the system"
+    assert rules.reason("proc/1/status", is_dir=False) == "made by the system"
+    assert rules.reason("home", is_dir=True) == ""
+    (tmp_path / "proc").mkdir()
+    assert Rules(tmp_path).reason("proc", is_dir=True) == ""

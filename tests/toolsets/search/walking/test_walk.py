@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from jupyter_mcp.toolsets.search.walking.rules import Rules
+from jupyter_mcp.toolsets.search.walking.times import changed_ns
 from jupyter_mcp.toolsets.search.walking.walk import walk
 from support.accounts import ordinary_account
 from support.projects import project
@@ -22,7 +23,7 @@ def test_files_come_sorted_with_what_is_known_of_them(tmp_path: Path) -> None:
     found = list(walk(tmp_path, Rules(tmp_path)))
     assert [each.path for each in found] == ["a.py", "b/x.py", "b/y.py", "c/z.md"]
     assert found[2].size == 2
-    assert found[2].mtime_ns == (tmp_path / "b/y.py").stat().st_mtime_ns
+    assert found[2].mtime_ns == changed_ns((tmp_path / "b/y.py").stat())
 
 
 def test_what_is_left_out_is_told_once_with_its_reason(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Durable workflows: work in many steps that survives its client, its server and its worker."""

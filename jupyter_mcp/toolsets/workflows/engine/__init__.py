@@ -1,0 +1,1 @@
+"""What runs workflows, inside of the worker."""

@@ -1,0 +1,203 @@
+"""Who is next: takes runs from the queue for a worker, so that a burst of one owner starves nobody.
+
+The queue is the table of runs itself. DBOS has queues too, but those count a run that waits days
+for a person as one that runs, and their limits for each user are slow on several hosts.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mcp.errors import ToolError
+from jupyter_mcp.storage import Storage
+from jupyter_mcp.storage.locks import lock
+from jupyter_mcp.storage.moments import moment
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection
+
+    from jupyter_mcp.toolsets.workflows.engine.order import Order
+
+BATCH = 50
+"""Runs that are taken at once: the rest a moment later, so that others get the database."""
+
+LOOKED_AT = 500
+"""Rows that are looked at for those whose owners have room."""
+
+_RATE = re.compile(r"\s*(\d{1,6})\s*/\s*(\d{0,5})\s*(second|minute|hour|day)s?\s*")
+_SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3_600.0, "day": 86_400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much begins and runs at once.
+
+    Args:
+        per_owner: How many runs of one owner run at once, in all workers together.
+        rate: How many of them begin within `seconds`; 0 for any.
+        seconds: The time of the rate.
+    """
+
+    per_owner: int = 20
+    rate: int = 0
+    seconds: float = 0.0
+
+    @property
+    def told_of_running(self) -> str:
+        """Why a run waits whose owner has as many as may run."""
+        return f"It waits in the queue: {self.per_owner} of its owner run (workflow_running)."
+
+    @property
+    def told_of_rate(self) -> str:
+        """Why a run waits of whose owner as many have begun as may."""
+        began = f"{self.rate} of its owner began within {self.seconds:g} seconds"
+        return f"It waits in the queue: {began} (workflow_rate)."
+
+    @classmethod
+    def of(cls, per_owner: int, rate: str) -> Limits:
+        """Return limits as settings say them, such as ``60/minute``.
+
+        Raises:
+            ToolError: ``invalid_configuration``.
+        """
+        if not rate.strip():
+            return cls(per_owner)
+        found = _RATE.fullmatch(rate)
+        if found is None or not int(found[1]):
+            raise ToolError(
+                "invalid_configuration",
+                f"workflow_rate cannot be {rate[:80]!r}.",
+                "Write a number and a time, such as '60/minute'.",
+            )
+        return cls(per_owner, int(found[1]), int(found[2] or 1) * _SECONDS[found[3]])
+
+
+class Admission:
+    """Takes runs from the queue.
+
+    Args:
+        storage: The database.
+        limits: How much begins and runs at once.
+        clock: Tells the Unix time.
+        home: Whose runs, as `jupyter_mcp.storage.home`.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        limits: Limits,
+        clock: Callable[[], float] = time.time,
+        home: str = "",
+    ) -> None:
+        self._home = home
+        self._storage = storage
+        self._limits = limits
+        self._clock = clock
+
+    async def claim(self, executor: str, most: int = BATCH) -> list[Order]:
+        """Take runs for a worker: the highest priority first, then the oldest.
+
+        A run that was taken belongs to the executor until it ends, or somebody releases it.
+
+        Args:
+            executor: The worker.
+            most: How many runs it has room for.
+        """
+
+        def take(connection: Connection) -> list[Order]:
+            if not is_any_queued(connection, self._home):
+                return []
+            lock(connection, "workflows")
+            return self._take(connection, executor, min(most, BATCH))
+
+        return [] if most < 1 else await self._storage.run(take)
+
+    def _take(self, connection: Connection, executor: str, most: int) -> list[Order]:
+        from sqlalchemy import select
+
+        from jupyter_mcp.storage.tables import workflow_runs as runs
+
+        first = (
+            select(runs.c.id, runs.c.owner, runs.c.reason)
+            .where(_queued(self._home))
+            .order_by(runs.c.priority.desc(), runs.c.created, runs.c.id)
+            .limit(LOOKED_AT)
+        )
+        rows = connection.execute(first).all()
+        room, why = self._room(connection, {row.owner for row in rows})
+        taken: list[str] = []
+        held: dict[str, list[str]] = {}
+        for row in rows:
+            if room[row.owner] <= 0:
+                if row.reason != why[row.owner]:
+                    held.setdefault(why[row.owner], []).append(row.id)
+            elif len(taken) < most:
+                room[row.owner] -= 1
+                taken.append(row.id)
+        now = moment(connection, self._clock())
+        for reason, waiting in held.items():
+            change = runs.update().where(runs.c.id.in_(waiting))
+            connection.execute(change.values(reason=reason, updated=now))
+        if not taken:
+            return []
+        mine = runs.c.id.in_(taken)
+        claim = {"executor": executor, "admitted": now, "updated": now, "reason": ""}
+        connection.execute(runs.update().where(mine).values(**claim))
+        wanted = (runs.c.id, runs.c.spec, runs.c.parameters, runs.c.seeds)
+        found = {row.id: row for row in connection.execute(select(*wanted).where(mine))}
+        return [_order(found[run]) for run in taken]
+
+    def _room(
+        self, connection: Connection, owners: set[str]
+    ) -> tuple[dict[str, int], dict[str, str]]:
+        """Return how many runs of each owner may begin now, and why there are no more."""
+        from sqlalchemy import func, select
+
+        from jupyter_mcp.storage.tables import workflow_runs as runs
+
+        def counted(*where: Any) -> dict[str, int]:
+            found = select(runs.c.owner, func.count().label("many")).group_by(runs.c.owner)
+            mine = (runs.c.home == self._home) & runs.c.owner.in_(owners)
+            rows = connection.execute(found.where(mine, *where))
+            return {row.owner: row.many for row in rows}
+
+        limits = self._limits
+        begun = runs.c.executor != ""
+        running = counted(runs.c.status.in_(("pending", "running")), begun)
+        room = {owner: limits.per_owner - running.get(owner, 0) for owner in owners}
+        why = dict.fromkeys(owners, limits.told_of_running)
+        if limits.rate:
+            now = moment(connection, self._clock())
+            lately = counted(runs.c.admitted > now - limits.seconds)
+            for owner in owners:
+                left = limits.rate - lately.get(owner, 0)
+                if left < room[owner]:
+                    room[owner], why[owner] = left, limits.told_of_rate
+        return room, why
+
+
+def is_any_queued(connection: Connection, home: str) -> bool:
+    """Tell without a lock whether a run waits: most of the time none does."""
+    from sqlalchemy import select
+
+    from jupyter_mcp.storage.tables import workflow_runs as runs
+
+    waits = select(runs.c.id).where(_queued(home))
+    return connection.execute(waits.limit(1)).first() is not None
+
+
+def _queued(home: str) -> ColumnElement[bool]:
+    from jupyter_mcp.storage.tables import workflow_runs as runs
+
+    free = (runs.c.status == "pending") & (runs.c.executor == "") & (runs.c.wanted == "")
+    return free & (runs.c.home == home)
+
+
+def _order(row: Any) -> Order:
+    from jupyter_mcp.toolsets.workflows.engine.order import Order
+
+    return Order(row.id, row.spec, row.parameters, row.seeds or {})

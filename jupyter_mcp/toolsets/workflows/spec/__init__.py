@@ -1,0 +1,1 @@
+"""What a workflow is: read, checked, published and built; nothing here runs one."""
