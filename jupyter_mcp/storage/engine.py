@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
 
 from jupyter_mcp.storage.changes import Changes
 from jupyter_mcp.storage.faults import opening
 from jupyter_mcp.storage.glance import VERSION_TABLE, is_empty
+from jupyter_mcp.storage.journals import set_journal
 from jupyter_mcp.storage.locks import lock
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ THAW_SECONDS = 2.0
 """After how long a database that could only be read is opened anew, to be written if it can."""
 
 CONNECT_SECONDS = 5
-"""After how long a database that does not answer is given up."""
+"""After how long a database that does not answer, or that others keep locked, is given up."""
 
 
 class Storage:
@@ -154,6 +155,7 @@ class Storage:
             engine = create_engine(url)
         elif make_url(url).get_backend_name() == "sqlite":
             engine = create_engine(url)
+            journal: Literal["WAL", "DELETE"]
             journal = "DELETE" if file_system(self._folder) in NETWORK_FILE_SYSTEMS else "WAL"
             event.listen(engine, "connect", _sqlite_pragmas(journal))
         else:
@@ -267,13 +269,11 @@ def file_system(folder: Path, mounts: str = "/proc/mounts") -> str:
     return kind
 
 
-def _sqlite_pragmas(journal: str) -> Callable[[Any, Any], None]:
+def _sqlite_pragmas(journal: Literal["WAL", "DELETE"]) -> Callable[[Any, Any], None]:
     def set_pragmas(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout=5000")
-        cursor.execute(f"PRAGMA journal_mode={journal}")
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
+        connection.execute(f"PRAGMA busy_timeout={CONNECT_SECONDS * 1000}")
+        set_journal(connection, journal, CONNECT_SECONDS)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
 
     return set_pragmas

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.storage.journals import set_journal
 
 _BUSY = 10.0
 """Seconds to wait for another process that writes."""
@@ -24,8 +25,6 @@ One that does not map takes 2 MiB more of its own and 8 % more time.
 """
 
 _WRITING = (
-    "PRAGMA page_size = 8192",
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA secure_delete = OFF",
     "PRAGMA cache_size = -32000",
@@ -124,6 +123,8 @@ class Connections:
             raise ToolError("unavailable", "This index is open for reading only.")
         connection = self._connect("rwc")
         try:
+            connection.execute("PRAGMA page_size = 8192")
+            set_journal(connection, "WAL", _BUSY)
             for pragma in _WRITING:
                 connection.execute(pragma)
         except BaseException:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mcp.storage.journals import set_journal
 from jupyter_mcp.toolsets.workflows.engine.durable import RunCancelled, Slot
 from jupyter_mcp.toolsets.workflows.engine.interpreter import Interpreter
 from jupyter_mcp.toolsets.workflows.engine.order import SCHEMA, Order
@@ -33,6 +34,9 @@ QUEUE = "_dbos_internal_queue"
 
 RECOVERIES = 1_000
 """How often a run is taken up before it is given up."""
+
+BUSY_SECONDS = 30
+"""How long a SQLite file that others keep locked is waited for."""
 
 THREADS = 16
 """Threads in which DBOS writes."""
@@ -64,8 +68,8 @@ def sqlite_engine(file: str, *, is_safe_from_power_loss: bool = False) -> Engine
 
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = "IMMEDIATE"  # as DBOS sets it for engines of its own
-        connection.execute("PRAGMA busy_timeout=30000")
-        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        set_journal(connection, "WAL", BUSY_SECONDS)
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA foreign_keys=ON")
 
