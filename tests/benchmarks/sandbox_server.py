@@ -65,11 +65,34 @@ async def _busy(home: Path, engine: Engine, runs: int, spaces: set[str]) -> list
             spaces.add(namespace(engine, sandboxes[0]))
             row = Row("memory of the first sandbox", after.memory - before.memory, "MiB")
             sandboxes += [await made(wire) for _ in range(1 if runs < MANY else MANY - 1)]
-            rows = [row, await _port(server, wire, sandboxes[0], runs)]
+            rows = [row, await _interrupt(server, wire, sandboxes[0], runs)]
+            rows.append(await _port(server, wire, sandboxes[0], runs))
             rows.append(await _lag(server, sandboxes, runs))
             for sandbox in sandboxes:
                 await wire.call("sandbox_destroy", sandbox_id=sandbox)
     return rows
+
+
+async def _interrupt(server: JupyterServer, wire: Wire, sandbox: str, runs: int) -> Row:
+    """Measure how soon a call ends whose code, in a kernel inside, is interrupted."""
+    spec = (await wire.call("sandbox_kernel", sandbox_id=sandbox))["structuredContent"]
+    named = {"kernel_id": spec["kernel_id"]}
+    sleeps = "import time\nopen('/workspace/begun', 'w').close()\ntime.sleep(60)"
+    seconds = []
+    async with _wire(server) as other:
+        for _ in range(runs):
+            running = asyncio.create_task(other.call("kernel_execute", code=sleeps, **named))
+            begun = {"command": "rm begun", "sandbox_id": sandbox}
+            while (await wire.call("terminal_run", **begun))["structuredContent"]["exit_code"]:
+                pass
+            begin = time.perf_counter()
+            await wire.call("kernel_interrupt", **named)
+            told = (await running)["structuredContent"]
+            seconds.append(time.perf_counter() - begin)
+            assert told["error"]["ename"] == "KeyboardInterrupt", told
+    await wire.call("kernel_stop", **named)
+    value = statistics.median(seconds) * 1000
+    return Row("interrupt of a kernel in a sandbox", value, "ms", 300, note=f"{runs} interrupts")
 
 
 async def _port(server: JupyterServer, wire: Wire, sandbox: str, runs: int) -> Row:

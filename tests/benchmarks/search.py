@@ -67,6 +67,7 @@ def _library(bench: Bench) -> list[Row]:
     return [
         *_cold(whole, by_words, peer),
         *_sizes(whole, by_words, peer),
+        _load(bench),
         _start(starts, whole, peer),
         *_changes(changes, whole, peer, folder),
     ]
@@ -108,6 +109,13 @@ def _sizes(whole: Told, by_words: Told, peer: Told | None) -> list[Row]:
             note=f"semble {note}",
         ),
     ]
+
+
+def _load(bench: Bench) -> Row:
+    loads = [run("load") for _ in range(bench.times(5))]
+    note = f"{statistics.median(told['memory'] for told in loads):.0f} MiB"
+    value = statistics.median(told["cpu"] for told in loads) * 1000
+    return Row("load the static vectors, CPU", value, "ms", 60, note=note)
 
 
 def _start(starts: Sequence[float], whole: Told, peer: Told | None) -> Row:

@@ -11,6 +11,7 @@ import jupyter_mcp
 from benchmarks.bench import Cost, cost_of
 from benchmarks.table import Row
 from support.server import JupyterServer
+from support.sessions import session
 from support.wire import Wire
 
 
@@ -40,6 +41,7 @@ async def measure(home: Path, smoke: bool) -> list[Row]:
         again.append(after)
         changed.append(change)
     return [
+        Row("%load_ext jupyter_mcp", _loading(home, 2 if smoke else 10), "ms", 300),
         Row("memory before the first MCP request", _memory(ready, without), "MiB", 12),
         Row("CPU before the first MCP request", _cpu(ready, without), "s", 0.15),
         Row("memory after the first MCP request", _memory(asked, without), "MiB", 60),
@@ -71,6 +73,23 @@ async def _ours(home: Path, notebook: str) -> tuple[Cost, Cost, Cost]:
             asked = cost_of(server.pid)
             await wire.call("notebook_create", path=notebook)
             return before, asked, cost_of(server.pid)
+
+
+def _loading(home: Path, runs: int) -> float:
+    """Return the milliseconds until a kernel that is new has the magics."""
+    seconds = []
+    for number in range(runs):
+        folder = home / f"kernel{number}"
+        folder.mkdir()
+        with session(folder) as page:
+            run = page.run(
+                "import time\n"
+                "began = time.perf_counter()\n"
+                "%load_ext jupyter_mcp\n"
+                "print(time.perf_counter() - began)"
+            )
+            seconds.append(float(run.stdout))
+    return statistics.median(seconds) * 1000
 
 
 def _memory(ours: list[Cost], bare: list[Cost]) -> float:

@@ -24,18 +24,16 @@ def page(probed: JupyterServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield running
 
 
-def test_loading_is_quick_and_imports_nothing_heavy(tmp_path: Path) -> None:
+def test_loading_imports_nothing_heavy(tmp_path: Path) -> None:
     with session(tmp_path) as page:
         run = page.run(
-            "import sys, time\n"
+            "import sys\n"
             "before = set(sys.modules)\n"
-            "started = time.perf_counter()\n"
             "%load_ext jupyter_mcp\n"
-            "seconds = time.perf_counter() - started\n"
             "heavy = {'mcp', 'pydantic', 'sqlalchemy', 'jupyter_server', 'httpx2', 'yaml'}\n"
-            "print(seconds < 0.3, sorted(heavy & (set(sys.modules) - before)))"
+            "print(sorted(heavy & (set(sys.modules) - before)))"
         )
-    assert run.stdout == "True []\n"
+    assert run.stdout == "[]\n"
 
 
 def test_status_says_where_calls_go(page: Session, probed: JupyterServer) -> None:

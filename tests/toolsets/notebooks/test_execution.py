@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -183,14 +184,17 @@ class TestTurns:
         person.stop_channels()
         assert (ours.status, len(ours.outputs)) == ("ok", 1)
 
-    async def test_a_timeout_counts_the_wait_and_interrupts_nobody(self, shared: Bench) -> None:
-        cell = Cell()
+    async def test_a_timeout_counts_the_wait_and_interrupts_nobody(
+        self, shared: Bench, tmp_path: Path
+    ) -> None:
+        cell, go = Cell(), tmp_path / "go"
         running = asyncio.create_task(
-            shared.run(shared.kernel_id, "import time; time.sleep(1); 'mine'", writer=cell)
+            shared.run(shared.kernel_id, f"{_until(go)}\n'mine'", writer=cell)
         )
         await asyncio.wait_for(cell.begun.wait(), 20)
         late = await shared.run(shared.kernel_id, "late = 1", 0.2)
         assert (late.status, late.began, late.interrupting) == ("timeout", False, False)
+        go.touch()
         assert (await running).status == "ok"
 
 
@@ -466,27 +470,34 @@ class TestCancel:
 
     async def test_a_timeout_interrupts_and_keeps_what_was_printed(self, shared: Bench) -> None:
         code = "import time\nprint('begun', flush=True)\ntime.sleep(25)"
-        outcome = await shared.run(shared.kernel_id, code, 0.5)
+        outcome = await shared.run(shared.kernel_id, code, 2)
         assert (outcome.status, outcome.interrupting) == ("timeout", False)
         assert outcome.outputs[0]["text"] == "begun\n"
         assert outcome.outputs[1]["ename"] == "KeyboardInterrupt"
 
-    async def test_code_that_ignores_the_signal_is_reported(self, shared: Bench) -> None:
-        ended = asyncio.Event()
+    async def test_code_that_ignores_the_signal_is_reported(
+        self, shared: Bench, tmp_path: Path
+    ) -> None:
+        ended, go = asyncio.Event(), tmp_path / "go"
 
         async def on_late_end() -> None:
             ended.set()
 
         cell = Cell()
-        code = "import time\ntry:\n    time.sleep(25)\nfinally:\n    time.sleep(1)"
+        code = f"import time\ntry:\n    time.sleep(25)\nfinally:\n{indent(_until(go), '    ')}"
         task = asyncio.create_task(
-            shared.run(shared.kernel_id, code, 0.8, writer=cell, on_late_end=on_late_end)
+            shared.run(shared.kernel_id, code, 2, writer=cell, on_late_end=on_late_end)
         )
         outcome = await task
         assert outcome.interrupting
         assert shared.engine.state(shared.kernel_id).interrupting
         waits: list[str] = []
-        assert (await shared.run(shared.kernel_id, "1", on_wait=waits.append)).status == "ok"
+
+        def on_wait(why: str) -> None:
+            waits.append(why)
+            go.touch()
+
+        assert (await shared.run(shared.kernel_id, "1", on_wait=on_wait)).status == "ok"
         assert "still interrupting" in waits[0]
         await asyncio.wait_for(ended.wait(), 30)
         assert not cell.running
@@ -580,6 +591,13 @@ def _target(link: Path) -> str:
         return str(link.readlink())
     except OSError:
         return ""
+
+
+def _until(go: Path) -> str:
+    """Return code that runs until there is a file `go`."""
+    return (
+        f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists():\n    time.sleep(0.01)"
+    )
 
 
 def _work(code: str, cell: Cell | None = None) -> Work:

@@ -144,13 +144,11 @@ async def test_a_lent_folder_is_read_only_unless_it_is_said(table: Bench, tmp_pa
     assert (tmp_path / "data2").read_text() == "new\n"
 
 
-async def test_a_claim_is_quick_and_seen_by_others_and_happens_once(table: Bench) -> None:
+async def test_a_claim_is_seen_by_others_and_happens_once(table: Bench) -> None:
     member = await table.backend.pause(await table.create(owner="", is_member=True))
     asked = table.spec(owner="user:bén", name="fröd", seconds=99)
 
-    started = time.perf_counter()
     claimed = await table.backend.claim(member, asked)
-    assert time.perf_counter() - started < 1
     claimed = await table.backend.resume(claimed)
 
     assert claimed.spec == replace(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,25 +132,15 @@ def test_a_notebook_runs_in_the_container(desk: Desk, kernel: dict[str, Any]) ->
     desk.do("kernel_stop", kernel_id=started["kernel_id"])
 
 
-def test_an_interrupt_arrives_within_a_third_of_a_second(
-    desk: Desk, kernel: dict[str, Any], sandbox: str
-) -> None:
-    # Two calls and a thread lie in between: on a busy machine the best counts.
-    assert min(_interrupted(desk, kernel["kernel_id"], sandbox) for _ in range(4)) < 0.3
-
-
-def _interrupted(desk: Desk, kernel: str, sandbox: str) -> float:
-    """Interrupt code that sleeps and return the seconds until its call has ended."""
+def test_an_interrupt_ends_what_runs(desk: Desk, kernel: dict[str, Any], sandbox: str) -> None:
     told: dict[str, Any] = {}
-    running = threading.Thread(target=lambda: told.update(desk.run(kernel, SLEEPS)))
+    running = threading.Thread(target=lambda: told.update(desk.run(kernel["kernel_id"], SLEEPS)))
     running.start()
     desk.wait_for_sleep(sandbox)
-    started = time.monotonic()
-    desk.do("kernel_interrupt", kernel_id=kernel)
+    desk.do("kernel_interrupt", kernel_id=kernel["kernel_id"])
     running.join(30)
     assert told["error"]["ename"] == "KeyboardInterrupt"
     assert "on" in told["text"]
-    return time.monotonic() - started
 
 
 def test_much_output_arrives_whole(desk: Desk, kernel: dict[str, Any]) -> None:

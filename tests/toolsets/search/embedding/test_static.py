@@ -17,14 +17,13 @@ from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.embedding import static, text
 
 MEASURE = """
-import json, time
 import numpy
 def memory():
     return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
 from jupyter_mcp.toolsets.search.embedding.static import StaticEmbedder
-before, at = memory(), time.process_time()
+before = memory()
 StaticEmbedder().embed_queries(["read a table"])
-print(json.dumps([time.process_time() - at, memory() - before]))
+print(memory() - before)
 """
 
 
@@ -123,10 +122,9 @@ def test_the_table_is_small_and_its_origin_is_told() -> None:
         assert len(package["sha256"]) == 64
 
 
-def test_it_loads_quickly_and_takes_little_memory() -> None:
-    runs = [json.loads(subprocess.check_output([sys.executable, "-c", MEASURE])) for _ in range(3)]
-    assert min(run[0] for run in runs) < 0.06
-    assert min(run[1] for run in runs) < 20
+def test_it_takes_little_memory() -> None:
+    runs = [float(subprocess.check_output([sys.executable, "-c", MEASURE])) for _ in range(3)]
+    assert min(runs) < 20
 
 
 def test_a_chunk_is_embedded_with_all_that_is_searched() -> None:
