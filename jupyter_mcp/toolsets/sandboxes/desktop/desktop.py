@@ -36,9 +36,6 @@ APPEARS_SECONDS = 3.0
 """How long an element is looked for: programs tell names up to half a second after they show."""
 STARTS_SECONDS = 10.0
 """And where no program tells any: a browser that was just started takes some seconds."""
-CLICK_SECONDS = 0.6
-"""Between a click and what is typed next: a browser handles them on different ways, and on a busy
-machine 2 of 40 texts were typed before the click had put the cursor into the field."""
 TYPED_SECONDS = 3.0
 QUIET_SECONDS = 0.4
 """After typing: Chromium takes keys one by one through its input method and lets clicks overtake
@@ -92,7 +89,6 @@ class Desktop:
         self.screen = screen
         self._wire = wire
         self._turn = asyncio.Lock()
-        self._clicked = 0.0
         self._typed = 0.0
 
     @classmethod
@@ -259,18 +255,12 @@ class Desktop:
             raise
 
     async def _before(self, step: Step) -> None:
-        """Wait so that a browser does not let keys overtake clicks, nor clicks keys."""
+        """Wait so that a browser does not let clicks overtake keys."""
         if isinstance(step, Press) and step.is_down:
             await self.calm()
-        elif isinstance(step, Write) or (isinstance(step, Key) and step.is_down):
-            rest = self._clicked + CLICK_SECONDS - asyncio.get_running_loop().time()
-            if rest > 0:
-                await asyncio.sleep(rest)
 
     def _note(self, step: Step) -> None:
-        if isinstance(step, Press):
-            self._clicked = asyncio.get_running_loop().time()
-        elif isinstance(step, Write):
+        if isinstance(step, Write):
             self._typed = asyncio.get_running_loop().time()
 
     async def _flush(self, batch: list[list[Any]]) -> None:

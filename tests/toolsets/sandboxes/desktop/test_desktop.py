@@ -109,6 +109,18 @@ async def test_clicks_do_not_overtake_what_is_typed(desk: Office) -> None:
         assert (await desk.state())["name"] == text
 
 
+async def test_keys_do_not_overtake_a_click_that_the_window_manager_holds_back(
+    desk: Office,
+) -> None:
+    await desk.desktop.act(Request("left_click", coordinate=NAME))
+    busy = "pkill -STOP openbox; (sleep 1.5; pkill -CONT openbox) >/dev/null 2>&1 &"
+    await desk.run("sh", "-c", busy)
+    await desk.desktop.act(Request("left_click", coordinate=STORY))
+    await desk.desktop.act(Request("key", text="ctrl+a"))
+    await desk.desktop.act(Request("type", text="after the click"))
+    await desk.until(lambda state: state.get("story") == "after the click")
+
+
 async def test_keys_are_pressed_together(desk: Office) -> None:
     await desk.desktop.act(Request("key", text="ctrl+m"))
     await desk.until(lambda state: state.get("key") == "Control+m")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 SETTLE_SECONDS = 0.12
@@ -83,6 +83,16 @@ def batches(keysyms: Sequence[int], known: Iterable[int], most: int) -> list[lis
     return parts
 
 
+def rows(fresh: Mapping[int, int]) -> list[tuple[int, list[int]]]:
+    """Return runs of neighbouring keys with their keysyms, since all are told of each change."""
+    runs: list[tuple[int, list[int]]] = []
+    for keycode in sorted(fresh):
+        if not runs or runs[-1][0] + len(runs[-1][1]) != keycode:
+            runs.append((keycode, []))
+        runs[-1][1].append(fresh[keycode])
+    return runs
+
+
 class Keyboard:
     """The keyboard of a display.
 
@@ -93,14 +103,14 @@ class Keyboard:
     def __init__(self, display: Any) -> None:
         self._display = display
         first = display.display.info.min_keycode
-        rows = display.get_keyboard_mapping(first, display.display.info.max_keycode - first + 1)
+        found = display.get_keyboard_mapping(first, display.display.info.max_keycode - first + 1)
         self._keys: dict[int, tuple[int, bool]] = {}
         for column in (1, 0):  # what needs no Shift counts more
-            for keycode, row in enumerate(rows, first):
+            for keycode, row in enumerate(found, first):
                 if row[column]:
                     self._keys[row[column]] = (keycode, column == 1 and row[0] != row[1])
-        self._width = len(rows[0])
-        self._spares = Spares(code for code, row in enumerate(rows, first) if not any(row))
+        self._width = len(found[0])
+        self._spares = Spares(code for code, row in enumerate(found, first) if not any(row))
         self._last = 0.0
 
     def press(self, keysym: int, is_down: bool) -> None:
@@ -118,9 +128,9 @@ class Keyboard:
         fresh, takes = self._spares.bind(strange)
         if takes:  # programs look up what was typed before by the layout that they find then
             time.sleep(max(0.0, self._last + SETTLE_SECONDS - time.monotonic()))
-        for keycode, keysym in fresh.items():
+        for first, meanings in rows(fresh):
             # In all columns: one alone would be a lower case letter with its upper case.
-            self._display.change_keyboard_mapping(keycode, [[keysym] * self._width])
+            self._display.change_keyboard_mapping(first, [[one] * self._width for one in meanings])
         self._display.sync()
         if fresh:
             time.sleep(SETTLE_SECONDS)

@@ -9,6 +9,7 @@ import threading
 from typing import Any
 
 from jupyter_mcp.toolsets.sandboxes.desktop.inside.keyboard import Keyboard
+from jupyter_mcp.toolsets.sandboxes.desktop.inside.manager import Manager
 from jupyter_mcp.toolsets.sandboxes.desktop.inside.pictures import Pixels, picture
 from jupyter_mcp.toolsets.sandboxes.desktop.inside.session import Session
 from jupyter_mcp.toolsets.sandboxes.desktop.inside.tree import Tree
@@ -34,6 +35,7 @@ class Desktop:
         self._root.change_attributes(background_pixel=BACKGROUND)
         self._root.clear_area()
         self._keyboard = Keyboard(self._display)
+        self._manager = Manager(self._display)
         self._pixels = Pixels(session.pixels)
 
     def picture(self, request: dict[str, Any]) -> Answer:
@@ -48,7 +50,7 @@ class Desktop:
         return {"x": at.root_x, "y": at.root_y}, b""
 
     def steps(self, request: dict[str, Any]) -> Answer:
-        """Move, press and release."""
+        """Move, press and release; clicks are with their windows when this returns."""
         steps = request["steps"]
         self._keyboard.prepare([step[1] for step in steps if step[0] == "key"])
         for kind, *values in steps:
@@ -59,6 +61,8 @@ class Desktop:
                 self._display.xtest_fake_input(event, values[0])
             else:
                 self._keyboard.press(values[0], values[1])
+        if any(kind == "button" for kind, *_ in steps):
+            self._manager.wait()
         self._display.sync()
         return {}, b""
 

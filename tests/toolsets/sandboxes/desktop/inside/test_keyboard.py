@@ -5,7 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mcp.toolsets.sandboxes.desktop.inside.keyboard import Spares, batches, keysym_of
+from jupyter_mcp.toolsets.sandboxes.desktop.inside.keyboard import (
+    Spares,
+    batches,
+    keysym_of,
+    rows,
+)
 
 ORDINARY = range(0x20, 0x7F)
 
@@ -47,3 +52,11 @@ def test_what_is_bound_already_is_not_bound_again() -> None:
     assert (list(fresh.values()), takes) == ([3], True)
     assert spares.keycode(1) is not None
     assert spares.keycode(2) is None
+
+
+@given(st.dictionaries(st.integers(8, 255), st.integers(1)))
+def test_neighbouring_keys_are_changed_at_once(fresh: dict[int, int]) -> None:
+    runs = rows(fresh)
+    told = {first + at: keysym for first, run in runs for at, keysym in enumerate(run)}
+    assert told == fresh
+    assert len(runs) == sum(keycode - 1 not in fresh for keycode in fresh)
