@@ -87,9 +87,9 @@ async def _interrupt(server: JupyterServer, wire: Wire, sandbox: str, runs: int)
                 pass
             begin = time.perf_counter()
             await wire.call("kernel_interrupt", **named)
-            told = (await running)["structuredContent"]
+            told = (await asyncio.gather(running, return_exceptions=True))[0]
             seconds.append(time.perf_counter() - begin)
-            assert told["error"]["ename"] == "KeyboardInterrupt", told
+            assert "KeyboardInterrupt" in str(told), told
     await wire.call("kernel_stop", **named)
     value = statistics.median(seconds) * 1000
     return Row("interrupt of a kernel in a sandbox", value, "ms", 300, note=f"{runs} interrupts")
