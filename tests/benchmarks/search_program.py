@@ -54,7 +54,9 @@ def cold(folder: str, state: str, kind: str) -> Told:
 
 
 def load() -> Told:
-    """Load the static vectors and make the first of a question."""
+    """Load the static vectors and make the first of a question; numpy is there already."""
+    import numpy  # noqa: F401, ICN001
+
     from jupyter_mcp.toolsets.search.embedding.static import StaticEmbedder
 
     before = _memory()

@@ -6,7 +6,7 @@ import json
 from importlib import resources
 
 PACKAGE = f"{__package__}.inside"
-ORDER = ("wire", "session", "pictures", "keyboard", "manager", "tree", "main")
+ORDER = ("wire", "session", "pictures", "reader", "keyboard", "manager", "tree", "main")
 """Each after those that it imports."""
 LOADER = """\
 import json, sys, types

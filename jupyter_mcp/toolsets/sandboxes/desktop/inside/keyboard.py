@@ -12,8 +12,13 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jupyter_mcp.toolsets.sandboxes.desktop.inside.reader import Reader
+
 SETTLE_SECONDS = 0.12
-"""Programs read a changed layout within this time (0.1 s: 6 of 6 texts exact; 0.02 s: 5 of 6)."""
+"""Programs have read a changed layout so long after they came to it (0.1 s: 6 of 6 texts exact;
+0.02 s: 5 of 6)."""
+PATIENCE = 10.0
+"""Seconds for which a text waits in all for a program that does not read."""
 SHIFT = 0xFFE1
 NAMED = {"\n": 0xFF0D, "\t": 0xFF09, "\b": 0xFF08, "\x1b": 0xFF1B}
 UNICODE = 0x01000000
@@ -111,7 +116,7 @@ class Keyboard:
                     self._keys[row[column]] = (keycode, column == 1 and row[0] != row[1])
         self._width = len(found[0])
         self._spares = Spares(code for code, row in enumerate(found, first) if not any(row))
-        self._last = 0.0
+        self._reader = Reader(display)
 
     def press(self, keysym: int, is_down: bool) -> None:
         """Press or release one key, with Shift where the layout has it there."""
@@ -122,24 +127,25 @@ class Keyboard:
         if shifted and not is_down:
             self._fake(self._keys[SHIFT][0], False)
 
-    def prepare(self, keysyms: Sequence[int]) -> None:
-        """Bind what the layout does not have."""
+    def prepare(self, keysyms: Sequence[int], end: float = 0.0) -> None:
+        """Bind what the layout does not have; programs are waited for until `end`, if given."""
+        end = end or time.monotonic() + PATIENCE
         strange = list(dict.fromkeys(keysym for keysym in keysyms if keysym not in self._keys))
         fresh, takes = self._spares.bind(strange)
         if takes:  # programs look up what was typed before by the layout that they find then
-            time.sleep(max(0.0, self._last + SETTLE_SECONDS - time.monotonic()))
+            self._settle(end)
         for first, meanings in rows(fresh):
             # In all columns: one alone would be a lower case letter with its upper case.
             self._display.change_keyboard_mapping(first, [[one] * self._width for one in meanings])
-        self._display.sync()
         if fresh:
-            time.sleep(SETTLE_SECONDS)
+            self._settle(end)
 
     def type(self, text: str) -> None:
         """Type a text."""
         keysyms = [keysym_of(character) for character in text]
+        end = time.monotonic() + PATIENCE
         for part in batches(keysyms, self._keys, self._spares.count):
-            self.prepare(part)
+            self.prepare(part, end)
             for keysym in part:
                 self.press(keysym, True)
                 self.press(keysym, False)
@@ -152,9 +158,14 @@ class Keyboard:
         if keycode is None:
             self.prepare([keysym])
             keycode = self._spares.keycode(keysym)
-        self._last = time.monotonic()
         assert keycode is not None  # noqa: S101 - `prepare` has bound it
         return keycode, False
+
+    def _settle(self, end: float) -> None:
+        """Wait until programs have read what has happened so far."""
+        self._display.sync()
+        self._reader.wait(end)
+        time.sleep(SETTLE_SECONDS)
 
     def _fake(self, keycode: int, is_down: bool) -> None:
         self._display.xtest_fake_input(KEY_PRESS if is_down else KEY_RELEASE, keycode)
