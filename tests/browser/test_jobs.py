@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from support.browser import lab_page, picture
-from support.lab_notebooks import notebook
+from support.lab_notebooks import notebook, run
 from support.plugins import plugin_environment
 from support.server import JupyterServer
 from support.tasks import TaskClient
@@ -36,9 +36,7 @@ async def test_the_table_follows_what_goes_on(lab: JupyterServer) -> None:
     asking = agent.call("errand_ask")["taskId"]
     running = agent.call("errand_wait", mark="shown", path="training.ipynb")["taskId"]
     async with lab_page(lab, "jobs.ipynb", width=1500, height=700) as page:
-        await page.locator(".jp-Notebook:visible .jp-Cell").first.click()
-        await page.get_by_role("menuitem", name="Run", exact=True).click()
-        await page.get_by_text("Run All Cells", exact=True).click()
+        await run(page, 1, 2, 3)
         await page.get_by_text("the kernel is free", exact=True).wait_for()
         table = page.locator(".jp-OutputArea-output table")
         row = table.locator("tr").filter(has_text=running)

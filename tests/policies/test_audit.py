@@ -258,7 +258,7 @@ async def test_the_first_write_waits_until_the_audit_has_proven_to_work(tmp_path
 
 async def test_the_record_says_who_what_and_how_but_no_code(tmp_path: Path) -> None:
     async with running(tmp_path, Doing) as runtime:
-        await call(runtime, "doing_run", code="import os\nkey = 'abc'")
+        await call(runtime, "doing_run", code="import os\nkey = 'xyz'")
         await runtime.trust.audit.flush()
         (record,) = await runtime.trust.audit.reader.search(Wanted(tool="doing_run", kind="call"))
     assert record["principal"]["id"] == OWNER.id
@@ -270,7 +270,7 @@ async def test_the_record_says_who_what_and_how_but_no_code(tmp_path: Path) -> N
     }
     assert record["arguments"]["code"]["first_line"] == "import os"
     assert record["arguments"]["code"]["length"] == 21
-    assert "abc" not in str(record)
+    assert "xyz" not in str(record)
 
 
 class Long(Toolset):
