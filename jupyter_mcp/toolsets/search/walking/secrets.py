@@ -1,8 +1,8 @@
 """Tells files that hold secrets from files that only speak of them.
 
-A file is left out for its name (``.env``, ``id_rsa``, ``*.pem``) or because of a line in the form
-that a vendor gave its tokens. Words such as "password" or "token" mean nothing here: half of all
-programs have them.
+A file is left out for its name (``prod.env``, ``id_rsa``, ``*.pem``) or because of a line in the
+form that a vendor gave its tokens. Words such as "password" or "token" mean nothing here: half of
+all programs have them.
 """
 
 from __future__ import annotations
@@ -11,19 +11,27 @@ import re
 
 _NAMES = frozenset(
     """
-    .dockercfg .env .envrc .git-credentials .htpasswd .netrc .npmrc .pgpass .pypirc .s3cfg
-    .vault-token _netrc client_secret.json credentials credentials.json credentials.yaml
-    credentials.yml id_dsa id_ecdsa id_ed25519 id_rsa kubeconfig secrets.json secrets.toml
-    secrets.yaml secrets.yml service-account.json service_account.json terraform.tfstate
-    terraform.tfvars
+    .authinfo .bash_history .boto .databrickscfg .dockercfg .dockerconfigjson .envrc
+    .git-credentials .htpasswd .my.cnf .mylogin.cnf .mysql_history .netrc .npmrc .pgpass
+    .psql_history .pypirc .renviron .s3cfg .secrets .smbcredentials .terraformrc .vault-token
+    .vault_pass .zsh_history _netrc application_default_credentials.json client_secret.json
+    credentials credentials.json credentials.toml credentials.yaml credentials.yml htpasswd id_dsa
+    id_ecdsa id_ecdsa_sk id_ed25519 id_ed25519_sk id_rsa kaggle.json kubeconfig pgpass.conf
+    rclone.conf secrets.json secrets.toml secrets.yaml secrets.yml service-account.json
+    service_account.json
     """.split()  # noqa: SIM905 - a list of words reads better than one of strings
 )
 _SUFFIXES = tuple(
     """
-    .gpg .jks .kdb .kdbx .key .keystore .ovpn .p12 .pem .pfx .pgp .ppk .tfstate
+    .gpg .jks .kdb .kdbx .key .keystore .kubeconfig .ovpn .p12 .p8 .pem .pfx .pgp .ppk .tfstate
+    .tfstate.backup .tfvars .tfvars.json
     """.split()  # noqa: SIM905
 )
-_SAMPLES = (".example", ".sample", ".template", ".dist")
+_ENVIRONMENT = ".env"
+"""``prod.env`` has what ``.env`` has: variables of a process, and passwords among them."""
+
+_SAMPLES = ("example", "sample", "template", "dist")
+"""What stands last in the name of a file of variables that is there to be copied."""
 
 _LETTERS = 10
 """Different characters that a real token has at least; ``ghp_xxxxxxxx`` is an example."""
@@ -62,7 +70,9 @@ def is_secret_name(name: str) -> bool:
     name = name.lower()
     if name in _NAMES or name.endswith(_SUFFIXES):
         return True
-    return name.startswith(".env.") and not name.endswith(_SAMPLES)
+    if not (name.endswith(_ENVIRONMENT) or name.startswith(f"{_ENVIRONMENT}.")):
+        return False
+    return not name.removesuffix(_ENVIRONMENT).endswith(_SAMPLES)
 
 
 def holds_secret(text: str) -> bool:

@@ -52,9 +52,25 @@ def test_programs_that_speak_of_secrets_stay(text: str) -> None:
     assert not holds_secret(text)
 
 
-def test_samples_of_secret_files_stay() -> None:
-    assert is_secret_name(".env")
-    assert is_secret_name(".ENV.local")
-    assert not is_secret_name(".env.sample")
-    assert not is_secret_name("environment.yml")
-    assert not is_secret_name("secrets.py")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".env", ".ENV.local", "prod.env", "DB.ENV"),
+        *(".Renviron", ".my.cnf", ".pgpass", ".netrc", ".pypirc", ".htpasswd", ".dockercfg"),
+        *("credentials", "credentials.toml", "kaggle.json", "kubeconfig", "staging.kubeconfig"),
+        *("server.pem", "AuthKey.p8", "main.tfstate", "terraform.tfstate.backup", "prod.tfvars"),
+    ],
+)
+def test_files_that_are_made_for_secrets_are_left_out(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".env.sample", ".env.local.example", "example.env", "prod.template.env", "prod.env.dist"),
+        *("environment.yml", "secrets.py", "credentials.py", "env.py", "my.cnf", "Renviron.site"),
+    ],
+)
+def test_samples_of_secret_files_and_programs_stay(name: str) -> None:
+    assert not is_secret_name(name)
