@@ -74,6 +74,7 @@ jobs = Table(
     Column("updated", Float, nullable=False, server_default="0", doc="When it last told something"),
     Column("asks", JSON, doc="Questions that wait for an answer, by their keys"),
     Column("home", String(64), nullable=False, server_default="", doc="As `storage.home`"),
+    Column("seen", Float, nullable=False, server_default="0", doc="When its server last wrote it"),
     Index("ix_jobs_owner_started", "owner", "started"),
     Index("ix_jobs_status", "status"),
 )

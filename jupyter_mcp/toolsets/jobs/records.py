@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.storage import Storage
-from jupyter_mcp.storage.process_marks import is_gone, is_ours
+from jupyter_mcp.storage.process_marks import is_elsewhere, is_gone, is_ours
 from jupyter_mcp.toolsets.jobs.job import Job
 from jupyter_mcp.workplace import JobQuery, JobRecord
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
 ADVICE = "The server stopped while it ran. Look at what it had done, and start it again if wanted."
+
+SILENT_SECONDS = 300.0
+"""After how long without a word a server on another machine is gone, with the jobs that it ran: a
+container that was made anew has another name, and nobody is left there to say so."""
 
 _SHORT: tuple[str, ...] = (
     "id",
@@ -103,15 +107,21 @@ class JobRecords:
 
     def _put_right(self, connection: Connection, concerned: ColumnElement[bool]) -> None:
         """Mark what a server left running that is gone; this one's own earlier runtimes too."""
-        from sqlalchemy import select
+        from sqlalchemy import func, select
 
         from jupyter_mcp.storage.tables import jobs
 
+        now = time.time()
         running = (jobs.c.status == "running", jobs.c.server != self._server)
-        marks = connection.execute(select(jobs.c.server).where(concerned, *running).distinct())
-        gone = [mark for mark in marks.scalars() if is_gone(mark) or is_ours(mark)]
+        seen = select(jobs.c.server, func.max(jobs.c.seen)).where(concerned, *running)
+        gone = [
+            mark
+            for mark, last in connection.execute(seen.group_by(jobs.c.server))
+            if is_gone(mark)
+            or is_ours(mark)
+            or (is_elsewhere(mark) and last < now - SILENT_SECONDS)
+        ]
         if gone:  # else a read-only database can be read
-            now = time.time()
             lost = jobs.update().where(*running, jobs.c.server.in_(gone))
             connection.execute(lost.values(status="lost", ended=now, updated=now, asks=None))
 
@@ -144,6 +154,7 @@ def _row(job: Job, server: str) -> dict[str, Any]:
         "log": job.tail,
         "result": job.result,
         "asks": job.asks or None,
+        "seen": time.time(),
     }
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,10 +22,8 @@ from jupyter_mcp.storage.process_marks import new_mark
 from jupyter_mcp.toolsets.jobs.job import Answers, Job
 from jupyter_mcp.toolsets.jobs.records import JobRecords
 from jupyter_mcp.toolsets.jobs.refusals import UNSTORED, busy, elsewhere, stopping, unknown
+from jupyter_mcp.toolsets.jobs.writer import JobWriter
 from jupyter_mcp.workplace import JobQuery, JobRecord, JobSource, JobStatus
-
-STORE_SECONDS = 2.0
-"""How often at most what a running job tells is stored."""
 
 LOOK_SECONDS = 1.0
 """How often somebody looks at a job of another server for whose end they wait."""
@@ -38,8 +35,6 @@ EACH = 200
 """How many jobs of one owner may go on at once in this process: each holds memory and a row."""
 
 DAY = 86_400.0
-
-_log = logging.getLogger(__name__)
 
 
 class Outcome(Protocol):
@@ -91,6 +86,7 @@ class JobService:
         self._keep = days * DAY
         self._mark = f"{new_mark()}.{uuid.uuid4().hex[:8]}"
         self._records = JobRecords(storage, self._mark, self._keep, home)
+        self._writer = JobWriter(self._records, tasks)
         self._live: dict[str, Job] = {}
         self._is_stopping = False
 
@@ -316,6 +312,7 @@ class JobService:
             if not job.stored.is_set():
                 await self._records.store(job)
                 job.stored.set()
+            self._writer.keep(job)
             self._changed(job.id)
             await self._take(job, await work(job))
         except asyncio.CancelledError:
@@ -344,8 +341,7 @@ class JobService:
         job.end(other.status)
 
     async def _finish(self, job: Job) -> None:
-        if job.flush is not None:
-            job.flush.cancel()
+        self._writer.leave(job)
         try:
             await self._records.store(job)
         finally:
@@ -354,30 +350,16 @@ class JobService:
             self._changed(job.id)
 
     def _told(self, job: Job) -> None:
-        """Tell that a job told something, and store it before long."""
+        """Tell that a job told something, and have it stored before long."""
         self._changed(job.id)
-        if job.flush is None and job.ended is None:
-            loop = asyncio.get_running_loop()
-            job.flush = loop.call_later(STORE_SECONDS, self._flush, job)
-
-    def _flush(self, job: Job) -> None:
-        job.flush = None
-        if job.id in self._live and job.ended is None:
-            self._tasks.spawn(f"record of {job.id}", self._store(job))
+        self._writer.soon(job)
 
     async def _put_away(self, job: Job) -> None:
         """Store the end of what did not become a job."""
         try:
-            await self._store(job)
+            await self._writer.store(job)
         finally:
             job.done.set()
-
-    async def _store(self, job: Job) -> None:
-        """Store a job in passing: what cannot be stored now is so later, or at its end."""
-        try:
-            await self._records.store(job)
-        except Exception as error:  # noqa: BLE001 - a full disk must not end the work
-            _log.warning("What job %s tells could not be stored: %s", job.id, error)
 
 
 def _check_wanted(job: Job, call: asyncio.Task[Any]) -> None:

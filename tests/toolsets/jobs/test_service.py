@@ -14,6 +14,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.retention import DAY, Retention
 from jupyter_mcp.storage.tables import jobs
+from jupyter_mcp.toolsets.jobs import records, writer
 from jupyter_mcp.toolsets.jobs import service as service_module
 from jupyter_mcp.toolsets.jobs.job import Job
 from jupyter_mcp.toolsets.jobs.records import JobRecords
@@ -118,6 +119,48 @@ async def test_a_job_of_another_server_is_lost_only_when_that_died(
     storage.stop()
 
 
+async def test_a_job_of_another_machine_is_lost_when_that_has_been_silent_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = f"import platform\nplatform.node = lambda: 'made-anew'\n{OTHER}"
+    words = [sys.executable, "-c", program, str(tmp_path), ""]
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    job_id = (await process.stdout.readline()).decode().strip()
+    process.kill()
+    await process.wait()
+    storage = Storage(tmp_path)
+    service = JobService(storage, Supervisor())
+    assert (await service.get(job_id, "ann")).status == "running", "nobody here can tell"
+    monkeypatch.setattr(records, "SILENT_SECONDS", 0.0)
+    assert (await service.get(job_id, "ann")).status == "lost"
+    assert (await service.cancel(job_id, "ann")).status == "lost"
+    storage.stop()
+
+
+async def test_a_job_that_tells_nothing_is_seen_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SIGN_SECONDS", 0.01)
+    storage, tasks = Storage(tmp_path), Supervisor()
+    service = JobService(storage, tasks)
+
+    async def work(_job: Job) -> Result:
+        await asyncio.Event().wait()
+        return Result()
+
+    job_id = service.begin("ann", "t", "quiet", work)
+    before = (await service.stored(job_id, "ann")).updated
+    signs: set[float] = set()
+    async with asyncio.timeout(30):
+        while len(signs) < 3:
+            signs.add((row := await raw(storage, job_id))["seen"])
+    assert row["updated"] == before, "it has told nothing"
+    await service.cancel(job_id, "ann")
+    await tasks.stop()
+    storage.stop()
+
+
 async def test_jobs_live_in_any_database(tmp_path: Path, database_url: str) -> None:
     storage, tasks = Storage(tmp_path, database_url), Supervisor()
     service = JobService(storage, tasks)
@@ -140,7 +183,7 @@ async def test_jobs_live_in_any_database(tmp_path: Path, database_url: str) -> N
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have what is told stored at once, and jobs elsewhere looked at all the time."""
-    monkeypatch.setattr(service_module, "STORE_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "STORE_SECONDS", 0.01)
     monkeypatch.setattr(service_module, "LOOK_SECONDS", 0.01)
 
 
@@ -184,7 +227,7 @@ async def raw(storage: Storage, job_id: str) -> dict[str, Any]:
 @pytest.mark.usefixtures("soon")
 async def test_much_progress_is_few_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     storage, tasks = Storage(tmp_path), Supervisor()
-    monkeypatch.setattr(service_module, "STORE_SECONDS", 60.0)
+    monkeypatch.setattr(writer, "STORE_SECONDS", 60.0)
     stores = 0
     store = JobRecords.store
 
