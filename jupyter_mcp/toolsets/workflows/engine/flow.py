@@ -9,8 +9,10 @@ from typing import Any
 
 from jupyter_mcp.toolsets.workflows.engine.outcome import Outcome
 from jupyter_mcp.toolsets.workflows.spec import graph
+from jupyter_mcp.toolsets.workflows.spec.arguments import parameter_problems, with_defaults
 from jupyter_mcp.toolsets.workflows.spec.expressions import compile_expression
 from jupyter_mcp.toolsets.workflows.spec.models import AnyNode, Spec, SubworkflowNode
+from jupyter_mcp.toolsets.workflows.spec.problems import refuse
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,20 @@ class Flow:
         }
 
     def inner(self, node: SubworkflowNode, parameters: Mapping[str, Any]) -> Flow:
-        """Return the flow of a subworkflow."""
+        """Return the flow of a subworkflow, with the defaults of parameters that it is not given."""
         if isinstance(node.workflow, str):  # the server puts specs in before a run starts
             raise TypeError(f"The template '{node.workflow}' was not put in.")
-        return Flow(self.run, f"{self.prefix}{node.id}.", node.workflow, parameters)
+        given = with_defaults(node.workflow, parameters)
+        return Flow(self.run, f"{self.prefix}{node.id}.", node.workflow, given)
+
+    def check(self) -> None:
+        """Compare its parameters with what it declares: references were only as good as known.
+
+        Raises:
+            ToolError: ``invalid_arguments``; they do not fit.
+        """
+        if problems := list(parameter_problems(self.spec, self.parameters)):
+            refuse(problems)
 
     def scope(self) -> dict[str, Any]:
         """Return what references and expressions see."""

@@ -275,7 +275,9 @@ class Interpreter:
         running = attempts.running
         try:
             running.input = running.field("parameters")
-            inner = self._flows.inner[running.node] = flow.inner(node, running.input)
+            inner = flow.inner(node, running.input)
+            inner.check()
+            self._flows.inner[running.node] = inner
             self._flows.recall(inner)
             async with asyncio.timeout(attempts.seconds):
                 await self._walk(inner)

@@ -256,6 +256,37 @@ async def test_subworkflows_within_subworkflows(flows: Bench) -> None:
     }
 
 
+DEFAULTS = {
+    "name": "inner",
+    "parameters": {
+        "type": "object",
+        "properties": {"x": {"type": "integer", "default": 7}, "y": {"type": "integer"}},
+        "required": ["y"],
+    },
+    "nodes": [action("a", arguments={"x": "${parameters.x}", "y": "${parameters.y}"})],
+}
+
+
+async def test_a_subworkflow_has_the_defaults_of_its_parameters(flows: Bench) -> None:
+    sub = {"kind": "subworkflow", "workflow": DEFAULTS, "parameters": {"y": 1}}
+    ended = await flows.run(
+        [{"id": "sub", **sub}, _map({**sub, "parameters": {"y": "${item}"}}, [2])]
+    )
+    assert ended.outputs["sub"] == {"a": {"x": 7, "y": 1}}
+    assert ended.outputs["each"] == [{"a": {"x": 7, "y": 2}}]
+
+
+@pytest.mark.parametrize("where", ["once", "in a map"])
+async def test_a_value_that_does_not_fit_a_subworkflow_fails_it(flows: Bench, where: str) -> None:
+    sub = {"kind": "subworkflow", "workflow": DEFAULTS, "parameters": {"y": "${parameters.y}"}}
+    node = {"id": "each", **sub} if where == "once" else _map(sub, [1])
+    ended = await flows.run([node], parameters={"y": "no number"})
+    assert ended.error is not None
+    assert ended.error["code"] == "invalid_arguments"
+    assert "'y': 'no number' is not of type 'integer'" in ended.error["message"]
+    assert flows.toolbox.calls == []
+
+
 async def test_a_failure_inside_is_told_with_its_node(flows: Bench) -> None:
     inner = {"name": "inner", "nodes": [action("x", "fail")]}
     ended = await flows.run([{"id": "sub", "kind": "subworkflow", "workflow": inner}])
