@@ -24,6 +24,8 @@ DEEPEST = 500
 Limit = Annotated[int, Field(ge=1, le=MOST)]
 OfKernel = Annotated[str | None, Field(description="For variables, where several kernels run")]
 
+ENOUGH = f"Only the first {DEEPEST} hits can be paged through."
+
 OTHER_WORDS = "Nothing was found. Try other or fewer words{}; index_status tells what is left out."
 
 
@@ -67,18 +69,21 @@ class SearchTools(SearchToolset):
         """Find code, notebook cells, docs and variables by meaning and words. Cite path:line."""
         asked = understood(query, scope, mode, path or "", language or "")
         start = _number(cursor)
-        if start + limit > DEEPEST:
+        if start >= DEEPEST:
             raise ToolError(
                 "invalid_arguments",
-                f"Only the first {DEEPEST} hits can be paged through.",
+                ENOUGH,
                 "Ask more precisely, or narrow it by path, language or scope.",
             )
-        found = await self._everywhere(ctx, asked, kernel_id, start + limit + 1)
+        end = min(start + limit, DEEPEST)
+        found = await self._everywhere(ctx, asked, kernel_id, end + 1)
         notes = found.notes
+        if end == DEEPEST < len(found.hits):
+            notes = [*notes, ENOUGH]
         if not (found.hits or found.is_explained):
             is_all = asked.scopes >= {"code", "docs", "vars"}
             notes = [OTHER_WORDS.format("" if is_all else " or in:all"), *notes]
-        return page_of(found.hits, start, limit, notes)
+        return page_of(found.hits[:DEEPEST], start, limit, notes)
 
     @tool(scope="read", title="Find similar code")
     async def search_similar(

@@ -163,7 +163,24 @@ async def test_pages_show_each_hit_once(bench: Bench) -> None:
         (each["path"], each["line"]) for each in whole
     ]
     assert (await bench.refused("search", query="x", cursor="-1")).code == "invalid_arguments"
-    assert (await bench.refused("search", query="x", cursor="499")).code == "invalid_arguments"
+
+
+async def test_the_last_page_has_no_cursor_and_says_that_there_is_more(bench: Bench) -> None:
+    rows = bench.root / "rows.txt"
+    rows.write_text("".join(f"row {number}\n" for number in range(600)))
+    await bench.do("index_update", path="rows.txt", wait=True)
+    asked = {"query": "row", "mode": "literal", "path": "rows.txt"}
+    before = await bench.do("search", **asked, cursor="480", limit=10)
+    assert before["next_cursor"] == "490"
+    assert "notes" not in before
+    for cursor in ("490", "470"):
+        last = await bench.do("search", **asked, cursor=cursor, limit=50)
+        assert [each["line"] for each in last["hits"]] == list(range(int(cursor) + 1, 501))
+        assert "next_cursor" not in last
+        assert last["notes"] == ["Only the first 500 hits can be paged through."]
+    assert (await bench.refused("search", **asked, cursor="500")).code == "invalid_arguments"
+    rows.unlink()
+    await bench.do("index_update", path="rows.txt", wait=True)
 
 
 async def test_each_hit_links_to_its_text(bench: Bench) -> None:
