@@ -60,11 +60,8 @@ class Layout:
         return found
 
     def approval(self, node_id: str) -> Approval | None:
-        """Return the approval that a node is, also one that a map repeats (``each[3]``)."""
-        plain, _, index = node_id.partition("[")
-        found: Any = self.node(plain)
-        if index and isinstance(found, Map):
-            found = found.node
+        """Return the approval that a node is, also one in elements of maps (``each[3].ask``)."""
+        found = self.part(node_id)
         return found if isinstance(found, Approval) else None
 
     def after(self, node_id: str) -> frozenset[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_mcp.toolsets.workflows.runs.layout import Layout
+from jupyter_mcp.toolsets.workflows.runs.layout import Drawn, Layout
 from jupyter_mcp.toolsets.workflows.runs.run import NodeState, Run
 from jupyter_mcp.workplace import JobRecord
 
@@ -28,6 +29,8 @@ def state_of(
 ) -> dict[str, Any]:
     """Return a run and its nodes as JSON data, in the order in which they run.
 
+    Behind a map stand those of its elements that ask a person, as long as they do.
+
     Long outputs are left out, and it is said how long they are.
 
     Args:
@@ -38,7 +41,7 @@ def state_of(
     """
     told: list[dict[str, Any]] = []
     left = MOST_OUTPUT
-    for each in layout.nodes:
+    for each in _shown(run, layout, nodes):
         node = nodes.get(each.id) or NodeState(each.id, _never_begun(run))
         line = {"id": each.id, "kind": each.kind, **_times(node)}
         line |= {"title": each.title} if each.title else {}
@@ -57,6 +60,23 @@ def state_of(
         "nodes": told,
         "next": advice(run, [each for each in told if each["id"] != answered]),
     }
+
+
+def _shown(run: Run, layout: Layout, nodes: Mapping[str, NodeState]) -> Iterator[Drawn]:
+    """Yield the nodes that are told, behind a map that goes on its approvals that wait."""
+    waiting = [name for name, node in nodes.items() if "[" in name and node.status == "waiting"]
+    for each in layout.nodes:
+        yield each
+        if not run.is_active or each.id not in nodes or nodes[each.id].status not in _GOING:
+            continue
+        for name in sorted(waiting, key=_numbered):
+            if name.startswith(f"{each.id}[") and (asks := layout.approval(name)) is not None:
+                yield Drawn(name, "approval", getattr(asks, "title", None) or "", each.needs)
+
+
+def _numbered(name: str) -> list[int | str]:
+    """Return what sorts elements by their numbers."""
+    return [int(each) if each.isdecimal() else each for each in re.split(r"(\d+)", name)]
 
 
 def brief(run: Run) -> dict[str, Any]:
@@ -210,9 +230,10 @@ def _progress(
         message = _now(run, now)
         return {"done": 0, "total": None, "message": message} if message else None
     nodes = state["nodes"]
-    done = [each for each in nodes if each["status"] not in _OPEN]
+    whole = [each for each in nodes if each["kind"] != "approval" or "[" not in each["id"]]
+    done = [each for each in whole if each["status"] not in _OPEN]
     now = [(each["id"], each["status"], each.get("progress")) for each in nodes]
-    return {"done": len(done), "total": len(nodes), "message": _now(run, now)}
+    return {"done": len(done), "total": len(whole), "message": _now(run, now)}
 
 
 def _now(run: Run, nodes: Iterable[tuple[str, str, Mapping[str, Any] | None]]) -> str:
@@ -220,7 +241,11 @@ def _now(run: Run, nodes: Iterable[tuple[str, str, Mapping[str, Any] | None]]) -
     if run.reason or not run.is_active:
         return run.reason
     going = {node: (status, told) for node, status, told in nodes if status in _GOING}
-    inner = [node for node in going if not any(each.startswith(f"{node}.") for each in going)]
+    inner = [
+        node
+        for node in going
+        if not any(each.startswith((f"{node}.", f"{node}[")) for each in going)
+    ]
     said = {node: str((going[node][1] or {}).get("message") or "") for node in inner}
     if talking := next((node for node in inner if said[node]), ""):
         return f"{talking}: {said[talking]}"

@@ -29,6 +29,9 @@ SPEC = spec_of(
     {"id": "each", "kind": "map", "over": [1], "node": {"kind": "approval", "message": "m"}},
 )
 
+ASKED = {"kind": "subworkflow", "workflow": INNER}
+MAPPED = spec_of(value("a"), {"id": "each", "kind": "map", "over": [1], "node": ASKED})
+
 
 def run_of(status: str = "running", **more: Any) -> Run:
     """Return a run of the spec."""
@@ -95,6 +98,8 @@ def test_a_node_is_found_by_the_id_that_runs_know_it_by() -> None:
     layout = Layout(SPEC)
     assert layout.approval("sub.ask") is not None
     assert layout.approval("each[3]") is not None
+    assert Layout(MAPPED).approval("each[3].ask") is not None
+    assert Layout(MAPPED).approval("each[3].x") is None
     for other in ("first", "ask", "sub", "sub.", "sub.x", "sub.ask.x", "first.ask", "each", ""):
         assert layout.approval(other) is None, other
 
@@ -136,6 +141,25 @@ def test_who_has_to_do_something_is_told_what() -> None:
     failed = state(run_of("failed", error=error))
     assert failed["next"].startswith("Mend it. workflow_retry")
     assert "at 'first': It broke." in lines_of(failed)
+
+
+def test_elements_of_a_map_that_ask_stand_behind_it_as_long_as_they_do() -> None:
+    whole = {"spec": MAPPED.to_dict(), "spec_hash": export.digest(MAPPED)}
+    run, each = replace(run_of(), **whole), NodeState("each", "running")
+    asks = [NodeState(f"each[{number}].ask", "waiting") for number in (10, 2)]
+    others = [NodeState("each[3].ask", "succeeded"), NodeState("each[4].x", "waiting")]
+
+    def told(run: Run, *nodes: NodeState) -> list[str]:
+        return [node["id"] for node in state(run, *nodes)["nodes"]]
+
+    asked = state(run, each, *asks, *others)
+    assert [node["id"] for node in asked["nodes"]] == ["a", "each", "each[2].ask", "each[10].ask"]
+    assert "answer 'each[2].ask'" in asked["next"]
+    job = job_of(run, 1, asked).progress
+    assert job == {"done": 0, "total": 2, "message": "each[2].ask, each[10].ask wait"}
+    over = NodeState("each", "cancelled")
+    assert told(run, over, *asks) == ["a", "each"], "another node has failed"
+    assert told(replace(run, status="cancelled"), each, *asks) == ["a", "each"]
 
 
 def test_a_run_is_a_job_with_its_result_at_its_end() -> None:

@@ -319,6 +319,25 @@ async def test_a_run_that_asks_is_a_job_with_a_question(flow: Desk) -> None:
     assert (await source.get_job(run, None)).asks == {}
 
 
+async def test_what_elements_of_a_map_ask_is_told_and_answered(flow: Desk) -> None:
+    inner = {"kind": "subworkflow", "workflow": {"name": "in", "nodes": [ASK]}}
+    for work, node in ((ASK | {"id": None}, "each[0]"), (inner, "each[0].ask")):
+        element = {key: given for key, given in work.items() if given is not None}
+        run = await flow.start({"id": "each", "kind": "map", "over": [1], "node": element})
+        await flow.tell(run, status="waiting", executor="w")
+        await flow.tell_node(run, "each", status="waiting")
+        await flow.tell_node(run, node, status="waiting", input={"message": "Sure of 1?"})
+        source: Any = flow.runtime.host.neighbours.jobs[0]
+        assert list((await source.get_job(run, None)).asks) == [node]
+        job = await flow.get("job_get", PERSON, job_id=run)
+        assert job["asks"][node]["params"]["message"] == "Sure of 1?"
+        state = await flow.get("workflow_get", workflow_id=run)
+        assert [each["id"] for each in state["nodes"]] == ["each", node]
+        answer = {"workflow_id": run, "node": node, "approved": True}
+        assert "waits for its end" in (await flow.get("workflow_answer", PERSON, **answer))["next"]
+        assert (await source.get_job(run, None)).asks == {}
+
+
 async def test_only_what_has_ended_is_forgotten(flow: Desk) -> None:
     run = await flow.start()
     assert (await flow.refused("workflow_delete", PERSON, workflow_id=run)).code == "conflict"
