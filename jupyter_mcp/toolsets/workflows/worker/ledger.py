@@ -55,6 +55,13 @@ def put_back(runs: Sequence[str]) -> None:
         DBOS.resume_workflows(list(runs), queue_name=QUEUE)
 
 
+async def cancel(run: str) -> None:
+    """Let nobody go on with a run."""
+    from dbos import DBOS
+
+    await asyncio.to_thread(lambda: DBOS.cancel_workflows([run]))
+
+
 async def entries(runs: Sequence[str]) -> Mapping[str, Entry]:
     """Return what is known of runs; nothing of those that never began."""
     from dbos import DBOS

@@ -1,18 +1,20 @@
 """Keeps records and engine in step, whatever was killed between the two.
 
 A run that was taken from the queue and never begun goes back to it. One that has ended in the
-engine, and whose end nobody wrote down, gets its end. One that goes on for a dead worker is put
-into the engine's queue, where the next worker finds it.
+engine, and whose end nobody wrote down, gets its end; so does one that had begun and that the
+engine does not know any more. One that goes on for a dead worker is put into the engine's queue,
+where the next worker finds it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.storage.locks import lock
+from jupyter_mcp.storage.moments import moment
 from jupyter_mcp.toolsets.workflows.engine.dbos_engine import VERSION
 from jupyter_mcp.toolsets.workflows.engine.undoing import undo_name
 from jupyter_mcp.toolsets.workflows.states import ENDED
@@ -20,7 +22,7 @@ from jupyter_mcp.toolsets.workflows.worker import ledger
 from jupyter_mcp.toolsets.workflows.worker.leases import bury, living
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from jupyter_mcp.storage import Storage
     from jupyter_mcp.toolsets.workflows.worker.book import Book
@@ -96,27 +98,49 @@ class Upkeep:
         adrift = await self._storage.run(self._adrift)
         while adrift:
             some, adrift = adrift[:AT_ONCE], adrift[AT_ONCE:]
-            known = await ledger.entries(some)
-            await self._storage.run(partial(_to_queue, [run for run in some if run not in known]))
-            for run, entry in known.items():
-                if run not in self._book.live:
-                    await self._settle(run, entry)
+            known = await ledger.entries([each.id for each in some])
+            lost = [each for each in some if each.id not in known]
+            await self._storage.run(partial(self._mend, lost))
+            for each in some:
+                if each.id in known and each.id not in self._book.live:
+                    await self._settle(each.id, known[each.id], each.wanted)
 
-    def _adrift(self, connection: Connection) -> list[str]:
+    def _adrift(self, connection: Connection) -> Sequence[Row[Any]]:
         """Return the runs that have begun and not ended, and of which no worker tells."""
         from sqlalchemy import select
 
         from jupyter_mcp.storage.tables import workflow_runs as runs
 
         others = set() if self._is_alone else living(connection, self._executor) - {self._executor}
-        going = select(runs.c.id, runs.c.executor).where(
+        going = select(runs.c.id, runs.c.executor, runs.c.status, runs.c.wanted).where(
             runs.c.home == self._home, runs.c.status.not_in(ENDED), runs.c.executor != ""
         )
         mine = self._book.live | self.begun
         rows = connection.execute(going.order_by(runs.c.created))
-        return [row.id for row in rows if row.id not in mine and row.executor not in others]
+        return [row for row in rows if row.id not in mine and row.executor not in others]
 
-    async def _settle(self, run: str, entry: ledger.Entry) -> None:
+    def _mend(self, lost: Sequence[Row[Any]], connection: Connection) -> None:
+        """Put runs that the engine does not know into the queue, or end those that had begun.
+
+        Of a pending one nothing was done: who took it was killed before the engine had it. Nothing
+        becomes of one of which somebody has told something meanwhile.
+        """
+        from jupyter_mcp.storage.tables import workflow_runs as runs
+
+        now = moment(connection, self._clock())
+        for run in lost:
+            told: dict[str, Any] = {"status": "failed", "error": _lost(), "ended": self._clock()}
+            if run.wanted == "cancelled":
+                told = {"status": "cancelled", "ended": self._clock()}
+            elif run.status == "pending":
+                told = {"executor": ""}
+            seen = (runs.c.executor == run.executor) & (runs.c.status == run.status)
+            change = runs.update().where(runs.c.id == run.id, seen)
+            changed = connection.execute(change.values(**told, reason="", updated=now)).rowcount
+            if changed and "ended" in told:
+                _close(connection, run.id, told["ended"])
+
+    async def _settle(self, run: str, entry: ledger.Entry, wanted: str) -> None:
         if entry.status == "SUCCESS":
             await self._tell_nodes(run)
             self._tell_end(run, entry.output)
@@ -124,6 +148,10 @@ class Upkeep:
             self._tell_end(run, {"status": "cancelled"})
         elif entry.status in ledger.FAILED:
             self._tell_end(run, {"status": "failed", "error": _broken()})
+        elif entry.version != VERSION and wanted == "cancelled":
+            await ledger.cancel(run)
+            await self._storage.run(partial(_close, run=run, now=self._clock()))
+            self._tell_end(run, {"status": "cancelled"})
         elif entry.version != VERSION:
             self._book.run(run, status="waiting", reason=_other_version(entry.version))
 
@@ -143,12 +171,12 @@ class Upkeep:
                 self._book.node(run, node, **told)
 
 
-def _to_queue(lost: list[str], connection: Connection) -> None:
-    from jupyter_mcp.storage.tables import workflow_runs as runs
+def _close(connection: Connection, run: str, now: float) -> None:
+    """Write down that the nodes of a run that had not ended are cancelled."""
+    from jupyter_mcp.storage.tables import workflow_nodes as nodes
 
-    if lost:
-        here = runs.c.id.in_(lost) & (runs.c.status == "pending")
-        connection.execute(runs.update().where(here).values(executor="", reason=""))
+    here = (nodes.c.run == run) & nodes.c.status.in_(("pending", "running", "waiting"))
+    connection.execute(nodes.update().where(here).values(status="cancelled", ended=now))
 
 
 def _broken() -> dict[str, str]:
@@ -156,6 +184,14 @@ def _broken() -> dict[str, str]:
         "code": "internal",
         "message": "The workflow was given up by the engine.",
         "remedy": "The worker's log says why; workflow_retry goes on from what was done.",
+    }
+
+
+def _lost() -> dict[str, str]:
+    return {
+        "code": "internal",
+        "message": "The workflow was lost by the engine.",
+        "remedy": "workflow_retry goes on from what was done.",
     }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -125,6 +127,54 @@ async def test_a_run_whose_end_was_not_written_down_gets_it(place: Bench) -> Non
     found = await place.ended(run)
     assert found.ended
     assert {node.status for node in (await place.nodes(run)).values()} == {"succeeded"}
+
+
+async def test_a_run_that_the_engine_does_not_know_any_more_ends(place: Bench) -> None:
+    worker = place.start()
+    lost, unwanted = await place.put(asking()), await place.put(asking())
+    for run in (lost, unwanted):
+        await place.begun(run, "w", "waiting")
+    place.kill(worker)
+    for file in place.state.glob("workflows.db*"):
+        file.unlink()
+    await place.records.want(unwanted, "cancelled")
+    place.start()
+    found = await place.ended(lost, "failed")
+    assert found.error
+    assert found.error["message"] == "The workflow was lost by the engine."
+    assert found.error["remedy"] == "workflow_retry goes on from what was done."
+    assert (await place.ended(unwanted, "cancelled")).error is None
+    assert (await place.nodes(lost))["w"].status == "cancelled", "nobody can answer it any more"
+
+
+async def test_a_run_that_was_cancelled_before_the_engine_had_it_ends(place: Bench) -> None:
+    run = await place.put(chain(2))
+
+    def claim(connection: object) -> None:
+        connection.execute(workflow_runs.update().values(executor="w-dead"))  # type: ignore[attr-defined]
+
+    await place.storage.run(claim)
+    await place.records.want(run, "cancelled")
+    assert (await place.run(run)).is_active, "a worker may have it"
+    place.start()
+    await place.ended(run, "cancelled")
+
+
+async def test_a_run_of_another_version_can_be_cancelled(place: Bench) -> None:
+    worker = place.start()
+    run = await place.put(asking())
+    await place.begun(run, "w", "waiting")
+    place.kill(worker)
+    with closing(sqlite3.connect(place.state / "workflows.db", isolation_level=None)) as journal:
+        journal.execute("UPDATE workflow_status SET application_version = '0'")
+    place.start(look_seconds=0.2)
+    await place.until(run, lambda found: "begun by version 0 of the interpreter" in found.reason)
+    await place.records.want(run, "cancelled")
+    await place.ended(run, "cancelled")
+    assert (await place.nodes(run))["w"].status == "cancelled"
+    with closing(sqlite3.connect(place.state / "workflows.db")) as journal:
+        [(status,)] = journal.execute("SELECT status FROM workflow_status").fetchall()
+    assert status == "CANCELLED", "a worker of that version does not go on with it"
 
 
 async def test_a_database_of_a_newer_schema_is_left_alone(place: Bench) -> None:
