@@ -1,7 +1,7 @@
 """A notebook as a workflow: its tagged cells become nodes.
 
 - ``parameters`` (papermill's tag): each assignment of a literal is a parameter with that default.
-- ``workflow``: a raw cell with YAML: name, version, description, parameters, priority, on_failure.
+- ``workflow``: a raw cell with YAML: what a workflow has besides its nodes, such as ``notify``.
 - ``node:ID``: the cell is a node. A code cell is a processing node that runs in a kernel as cells
   do: parameters and the results of what it needs are variables, and the value of its last line,
   which has to be JSON data, is its result. A cell that defines ``run(input)`` is taken as it is.
@@ -28,7 +28,7 @@ from jupyter_mcp.toolsets.workflows.spec.schemas import problems_of, type_of
 from jupyter_mcp.toolsets.workflows.spec.validating import validate
 
 KERNEL = "${parameters.kernel_id}"
-HEAD = ("name", "version", "description", "parameters", "priority", "on_failure")
+HEAD = tuple(name for name in Spec.model_fields if name != "nodes")
 
 _MAGIC = re.compile(r"^\s*[%!]", re.MULTILINE)
 _TEMPLATE = """\

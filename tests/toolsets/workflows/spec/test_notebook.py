@@ -76,6 +76,14 @@ def test_tagged_cells_become_nodes() -> None:
     assert check(spec, parameters={}) == []
 
 
+def test_the_head_says_who_is_told_how_a_run_ends() -> None:
+    head = "notify:\n- {channel: panel, body: '${workflow.error.message}'}"
+    spec = from_notebook(text_of(("raw", head, ["workflow"]), *CELLS[4:5]), sandbox_id="s-1")
+    assert [(each.channel, each.body) for each in spec.notify] == [
+        ("panel", "${workflow.error.message}")
+    ]
+
+
 def test_a_cell_runs_as_cells_do() -> None:
     spec = from_notebook(text_of(*CELLS), sandbox_id="s-1")
     load, add = spec.nodes[:2]
