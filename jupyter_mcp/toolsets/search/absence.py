@@ -15,7 +15,7 @@ from pathlib import Path
 from jupyter_mcp.plain import one_line
 from jupyter_mcp.toolsets.search.chunking.chunker import chunk
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
-from jupyter_mcp.toolsets.search.place import nowhere
+from jupyter_mcp.toolsets.search.place import nowhere, unfitting
 from jupyter_mcp.toolsets.search.walking.reading import Unreadable, limit_of, read
 from jupyter_mcp.toolsets.search.walking.rules import Rules
 
@@ -45,7 +45,7 @@ class Absence:
         """
         shown = one_line(path[:200])
         if Filter(path).is_glob and not self._is_there(path):
-            return f"No file that is searched fits '{shown}'."
+            return unfitting(path)
         if not self._is_there(path):
             return nowhere(path)
         if reason := self._reason(path):

@@ -95,6 +95,11 @@ def nowhere(path: str) -> str:
     return f"There is no file or folder '{one_line(path[:200])}' here."
 
 
+def unfitting(glob: str) -> str:
+    """Return the sentence on a glob that no file fits, or none that this caller may see."""
+    return f"No file that is searched fits '{one_line(glob[:200])}'."
+
+
 def _lines(count: int) -> str:
     return "1 line" if count == 1 else f"{count:,} lines"
 

@@ -16,7 +16,7 @@ from jupyter_mcp.toolsets.search.index.model import MB, Options, Progress, Repor
 from jupyter_mcp.toolsets.search.keeping import Keeper
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
 from jupyter_mcp.toolsets.search.opened import OpenNotebooks
-from jupyter_mcp.toolsets.search.place import Place, nowhere
+from jupyter_mcp.toolsets.search.place import Place, nowhere, unfitting
 from jupyter_mcp.toolsets.search.query import Hit, Query
 from jupyter_mcp.toolsets.search.sources import ROOT, Source, named, normal, parted
 from jupyter_mcp.toolsets.search.states import SourceState, how_far
@@ -236,7 +236,7 @@ class SearchService:
     async def _found(self, place: Place, sight: Sight) -> tuple[Keeper, str, Chunk]:
         """Return the piece at a place, with who keeps it and the path there."""
         [keeper], inside = self._of_path(place.path)
-        if not sight.shows(place.path):
+        if not sight.shows(keeper.source.told(inside)):
             raise no_piece(place.path)
         await self._look_at_open([keeper])
         try:
@@ -271,8 +271,9 @@ class SearchService:
         wanted = Filter(inside, allows=_allows(source, sight))
         if await keeper.holds(wanted.fits):
             return ""
-        if not (wanted.is_glob or sight.shows(source.told(inside))):
-            return nowhere(source.told(inside))
+        told = source.told(inside)
+        if not sight.shows(told):
+            return unfitting(told) if wanted.is_glob else nowhere(told)
         from jupyter_mcp.toolsets.search.absence import Absence
 
         absence = Absence(source.folder, source.exclude, self._parts.settings.search_file_bytes)

@@ -87,10 +87,13 @@ def parted(path: str, sources: Sequence[Source]) -> tuple[Source | None, str]:
 def normal(path: str) -> str:
     """Return a path below a folder, or a glob, in its one spelling; empty for the folder.
 
+    It is the spelling in which a policy compares paths: a rewriting of our own, such as of
+    backslashes, would lead to a file that the policy was not asked about.
+
     Raises:
         ToolError: ``invalid_arguments`` for what leads out of the folder.
     """
-    found = posixpath.normpath(path.strip().replace("\\", "/").strip("/") or ".")
+    found = posixpath.normpath(path.strip("/") or ".")
     if found == ".." or found.startswith("../"):
         raise ToolError(
             "invalid_arguments",

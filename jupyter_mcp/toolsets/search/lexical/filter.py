@@ -39,7 +39,7 @@ class Filter:
     @cached_property
     def folder(self) -> str:
         """`path` as paths are written in an index; empty for all."""
-        path = self.path.strip().replace("\\", "/").removeprefix("./").strip("/")
+        path = self.path.removeprefix("./").strip("/")
         return "" if path == "." else path
 
     @cached_property

@@ -19,6 +19,7 @@ from jupyter_mcp.calls import Context, Host, Toolset
 from jupyter_mcp.calls.events import Event, ResourceUpdated
 from jupyter_mcp.calls.executor import Executor
 from jupyter_mcp.calls.operation import Operation
+from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.policy.policy import Pseudo
 from jupyter_mcp.security.policy.reach import Allows, is_uniform, reach
 from jupyter_mcp.security.principal import Principal
@@ -86,8 +87,15 @@ class SearchToolset(Toolset):
         await self.host.executor.run(self._slow.stop)
 
     async def paths_of(self, values: Mapping[str, Any]) -> Sequence[str] | None:
-        """Return the path that a call names; none is the whole root, which hits are left out of."""
-        return [str(values.get("path") or "")]
+        """Return the path that a call reads; none is the whole root, which hits are left out of."""
+        from jupyter_mcp.toolsets.search.sources import parted
+
+        path = str(values.get("path") or "")
+        try:
+            source, inside = parted(path, self.search_service.sources)
+        except ToolError:  # the call will be refused
+            return [path]
+        return [path if source is None else source.told(inside)]
 
     def sight(self, ctx: Context) -> Sight:
         """Return what of files and notebooks a caller may be told."""

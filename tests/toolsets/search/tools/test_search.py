@@ -298,6 +298,12 @@ async def test_a_narrow_token_is_not_told_why(bench: Bench) -> None:
     for path in ("private/codes.py", "private/nothing.py"):
         result = await bench.ask("search", SRC, query=f"x path:{path}")
         assert f"There is no file or folder '{path}' here." in texts(result)
+    key = bench.root / "private/[key].pem"
+    key.touch()
+    for path in ("private/[key].pem", "private/[other].pem"):
+        result = await bench.ask("search", SRC, query=f"x path:{path}")
+        assert f"No file that is searched fits '{path}'." in texts(result)
+    key.unlink()
 
 
 @pytest.mark.parametrize(
@@ -356,6 +362,34 @@ async def test_a_narrow_token_finds_and_counts_only_its_own(bench: Bench) -> Non
     assert (await bench.refused("index_update", SRC)).code == "forbidden"
     assert (await bench.refused("index_drop", SRC)).code == "forbidden"
     await bench.do("index_update", SRC, path="src/model.py", wait=True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/x\\..\\../private/codes.py",
+        "src/x\\..\\..\\private/codes.py",
+        "library:x/../src/hidden.py",
+        "{root}/src/../private/codes.py",
+    ],
+)
+async def test_no_spelling_of_a_path_passes_the_policy_by(bench: Bench, path: str) -> None:
+    path = path.format(root=bench.root)
+    hidden = bench.root.parent / "library/src/hidden.py"
+    hidden.parent.mkdir(exist_ok=True)
+    hidden.write_text("def hidden_recipe():\n    return 'quince'\n")
+    await bench.do("index_update", wait=True)
+    answer = await read(bench, f"search://1-3/{path}", SRC)
+    assert answer.error.code in {"forbidden", "not_found"}
+    error = await bench.refused("search_similar", SRC, path=path, line=1)
+    assert error.code in {"forbidden", "not_found"}
+    hidden.unlink()
+    await bench.do("index_update", wait=True)
+
+
+async def test_the_policy_is_asked_about_the_folder_that_is_updated(bench: Bench) -> None:
+    error = await bench.refused("index_update", SRC, path="library:x/../src/mail.py")
+    assert error.code == "forbidden"
 
 
 async def test_the_status_tells_what_is_wrong(bench: Bench) -> None:
