@@ -1,13 +1,17 @@
 """Hits as callers get them: short, with what to cite, and within four kilobytes.
 
 A client shows a model the text or the data of an answer, so each of them is as small. The data
-leaves out what its path or its place tells, and how to read on, which the links tell.
+leaves out what its path or its place tells, and how to read on, which the links tell. Where paths
+are long, the last hits have no link, or not what their score is made of: a citation is never cut.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from textwrap import dedent
+from typing import TypeVar
 from urllib.parse import quote
 
 from pydantic import Field
@@ -17,6 +21,8 @@ from jupyter_mcp.calls.shape import Shape
 from jupyter_mcp.plain import harmless, one_line
 from jupyter_mcp.toolsets.search.chunking.languages import language_of
 from jupyter_mcp.toolsets.search.query import Hit
+
+T = TypeVar("T")
 
 TEMPLATE = "search://{place}/{+path}"
 """The resource of a hit: its lines, as in ``10-24``, or its cell's id, and the file."""
@@ -105,9 +111,12 @@ def page_of(hits: Sequence[FoundHit], start: int, limit: int, notes: Sequence[st
     links = [Link(uri_of(each), cited(each)) for each in shown if each.kind is None]
     heads = [_head(start + number, each) for number, each in enumerate(shown, 1)]
     whole = ANSWER * max(1.0, len(shown) / PAGE) - sum(len(each.encode()) for each in told) - 60
-    as_text = sum(map(_size, links)) + sum(len(head.encode()) + 2 for head in heads)
-    as_data = sum(map(_frame, shown))
-    snippets = _fitted([each.snippet for each in shown], int(whole - max(as_text, as_data)))
+    least = sum(min(_cost(each.snippet), FEWEST) for each in shown)
+    as_text = sum(len(head.encode()) + 2 for head in heads)
+    links = _first([*map(_size, links)], links, whole - least - as_text)
+    shown = _explained(shown, whole - least)
+    taken = max(as_text + sum(map(_size, links)), sum(map(_frame, shown)))
+    snippets = _fitted([each.snippet for each in shown], int(whole - taken))
     shown = [
         each.model_copy(update={"snippet": snippet})
         for each, snippet in zip(shown, snippets, strict=True)
@@ -136,6 +145,20 @@ def _frame(hit: FoundHit) -> int:
     """Return the bytes of a hit as data, but for its snippet."""
     bare = hit.model_copy(update={"snippet": ""})
     return len(bare.model_dump_json(exclude_none=True).encode("utf-8", "replace")) + 2
+
+
+def _explained(hits: Sequence[FoundHit], room: float) -> list[FoundHit]:
+    """Return hits with what their scores are made of, but for the last, where that does not fit."""
+    bare = [each.model_copy(update={"parts": {}}) for each in hits]
+    frames = [*map(_frame, bare)]
+    sizes = [_frame(each) - frame for each, frame in zip(hits, frames, strict=True)]
+    first = _first(sizes, hits, room - sum(frames))
+    return [*first, *bare[len(first) :]]
+
+
+def _first(sizes: Sequence[int], items: Sequence[T], room: float) -> list[T]:
+    """Return those items, from the first on, that fit together."""
+    return list(items[: bisect_right([*accumulate(sizes)], room)])
 
 
 def _fitted(snippets: Sequence[str], room: int) -> list[str]:

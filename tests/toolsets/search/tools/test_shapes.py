@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from jupyter_mcp.calls import Link, Text
 from jupyter_mcp.toolsets.search.query import Hit
 from jupyter_mcp.toolsets.search.tools.shapes import cited, hit_of, page_of
@@ -62,6 +64,25 @@ def test_an_answer_of_ten_hits_stays_below_four_kilobytes() -> None:
         assert all(each.snippet for each in reply.value.hits)
         for each in reply.value.hits:
             assert each.snippet.split("\n")[0] in text_of(reply)
+
+
+@pytest.mark.parametrize("length", [60, 99, 149, 200])
+def test_long_paths_cost_links_and_parts_of_the_last_hits_and_no_citation(length: int) -> None:
+    parts = dict.fromkeys(("lexical", "static", "second", "defines", "path", "file"), 0.123456)
+    found = [
+        hit_of(a_hit(path=f"{number}/".ljust(length, "x"), language="java", parts=parts))
+        for number in range(11)
+    ]
+    reply = page_of(found, 0, 10, [])
+    assert size_of(reply) <= 4096
+    assert len(data_of(reply)) <= 4096
+    assert [each.path for each in reply.value.hits] == [each.path for each in found[:10]]
+    assert all(cited(each) in text_of(reply) and each.snippet for each in reply.value.hits)
+    links = [each.name for each in reply.content if isinstance(each, Link)]
+    assert links == [cited(each) for each in found[: len(links)]]
+    explained = [each.parts for each in reply.value.hits if each.parts]
+    assert explained == [each.parts for each in found[: len(explained)]]
+    assert min(len(links), len(explained)) == 10 if length == 60 else links and explained
 
 
 def test_short_hits_are_whole() -> None:
