@@ -42,6 +42,7 @@ _TABLES = (
     "INSERT INTO words(words, rank) VALUES('automerge', 8)",
 )
 
+_LONG = "test_of_a_name_that_is_a_whole_sentence_and_so_is_longer_than_any_word"
 _SAMPLE = Chunk(
     path="src/mealPlans/read_menu.py",
     kind="code",
@@ -50,7 +51,7 @@ _SAMPLE = Chunk(
     end_line=2,
     text="def getUserName2(self, größe=0x1F):\n    return HTTPServer.utf8_größe('naïve 中文字')\n",
     symbol="Kitchen.getUserName2",
-    extra="class Kitchen(Room):",
+    extra=f"class Kitchen(Room): {_LONG}",
 )
 
 

@@ -17,6 +17,15 @@ from jupyter_mcp.toolsets.search.chunk import Chunk
 _LONGEST = 64
 """Characters of the longest word: what is longer is data, such as a picture in base64."""
 
+_LONGEST_NAME = 256
+"""Characters of the longest name of several words, such as that of a test that is a sentence."""
+
+_IN_SNAKE_CASE, _IN_CAMEL_CASE = 3, 4
+"""So many characters has each part of a long name, on an average: those of base64 have two."""
+
+_BETWEEN = 16
+"""Characters for each underscore of a long name in snake case: base64 for URLs has sixty."""
+
 _WORD = re.compile(r"\w+")
 
 _ENOUGH = 2
@@ -95,16 +104,28 @@ def telling(query: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def _expand(identifier: str) -> tuple[str, ...]:
-    if len(identifier) > _LONGEST:
-        return ()
     if not identifier.isascii():
         identifier = _plain(identifier)
         if wide := _WIDE.findall(identifier):
             return tuple(pair for run in wide for pair in _pairs(run))
+    if len(identifier) > _LONGEST_NAME:
+        return ()
     parts = [part.lower() for part in _PART.findall(identifier)]
+    if len(identifier) > _LONGEST and not _is_name(identifier, parts):
+        return ()
     if len(parts) < 2:  # noqa: PLR2004
         return tuple(parts)
     return (*(each for each in parts if _tells(each)), "".join(parts))
+
+
+def _is_name(identifier: str, parts: list[str]) -> bool:
+    """Whether something long is a name that somebody wrote, and no data or a hash."""
+    if max(map(len, parts), default=0) > _LONGEST:
+        return False
+    whole = "".join(parts)
+    if identifier.count("_") * _BETWEEN >= len(identifier):
+        return len(whole) >= _IN_SNAKE_CASE * len(parts)
+    return whole.isalpha() and len(whole) >= _IN_CAMEL_CASE * len(parts)
 
 
 def _tells(part: str) -> bool:

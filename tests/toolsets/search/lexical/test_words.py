@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import sqlite3
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -30,6 +34,36 @@ from jupyter_mcp.toolsets.search.lexical.words import columns, split, terms
 )
 def test_an_identifier_is_its_parts_and_itself(text: str, words: str) -> None:
     assert " ".join(split(text)) == words
+
+
+LONG_NAMES = [
+    "test_vectors_that_still_wait_are_not_noted_as_stored_when_an_update_ends_meanwhile",
+    "test_it_ends_by_itself_when_no_server_comes_back_and_its_files_stay_as_5_is",
+    "AbstractSingletonProxyFactoryBeanThatIsNamedAfterEveryPatternItOnceHeardOf",
+    "MOST_SECONDS_UNTIL_A_SERVER_THAT_NOBODY_ASKS_ANYTHING_IS_TAKEN_FOR_A_DEAD_ONE",
+]
+
+
+@pytest.mark.parametrize("name", LONG_NAMES)
+def test_a_long_name_is_its_parts_and_itself(name: str) -> None:
+    assert split(name)[-1] == name.replace("_", "").lower()
+    for part in re.findall("[A-Z]?[a-z]{2,}|[A-Z]{2,}", name):
+        assert part.lower() in split(name)
+
+
+def test_what_is_long_and_no_name_has_no_words() -> None:
+    random = Random(7)
+    data = random.randbytes(45_000)
+    hashes = [hashlib.sha512(data[at : at + 9]).hexdigest() for at in range(0, 4500, 9)]
+    # Of base64 only the pieces are data: characters of it that are no letters end a word.
+    pictures = [
+        re.sub(r"\W", "A", encode(data[at : at + 90]).decode())
+        for at in range(0, 45_000, 90)
+        for encode in (base64.b64encode, base64.urlsafe_b64encode)
+    ]
+    genes = "".join(random.choices("ACGT", k=200))
+    for each in [*hashes, *pictures, genes, "x" * 100, "1" * 100, "_" * 100, "so_long_" * 100]:
+        assert split(each) == [], each
 
 
 def test_a_question_loses_stop_words_unless_there_is_nothing_else() -> None:
