@@ -53,7 +53,7 @@ class Flow:
         }
 
     def inner(self, node: SubworkflowNode, parameters: Mapping[str, Any]) -> Flow:
-        """Return the flow of a subworkflow, with the defaults of parameters that it is not given."""
+        """Return the flow of a subworkflow, with defaults for what it is not given."""
         if isinstance(node.workflow, str):  # the server puts specs in before a run starts
             raise TypeError(f"The template '{node.workflow}' was not put in.")
         given = with_defaults(node.workflow, parameters)

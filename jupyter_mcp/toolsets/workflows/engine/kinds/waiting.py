@@ -9,6 +9,7 @@ from typing import Any, cast
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.workflows.engine.running import Running
 from jupyter_mcp.toolsets.workflows.spec.models import Wait
+from jupyter_mcp.toolsets.workflows.spec.models.parts import YEAR
 
 SLICE = 30.0
 """Seconds after which the clock is looked at again: a machine may have slept."""
@@ -39,13 +40,23 @@ async def wait(running: Running) -> Any:
 
 
 async def deadline(running: Running, seconds: float) -> float:
-    """Return the Unix time at which `seconds` are over that began with the first attempt."""
+    """Return the Unix time at which `seconds` are over that began with the first attempt.
+
+    Raises:
+        ToolError: ``invalid_arguments`` for more than a year.
+    """
     now = running.services.clock()
     if seconds <= UNNOTED:
         return now + seconds
     noted = await running.memo()
     if isinstance(noted, dict) and "until" in noted:
         return float(noted["until"])
+    if not seconds <= YEAR:
+        raise ToolError(
+            "invalid_arguments",
+            f"{str(seconds)[:80]} seconds are more than a year ({YEAR:,}).",
+            "Give fewer seconds, or a time as 'until'.",
+        )
     await running.keep_memo({"until": now + seconds})
     return now + seconds
 
@@ -59,9 +70,10 @@ async def until(running: Running, end: float) -> None:
 def _moment(text: Any) -> float:
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        is_time = moment.tzinfo is not None and bool(moment.astimezone(UTC))
+    except (ValueError, OverflowError):  # or no time in the years that there are
+        is_time = False
+    if not is_time:
         raise ToolError(
             "invalid_arguments",
             f"'{str(text)[:80]}' is no time with a zone.",
@@ -75,4 +87,4 @@ def _seconds(value: Any) -> float:
         raise ToolError(
             "invalid_arguments", f"'{str(value)[:80]}' is no number of seconds.", "Give a number."
         )
-    return float(value)
+    return value

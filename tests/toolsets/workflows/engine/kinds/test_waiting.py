@@ -91,7 +91,20 @@ async def test_waits_end_in_time(flows: Bench) -> None:
     assert datetime.fromisoformat(ended.outputs["b"]["until"]) == datetime.fromisoformat(soon)
 
 
-@pytest.mark.parametrize("until", ["soon", "2026-01-01T00:00:00"])
+@pytest.mark.parametrize("seconds", [1e12, -1, True, "5"])
+async def test_what_is_no_while_or_too_long_is_refused(flows: Bench, seconds: Any) -> None:
+    ended = await flows.run(
+        [{"id": "a", "kind": "wait", "seconds": "${parameters.s}"}], parameters={"s": seconds}
+    )
+    assert ended.error is not None
+    assert ended.error["code"] == "invalid_arguments"
+    assert "seconds" in ended.error["message"]
+
+
+@pytest.mark.parametrize(
+    "until",
+    ["soon", "2026-01-01T00:00:00", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"],
+)
 async def test_what_is_no_time_is_refused(flows: Bench, until: str) -> None:
     ended = await flows.run(
         [{"id": "b", "kind": "wait", "until": "${parameters.t}"}], parameters={"t": until}
