@@ -67,6 +67,9 @@ _GLOB = re.compile(
     r"(?P<folders>\*\*/)|(?P<all>\*\*)|(?P<any>\*)|(?P<one>\?)|\[(?P<set>!?[^\]]+)\]"
 )
 
+_SPECIAL = re.compile(r"[\\^\[&~|]|-(?=-)")
+"""What means more in a set of a regular expression than in one of a glob, or may one day."""
+
 
 def _translated(glob: str) -> str:
     """Return a glob as a regular expression; one without a folder fits names in any folder."""
@@ -79,8 +82,21 @@ def _translated(glob: str) -> str:
 
 def _part(found: re.Match[str]) -> str:
     if found["set"]:
-        inside = found["set"].replace("\\", r"\\").replace("^", r"\^").replace("[", r"\[")
-        return f"[{'^' + inside[1:] if inside[0] == '!' else inside}]"
+        return _set(found)
     return {"folders": "(?:.*/)?", "all": ".*", "any": "[^/]*", "one": "[^/]"}[
         found.lastgroup or ""
     ]
+
+
+def _set(found: re.Match[str]) -> str:
+    """Return a set, which also stands for itself: web frameworks call folders ``[id]``.
+
+    What is no set, such as ``[post-id]`` with its range that runs backwards, is only that.
+    """
+    inside = _SPECIAL.sub(r"\\\g<0>", found["set"])
+    pattern = f"[{'^' + inside[1:] if inside[0] == '!' else inside}]"
+    try:
+        re.compile(pattern)
+    except re.error:
+        return re.escape(found[0])
+    return f"(?:{pattern}|{re.escape(found[0])})"
