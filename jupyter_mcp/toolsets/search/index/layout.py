@@ -8,10 +8,18 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _PRIVATE = 0o700
+
+_ASIDE = r"(\.corrupt-\d+)?"
+_OURS = re.compile(
+    rf"index\.db(\.\d+-\d+)?{_ASIDE}(-wal|-shm|-journal)?|vectors{_ASIDE}|lock\.corrupt-\d+|"
+    rf"waiting-[0-9a-f]{{16}}\.(draft|npz{_ASIDE})"
+)
+"""All that is ever made in the folder besides the lock: it may be one that others use, too."""
 
 
 def state_folder(folder: Path) -> Path:
@@ -91,16 +99,20 @@ class Layout:
             path.with_name(path.name + end).unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Delete all but the lock, also what was put aside."""
-        for path in self.state.iterdir():
+        """Delete all of ours but the lock, also what was put aside."""
+        for path in list(self._ours()):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            elif path != self.lock:
+            else:
                 path.unlink()
 
     def bytes(self) -> int:
         """Return what all of it takes on the disk."""
-        return sum(_allocated(path) for path in self.state.rglob("*"))
+        ours = (self.lock, *self._ours())
+        return sum(_allocated(path) for each in ours for path in (each, *each.rglob("*")))
+
+    def _ours(self) -> Iterator[Path]:
+        return (path for path in self.state.iterdir() if _OURS.fullmatch(path.name))
 
 
 def _allocated(path: Path) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.index.index import Index
+from jupyter_mcp.toolsets.search.index.layout import Layout
 from jupyter_mcp.toolsets.search.index.model import Options
 from jupyter_mcp.toolsets.search.query import Query
 from jupyter_mcp.toolsets.search.search_index import SearchIndex
@@ -167,3 +168,37 @@ def test_waiting_vectors_that_cannot_be_read_are_made_again(
         waiting.write_bytes(content)
     with Index(folder, state, ONE) as index:
         assert index.embed() == index.status().chunks
+
+
+def test_dropping_deletes_all_that_is_its_own_and_nothing_else(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    others = ("thesis.docx", "photos/a.jpg", "vectors.txt", "index.db.backup", "waiting-list.npz")
+    for name in others:
+        (state / name).parent.mkdir(parents=True, exist_ok=True)
+        (state / name).write_text("mine")
+    for name in ("lock", "index.db", "index.db-wal", "index.db-shm"):
+        (state / name).mkdir()
+    with Index(folder, state, ONE) as index:
+        index.update()
+    (waiting,) = state.glob("waiting-*[0-9a-f].npz")
+    waiting.unlink()
+    waiting.mkdir()
+    (state / "vectors").write_text("this is a file")
+    with SearchIndex(folder, state=state, processes=1) as index:
+        paths(index, "boil water")
+        index.update()
+    (state / "index.db.12-34-wal").touch()  # of a process that was killed
+    own = [each for each in state.iterdir() if each.name not in {*others, "photos"}]
+    assert Layout(state).bytes() == sum(each.stat().st_blocks * 512 for each in files(*own))
+    with Index(folder, state, ONE) as index:
+        index.embed()
+        assert len({each.name.partition(".")[0] for each in state.glob("*.corrupt-*")}) == 4
+        index.drop()
+    left = {each.relative_to(state).as_posix() for each in files(state)}
+    assert left == {"lock", *others}
+    assert {each.name for each in state.iterdir() if each.is_dir()} == {"photos"}
+
+
+def files(*places: Path) -> list[Path]:
+    found = [path for place in places for path in (place, *place.rglob("*"))]
+    return [path for path in found if path.is_file()]
