@@ -230,7 +230,7 @@ def _progress(
         message = _now(run, now)
         return {"done": 0, "total": None, "message": message} if message else None
     nodes = state["nodes"]
-    whole = [each for each in nodes if each["kind"] != "approval" or "[" not in each["id"]]
+    whole = [each for each in nodes if each.get("kind") != "approval" or "[" not in each["id"]]
     done = [each for each in whole if each["status"] not in _OPEN]
     now = [(each["id"], each["status"], each.get("progress")) for each in nodes]
     return {"done": len(done), "total": len(whole), "message": _now(run, now)}
