@@ -143,14 +143,15 @@ class JobSource(Protocol):
         ...
 
     async def answer_job(
-        self, job_id: str, owner: str, answers: Mapping[str, Mapping[str, Any]]
+        self, job_id: str, owner: str, answers: Mapping[str, Mapping[str, Any]], by: str
     ) -> None:
         """Take answers to what a job asks; those to other keys are left aside.
 
         Args:
             job_id: Its identifier.
-            owner: The principal who answers; it has to be their own.
+            owner: The principal that it belongs to.
             answers: Results of what was asked (MCP: ``ElicitResult``), by the keys of `asks`.
+            by: Who answers, as it is recorded.
 
         Raises:
             ToolError: ``not_found``.

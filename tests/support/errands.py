@@ -167,9 +167,10 @@ class Ledger(Toolset):
         return self._put(job_id, status="cancelled")
 
     async def answer_job(
-        self, job_id: str, owner: str, answers: Mapping[str, Mapping[str, Any]]
+        self, job_id: str, owner: str, answers: Mapping[str, Mapping[str, Any]], by: str
     ) -> None:
         """End an entry with the answer."""
+        del by
         await self.get_job(job_id, owner)
         told = Result((Text(str(answers["sure"]["action"])),)).to_json()
         self._put(job_id, status="succeeded", result=told, asks={})

@@ -229,15 +229,15 @@ class JobService:
             raise elsewhere(record)
         return record
 
-    async def answer(self, job_id: str, owner: str, answers: Answers) -> None:
-        """Take answers to what a job of `owner` asks.
+    async def answer(self, job_id: str, owner: str, answers: Answers, by: str) -> None:
+        """Take answers of somebody, told by their name, to what a job of `owner` asks.
 
         Raises:
             ToolError: ``not_found``; ``unavailable`` for one that runs on another server.
         """
         source = self._source(job_id)
         if source is not None:
-            await source.answer_job(job_id, owner, answers)
+            await source.answer_job(job_id, owner, answers, by)
             return
         record = await self.get(job_id, owner)
         live = self._live.get(record.id)

@@ -109,7 +109,7 @@ async def test_a_job_of_another_server_is_lost_only_when_that_died(
     storage = Storage(tmp_path, database_url)
     beside = JobService(storage, Supervisor())
     assert (await beside.get(job_id, "ann")).status == "running"
-    for ask in (beside.cancel(job_id, "ann"), beside.answer(job_id, "ann", {"a": {}})):
+    for ask in (beside.cancel(job_id, "ann"), beside.answer(job_id, "ann", {"a": {}}, "Ann")):
         with pytest.raises(ToolError, match="runs on another server"):
             await ask
     process.kill()
@@ -327,13 +327,13 @@ async def test_questions_are_answered_one_by_one_and_keys_are_used_once(tmp_path
 
     job_id = service.begin("ann", "t", "curious", work)
     assert await open_keys(job_id) == {"a", "b"}
-    await service.answer(job_id, "ann", {"a": {"n": 1}, "c": {"n": 9}})
+    await service.answer(job_id, "ann", {"a": {"n": 1}, "c": {"n": 9}}, "Ann")
     assert await open_keys(job_id) == {"b"}
-    await service.answer(job_id, "ann", {"a": {"n": 9}, "b": {"n": 2}})
+    await service.answer(job_id, "ann", {"a": {"n": 9}, "b": {"n": 2}}, "Ann")
     assert await open_keys(job_id) == {"a-2"}
     with pytest.raises(ToolError, match="no job"):
-        await service.answer(job_id, "bob", {"a-2": {"n": 9}})
-    await service.answer(job_id, "ann", {"a-2": {"n": 3}})
+        await service.answer(job_id, "bob", {"a-2": {"n": 9}}, "Bob")
+    await service.answer(job_id, "ann", {"a-2": {"n": 3}}, "Ann")
     ended = await service.get(job_id, "ann", wait=30)
     assert Result.from_json(ended.result or {}).content == (Text("123"),)
     storage.stop()

@@ -119,7 +119,7 @@ class Jobs(Toolset):
         Raises:
             ToolError: ``not_found``.
         """
-        await self._service.answer(job_id, principal.id, answers)
+        await self._service.answer(job_id, principal.id, answers, _told_as(principal))
 
     @tool(scope="read", title="List jobs")
     async def job_list(
@@ -191,7 +191,8 @@ class Jobs(Toolset):
                 f"'{record.tool}' asks, and this is not for you to answer.",
                 "Whoever began the job can answer.",
             )
-        await self._service.answer(job_id, record.owner, answers_to(record, question, answer))
+        answers = answers_to(record, question, answer)
+        await self._service.answer(job_id, record.owner, answers, _told_as(who))
         record = await self._service.get(job_id, record.owner)
         return Reply(JobEnd(job_id=record.id, status=record.status), [headline(record)])
 
@@ -214,3 +215,8 @@ class Jobs(Toolset):
     def _seen(self, principal: Principal) -> str | None:
         owner: str | None = self.host.trust.policy.owner_seen(principal)
         return owner
+
+
+def _told_as(principal: Principal) -> str:
+    """Return how it is recorded who answers: a token could be named like a person."""
+    return principal.id if principal.kind == "client" else principal.name

@@ -68,7 +68,7 @@ class WorkflowJobs(WorkflowToolset):
         return await self.get_job(job_id, owner, CANCEL_SECONDS)
 
     async def answer_job(
-        self, job_id: str, owner: str, answers: Mapping[str, Mapping[str, Any]]
+        self, job_id: str, owner: str, answers: Mapping[str, Mapping[str, Any]], by: str
     ) -> None:
         """Take answers to approvals, by their nodes; a question that was put away stays open.
 
@@ -80,4 +80,4 @@ class WorkflowJobs(WorkflowToolset):
             if action not in ("accept", "decline"):
                 continue
             answer = {"approved": action == "accept", "fields": given.get("content") or {}}
-            await self.workflow_service.answer(job_id, node, answer, owner, owner)
+            await self.workflow_service.answer(job_id, node, answer, by, owner)

@@ -312,11 +312,31 @@ async def test_a_run_that_asks_is_a_job_with_a_question(flow: Desk) -> None:
     job = await source.get_job(run, "user:owner")
     params = {"mode": "form", "message": "Sure of 3?", "requestedSchema": NUMBER}
     assert job.asks == {"ask": {"method": "elicitation/create", "params": params}}
-    await source.answer_job(run, "user:owner", {"ask": {"action": "cancel"}})
+    await source.answer_job(run, "user:owner", {"ask": {"action": "cancel"}}, "Ann")
     assert (await source.get_job(run, None)).asks, "what was put away is asked still"
     given = {"ask": {"action": "accept", "content": {"n": 3}}, "other": {"action": "cancel"}}
-    await source.answer_job(run, "user:owner", given)
+    await source.answer_job(run, "user:owner", given, "Ann")
     assert (await source.get_job(run, None)).asks == {}
+
+
+async def test_who_answers_a_job_is_recorded_and_not_whose_it_is(flow: Desk) -> None:
+    from jupyter_mcp.storage.tables import workflow_answers as given
+
+    maker = replace(PERSON, kind="owner")
+    agent = Principal("token:1", "owner", kind="client", maker=maker, roles=("operator",))
+    jobs: Any = flow.runtime.jobs
+    for told in ("owner", "token:1"):
+        spec = {"name": "flow", "nodes": [ASK]}
+        run = (await flow.get("workflow_start", agent, spec=spec))["workflow_id"]
+        await flow.tell(run, status="waiting", executor="w")
+        await flow.tell_node(run, "ask", status="waiting", input={"message": "Sure?"})
+        if told == "owner":
+            await flow.get("job_answer", PERSON, job_id=run, answer={})
+        else:
+            await jobs.answer_own(run, agent, {"ask": {"action": "accept"}})
+        by = given.select().with_only_columns(given.c.by).where(given.c.run == run)
+        found = await flow.storage.run(lambda connection, by=by: connection.execute(by).scalar())
+        assert found == told
 
 
 async def test_what_elements_of_a_map_ask_is_told_and_answered(flow: Desk) -> None:
