@@ -49,7 +49,7 @@ _SAMPLE = Chunk(
     language="python",
     line=1,
     end_line=2,
-    text="def getUserName2(self, größe=0x1F):\n    return HTTPServer.utf8_größe('naïve 中文字')\n",
+    text="def getUserName2(self, größe=0x1F):\n    return HTTPServer.utf8_größe('naïve 中文字as')\n",
     symbol="Kitchen.getUserName2",
     extra=f"class Kitchen(Room): {_LONG}",
 )

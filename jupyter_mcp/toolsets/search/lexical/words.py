@@ -32,9 +32,9 @@ _ENOUGH = 2
 """Words of a question that can do without the name of a language."""
 
 _WIDE = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
+    r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+)"
 )
-"""Runs of letters of languages that are written without spaces."""
+"""Runs of letters of languages that are written without spaces, also around Latin words."""
 
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+")
 
@@ -104,10 +104,16 @@ def telling(query: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def _expand(identifier: str) -> tuple[str, ...]:
-    if not identifier.isascii():
-        identifier = _plain(identifier)
-        if wide := _WIDE.findall(identifier):
-            return tuple(pair for run in wide for pair in _pairs(run))
+    if identifier.isascii():
+        return _parts(identifier)
+    identifier = _plain(identifier)
+    if not _WIDE.search(identifier):
+        return _parts(identifier)
+    runs = enumerate(_WIDE.split(identifier))  # each second one is wide
+    return tuple(word for at, run in runs for word in (_pairs(run) if at % 2 else _parts(run)))
+
+
+def _parts(identifier: str) -> tuple[str, ...]:
     if len(identifier) > _LONGEST_NAME:
         return ()
     parts = [part.lower() for part in _PART.findall(identifier)]

@@ -27,6 +27,8 @@ from jupyter_mcp.toolsets.search.lexical.words import columns, split, terms
         ("x1", "x1"),
         ("naïve Größe", "naive grosse"),
         ("中文字", "中文 文字"),
+        ("使用pandas读取CSV文件", "使用 pandas 读取 csv 文件"),
+        ("getUserName関数を2026年に", "get user name getusername 関数 数を 2026 年に"),
         ("error 404", "error 404"),
         ("a" * 65, ""),
         ("!?", ""),
