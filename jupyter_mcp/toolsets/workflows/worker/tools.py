@@ -7,6 +7,8 @@ long as the server is away, or the owner's access is ended or paused, a node wai
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -18,6 +20,9 @@ from jupyter_mcp.toolsets.workflows.worker.lines import Lines
 
 KEY = "jupyter-mcp/idempotency-key"
 """As `jupyter_mcp.policies.idempotency` reads it."""
+
+_TAKEN = re.compile(r"[!-~]{1,200}")
+"""The keys that the server takes."""
 
 PAUSE_SECONDS = (0.05, 1.0)
 """After how long a call is tried again: the first time and at most."""
@@ -64,7 +69,7 @@ class ServerTools:
         """
         meta: dict[str, Any] = {WORKFLOW: {"run": run, "node": node}}
         if key:
-            meta[KEY] = key
+            meta[KEY] = _taken(key)
         wanted = _Wanted(tool, arguments, meta, on_progress)
         wait = _Wait(on_wait)
         try:
@@ -97,6 +102,13 @@ class ServerTools:
                     raise nobody_to_ask(error) from None
                 wait.begin(error.message.rstrip("."), is_held=True)
             await wait.pause()
+
+
+def _taken(key: str) -> str:
+    """Return a key that the server takes; of any other, as of a node far inside, its hash."""
+    if _TAKEN.fullmatch(key):
+        return key
+    return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 class _Wait:

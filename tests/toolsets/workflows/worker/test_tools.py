@@ -89,6 +89,17 @@ async def test_a_node_acts_as_its_owner_and_the_audit_says_so(worker: Bench) -> 
     assert told == [{"run": run, "node": "c0"}, {"run": run, "node": "c1"}]
 
 
+@pytest.mark.parametrize("key", ["invoice 7", "Rechnung-für-Ann", "k" * 201])
+async def test_what_has_the_same_key_is_done_once_whatever_the_key_is(
+    server: JupyterServer, worker: Bench, key: str
+) -> None:
+    spec = calling(("effect", {"name": key}))
+    spec["nodes"][0]["idempotency_key"] = key
+    for _ in range(2):
+        await worker.ended(await worker.put(spec))
+    assert effects(server)[key] == 1
+
+
 async def test_what_a_node_has_read_of_strangers_is_noted_with_its_run(worker: Bench) -> None:
     run = await worker.put(calling(("probe_who", {}), ("effect_page", {})))
     await worker.ended(run)
