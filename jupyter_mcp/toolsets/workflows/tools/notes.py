@@ -10,6 +10,7 @@ from pydantic import Field
 
 from jupyter_mcp.calls import Context, Reply, tool
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.workflows.engine.kinds.notification import LONGEST
 from jupyter_mcp.toolsets.workflows.tools.base import WorkflowToolset, one_line
 from jupyter_mcp.toolsets.workflows.tools.shapes import Notified
 
@@ -24,10 +25,10 @@ class NoteTools(WorkflowToolset):
     async def workflow_notify(
         self,
         ctx: Context,
-        body: Annotated[str, Field(max_length=10_000)],
+        body: Annotated[str, Field(max_length=LONGEST["body"])],
         channel: Literal["event", "panel"] = "panel",
         *,
-        subject: Annotated[str, Field(max_length=300)] = "",
+        subject: Annotated[str, Field(max_length=LONGEST["subject"])] = "",
         workflow_id: str = "",
     ) -> Reply[Notified]:
         """Tell the people at the page (panel) or programs that listen (event)."""

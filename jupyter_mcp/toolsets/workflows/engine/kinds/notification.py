@@ -12,6 +12,12 @@ from jupyter_mcp.toolsets.workflows.spec.models import Notification
 TOOL = "workflow_notify"
 """The server's tool for what only the server can do: Jupyter events and notes in the panel."""
 
+LONGEST = {"subject": 300, "body": 10_000}
+"""Characters of what that tool takes."""
+
+NOTE = 40
+"""Characters that say that a text was shortened, at most."""
+
 INSIDE = frozenset({"event", "panel"})
 
 REMEDIES = {"email": "Let the administrator set c.JupyterMCP.workflow_smtp."}
@@ -21,6 +27,9 @@ REMEDIES = {"email": "Let the administrator set c.JupyterMCP.workflow_smtp."}
 async def notify(running: Running) -> Any:
     """Return how the delivery was confirmed: ``{"channel", "confirmed"}``.
 
+    Within the server a long text is told by how it begins and how it ends, as output of tests does
+    with what counts.
+
     Raises:
         ToolError: It could not be delivered.
     """
@@ -28,7 +37,11 @@ async def notify(running: Running) -> Any:
     to, subject, body = (_text(running, name) for name in ("to", "subject", "body"))
     running.input = {"channel": work.channel, "to": to, "subject": subject, "body": body}
     if work.channel in INSIDE:
-        told = {"channel": work.channel, "subject": subject, "body": body}
+        told = {
+            "channel": work.channel,
+            "subject": _shortened(subject, LONGEST["subject"]),
+            "body": _shortened(body, LONGEST["body"]),
+        }
         confirmed: Any = await running.call(TOOL, {"workflow_id": running.run, **told})
     else:
         send = running.services.senders.get(work.channel)
@@ -48,3 +61,11 @@ def _text(running: Running, name: str) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _shortened(text: str, longest: int) -> str:
+    """Return a text, or what is left of it without its middle, which says so."""
+    if len(text) <= longest:
+        return text
+    half = (longest - NOTE) // 2
+    return f"{text[:half]} … {len(text) - 2 * half:,} characters left out … {text[-half:]}"

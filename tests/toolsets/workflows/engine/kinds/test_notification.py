@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.workflows.engine.kinds.notification import LONGEST
 from jupyter_mcp.toolsets.workflows.engine.senders import MailServer, Webhook, senders
 from support.flows import Bench, bench, done
 from support.smtp import SmtpServer
@@ -216,6 +217,23 @@ async def test_the_server_tells_events_and_the_panel(flows: Bench, channel: str)
         "subject": f"Run {ended.run}",
         "body": '{\n  "a": 1\n}',
     }
+
+
+@pytest.mark.parametrize("channel", ["event", "panel"])
+async def test_a_long_text_is_told_without_its_middle(flows: Bench, channel: str) -> None:
+    flows.toolbox.tools["workflow_notify"] = lambda _: done(delivered=True)
+    ended = await flows.run(
+        _node(channel=channel, subject="${parameters.s}", body="${parameters.b}"),
+        parameters={"s": "S" * 301, "b": f"FAILED first\n{'x' * 20_000}\n3 failed"},
+    )
+    assert ended.status == "succeeded"
+    told = flows.toolbox.calls[0].arguments
+    assert len(told["subject"]) <= LONGEST["subject"]
+    assert len(told["body"]) <= LONGEST["body"]
+    assert told["body"].startswith("FAILED first\n")
+    assert told["body"].endswith("\n3 failed")
+    for text in (told["subject"], told["body"]):
+        assert "characters left out" in text
 
 
 async def test_a_delivery_is_tried_again_under_the_same_key(tmp_path: Path) -> None:
