@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.chunk import Chunk
+from jupyter_mcp.toolsets.search.chunking.lines import Lines as TextLines
 from jupyter_mcp.toolsets.search.lexical.store import LexicalStore
 from jupyter_mcp.toolsets.search.ranking.member import member_at
 
@@ -50,7 +51,7 @@ def lines_at(words: LexicalStore, path: str, lines: tuple[int, int], cell_id: st
     text = {
         at: line
         for each in there.values()
-        for at, line in enumerate(each.text.split("\n"), each.line)
+        for at, line in enumerate(TextLines(each.text).texts, each.line)
         if first <= at <= last
     }
     number, piece = _nearest(pieces, first)

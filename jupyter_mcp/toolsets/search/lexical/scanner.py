@@ -13,11 +13,14 @@ import re
 import sqlite3
 import sys
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any
 
 LINE = 400
 """Characters of a line that are told."""
+
+_END = re.compile(r"\r\n?|\n")
 
 _CHUNKS = "SELECT c.id, c.line, c.packed FROM chunks c WHERE c.file = ? {} ORDER BY c.ordinal"
 
@@ -30,7 +33,8 @@ def starts(pattern: str, *, is_regex: bool, ignores_case: bool) -> Callable[[str
         return lambda text: (hit.start() for hit in finditer(text))
 
     def each(text: str) -> Iterator[int]:
-        text = text.lower() if ignores_case else text
+        # Of all letters only İ is two in lower case, and then places behind it would be wrong.
+        text = text.replace("İ", "i").lower() if ignores_case else text
         at = text.find(pattern)
         while at >= 0:
             yield at
@@ -40,18 +44,21 @@ def starts(pattern: str, *, is_regex: bool, ignores_case: bool) -> Callable[[str
 
 
 def lines(text: str, found: Iterator[int]) -> Iterator[tuple[int, str]]:
-    """Return each line of `text` in which something starts, once, with its number from 0."""
-    number, begin = 0, 0
+    """Return each line of `text` in which something starts, once, with its number from 0.
+
+    Lines end as `Lines` counts them: with a line feed, a carriage return or both.
+    """
+    begins: list[int] = []
     last = -1
     for at in found:
-        number += text.count("\n", begin, at)
-        begin = at
+        begins = begins or [0, *(end.end() for end in _END.finditer(text))]
+        number = bisect_right(begins, at) - 1
         if number != last:
-            first = text.rfind("\n", 0, at) + 1
-            end = text.find("\n", at)
-            whole = text[first : end if end >= 0 else len(text)]
+            first = begins[number]
+            end = begins[number + 1] if number + 1 < len(begins) else len(text)
+            whole = text[first:end].rstrip("\r\n")
             start = max(0, at - first - LINE // 2) if len(whole) > LINE else 0
-            yield number, whole[start : start + LINE].rstrip("\r")
+            yield number, whole[start : start + LINE]
             last = number
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from jupyter_mcp.toolsets.search.chunk import TOGETHER, Chunk
+from jupyter_mcp.toolsets.search.chunking.lines import Lines
 from jupyter_mcp.toolsets.search.ranking.question import Question, understand
 
 _NAME = 3.0
@@ -39,7 +40,7 @@ def best_member(text: str, chunk: Chunk) -> Chunk:
         text: The question.
         chunk: The piece.
     """
-    lines = chunk.text.split("\n")
+    lines = Lines(chunk.text).texts
     question = understand(text)
     best, best_fit = chunk, 0.0
     for member in _members(chunk, lines):
@@ -56,7 +57,7 @@ def member_at(line: int, chunk: Chunk) -> Chunk:
         line: Its number in the file.
         chunk: The piece.
     """
-    lines = chunk.text.split("\n")
+    lines = Lines(chunk.text).texts
     for member in _members(chunk, lines):
         if member.start <= line - chunk.line < member.end:
             return _narrowed(chunk, member, lines)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from jupyter_mcp.toolsets.search.chunk import Chunk
+from jupyter_mcp.toolsets.search.chunking.lines import Lines
 from jupyter_mcp.toolsets.search.ranking.question import Question, understand
 
 FEWEST = 3
@@ -41,7 +42,7 @@ def snippet(text: str, chunk: Chunk) -> Snippet:
         chunk: The piece.
     """
     question = understand(text)
-    lines = chunk.text.split("\n")
+    lines = Lines(chunk.text).texts
     start, end = _window(lines, [_fit(question, line) for line in lines])
     shown = [_shown(question, line) for line in lines[start:end]]
     return Snippet("\n".join(shown), chunk.line + start, chunk.line + end - 1)

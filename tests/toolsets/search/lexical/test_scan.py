@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.search.chunking.lines import Lines
 from jupyter_mcp.toolsets.search.lexical import scan as scanning
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
 from jupyter_mcp.toolsets.search.lexical.scan import is_insensitive
@@ -97,10 +98,17 @@ def test_smart_case(pattern: str, is_regex: bool, expected: bool) -> None:
     assert is_insensitive(pattern, is_regex=is_regex) is expected
 
 
-@given(st.text("ab\nc"), st.text("abc", min_size=1))
+@given(st.text("İIiSΣKa\n"))
+def test_letters_that_are_longer_in_lower_case_move_nothing(text: str) -> None:
+    whole = f"{text}\nX" + 200 * "\n"
+    look = starts("x", is_regex=False, ignores_case=True)
+    assert list(lines(whole, look(whole))) == [(text.count("\n") + 1, "X")]
+
+
+@given(st.text("ab\n\rc"), st.text("abc", min_size=1))
 def test_literal_lines_are_those_that_hold_the_text(text: str, wanted: str) -> None:
     found = list(lines(text, starts(wanted, is_regex=False, ignores_case=False)(text)))
-    expected = [(n, line) for n, line in enumerate(text.split("\n")) if wanted in line]
+    expected = [(n, line) for n, line in enumerate(Lines(text).texts) if wanted in line]
     assert found == expected
     regex = starts(re.escape(wanted), is_regex=True, ignores_case=False)
     assert list(lines(text, regex(text))) == expected

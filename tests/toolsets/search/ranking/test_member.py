@@ -40,6 +40,12 @@ def test_the_definition_that_fits_is_told_with_its_lines() -> None:
     assert best_member("Basket.count", group).symbol == "Basket.count"
 
 
+def test_lines_end_as_they_are_counted() -> None:
+    group = shared(CODE.replace("\n", "\r"))
+    assert best_member("remove the skin", group).line == 9
+    assert member_at(9, group).text.startswith("    def peel(self):\n")
+
+
 def test_a_name_that_is_only_used_is_no_definition() -> None:
     assert member_at(5, shared()).symbol == "Basket.weigh"
     assert member_at(9, shared()).symbol == "Basket.peel"

@@ -2,6 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mcp.toolsets.search.chunk import Chunk
+from jupyter_mcp.toolsets.search.chunking.lines import Lines
 from jupyter_mcp.toolsets.search.ranking.snippet import CHARACTERS, FEWEST, MOST, snippet
 
 FUNCTION = '''def read(path):
@@ -16,7 +17,7 @@ FUNCTION = '''def read(path):
 
 
 def chunk(text: str, line: int = 1) -> Chunk:
-    return Chunk("a.py", "code", "python", line, line + text.count("\n"), text)
+    return Chunk("a.py", "code", "python", line, line + len(Lines(text)) - 1, text)
 
 
 def test_the_lines_that_fit_are_shown_with_their_numbers() -> None:
@@ -53,6 +54,11 @@ def test_empty_lines_at_the_ends_are_not_shown() -> None:
 def test_form_feeds_are_no_new_lines() -> None:
     shown = snippet("needle", chunk("\x0c\na = 1\n\x0cb = 2\nneedle = 3"))
     assert shown.end_line == 4
+
+
+def test_lines_end_as_they_are_counted() -> None:
+    shown = snippet("needle", chunk("a = 1\r\r\nb = 2\rneedle = 3\r\n"))
+    assert (shown.text, shown.line, shown.end_line) == ("a = 1\n\nb = 2\nneedle = 3", 1, 4)
 
 
 @given(st.text(max_size=2000), st.text(max_size=80), st.integers(1, 10_000))
