@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -128,18 +128,18 @@ class Schedules:
         nothing: list[Schedule] = []
         return await self._storage.read(read, nothing)
 
-    async def delete(self, schedule: str, owner: str | None) -> Schedule:
-        """Forget a schedule, by its identifier or its name; what it started goes on.
+    async def delete(self, schedule: str, caller: str, owner: str | None) -> Schedule:
+        """Forget a schedule; what it started goes on.
+
+        Args:
+            schedule: Its identifier, or its name: the caller's own comes before those of others.
+            caller: Who asks.
+            owner: The same, or None for one who sees everybody's.
 
         Raises:
-            ToolError: ``not_found``.
+            ToolError: ``not_found``; ``conflict`` where several others have one of that name.
         """
-        every = await self.listed(owner)
-        found = next((each for each in every if schedule in (each.id, each.name)), None)
-        if found is None:
-            names = ", ".join(each.name for each in every[:8])
-            remedy = f"There is {names}." if names else "There is none."
-            raise ToolError("not_found", f"There is no schedule '{schedule[:80]}'.", remedy)
+        found = _named(await self.listed(owner), schedule, caller)
 
         def write(connection: Connection) -> None:
             from jupyter_mcp.storage.tables import workflow_schedules as table
@@ -211,6 +211,22 @@ class Schedules:
         told = {"last": now, "last_run": run.id}
         connection.execute(table.update().where(table.c.id == due.id).values(**told))
         return run.id
+
+
+def _named(every: Sequence[Schedule], schedule: str, caller: str) -> Schedule:
+    found = [each for each in every if each.id == schedule]
+    found = found or [each for each in every if each.name == schedule]
+    found = [each for each in found if each.owner == caller] or found
+    if len(found) == 1:
+        return found[0]
+    name = schedule[:80]
+    if found:
+        ids = ", ".join(f"{each.id} (of {each.owner})" for each in found[:8])
+        told = f"{len(found)} schedules of others are called '{name}'."
+        raise ToolError("conflict", told, f"Say which by its identifier: {ids}.")
+    names = ", ".join(each.name for each in every[:8])
+    remedy = f"There is {names}." if names else "There is none."
+    raise ToolError("not_found", f"There is no schedule '{name}'.", remedy)
 
 
 def _from_row(row: RowMapping) -> Schedule:

@@ -72,7 +72,7 @@ class ScheduleTools(WorkflowToolset):
         self, ctx: Context, schedule: Annotated[str, Field(description="Its name or identifier")]
     ) -> Reply[Deleted]:
         """Start a workflow by the clock no more; what it started goes on."""
-        gone = await self.schedules.delete(schedule, self.seen(ctx))
+        gone = await self.schedules.delete(schedule, ctx.principal.id, self.seen(ctx))
         return Reply(Deleted(deleted=gone.id), one_line(f"'{gone.name}' is forgotten."))
 
 

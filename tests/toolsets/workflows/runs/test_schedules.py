@@ -96,10 +96,21 @@ async def test_an_owner_forgets_their_own_only(storage: Storage) -> None:
     looker = Schedules(storage)
     kept = await looker.set(hourly())
     with pytest.raises(ToolError, match="no schedule 'hourly'"):
-        await looker.delete("hourly", "bob")
-    assert (await looker.delete("hourly", "ann")).id == kept.id
+        await looker.delete("hourly", "bob", "bob")
+    assert (await looker.delete("hourly", "ann", "ann")).id == kept.id
     with pytest.raises(ToolError, match="There is none"):
-        await looker.delete(kept.id, None)
+        await looker.delete(kept.id, "ann", None)
+
+
+async def test_who_sees_everybodys_forgets_their_own_of_a_name_first(storage: Storage) -> None:
+    looker = Schedules(storage)
+    kept = {who: await looker.set(hourly(who)) for who in ("bob", "ann", "eve")}
+    assert (await looker.delete("hourly", "ann", None)).id == kept["ann"].id
+    with pytest.raises(ToolError, match="2 schedules of others") as several:
+        await looker.delete("hourly", "ann", None)
+    assert kept["bob"].id in several.value.remedy
+    assert (await looker.delete(kept["bob"].id, "ann", None)).owner == "bob"
+    assert (await looker.delete("hourly", "ann", None)).owner == "eve", "the only one left"
 
 
 async def test_an_owner_has_so_many(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
