@@ -340,7 +340,7 @@ def _asked(query: RunQuery, runs: Any) -> list[ColumnElement[bool]]:
     if query.owner is not None:
         asked.append(runs.c.owner == query.owner)
     if query.statuses:
-        asked.append(runs.c.status.in_(query.statuses))
+        asked.append(_shown(query.statuses, runs))
     if query.name:
         asked.append(runs.c.name == query.name)
     if query.template:
@@ -352,3 +352,13 @@ def _asked(query: RunQuery, runs: Any) -> list[ColumnElement[bool]]:
         earlier = and_(runs.c.created == created, runs.c.id < run)
         asked.append(or_(runs.c.created < created, earlier))
     return asked
+
+
+def _shown(statuses: frozenset[str], runs: Any) -> ColumnElement[bool]:
+    """Return which runs are told to be in one of some states (`telling.shown_status`)."""
+    from sqlalchemy import and_, not_, or_
+
+    is_paused = and_(runs.c.wanted == "paused", runs.c.status.not_in(ENDED))
+    stored = statuses - {"paused"} | ({"paused"} if "running" in statuses else set())
+    others = and_(runs.c.status.in_(stored), not_(is_paused))
+    return or_(is_paused, others) if "paused" in statuses else others

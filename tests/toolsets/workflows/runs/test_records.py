@@ -9,6 +9,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.toolsets.workflows.runs.records import RunRecords
 from jupyter_mcp.toolsets.workflows.runs.run import RunQuery
+from jupyter_mcp.toolsets.workflows.runs.telling import shown_status
 from support.clock import Clock
 from support.queued import MOST, new_run, spec_of, tell, tell_node, value
 
@@ -101,6 +102,24 @@ async def test_runs_are_listed_the_newest_first_page_by_page(tmp_path: Path) -> 
     assert await ids(template="nightly@1.0.0") == [runs[2]]
     assert await ids(name="other") == []
     storage.stop()
+
+
+async def test_runs_are_listed_by_the_status_that_is_told(storage: Storage) -> None:
+    records = RunRecords(storage)
+    stands = [("pending", "paused"), ("running", "paused"), ("paused", ""), ("running", ""),
+              ("succeeded", "paused"), ("pending", "")]  # fmt: skip
+    told: dict[str, set[str]] = {}
+    for status, wanted in stands:
+        run, _ = await records.add(new_run(), MOST)
+        await tell(storage, run, status=status, wanted=wanted)
+        found = await records.find(run)
+        assert found is not None
+        told.setdefault(shown_status(found), set()).add(run)
+    assert told.keys() == {"pending", "running", "paused", "succeeded"}
+    for asked in (["paused"], ["pending"], ["running"], ["succeeded"], ["paused", "pending"]):
+        listed = await records.listed(RunQuery(statuses=frozenset(asked)))
+        wanted_runs = set[str]().union(*(told[status] for status in asked))
+        assert {each.id for each in listed} == wanted_runs, asked
 
 
 async def test_only_what_has_ended_is_forgotten(storage: Storage) -> None:
