@@ -224,7 +224,8 @@ class WorkflowService:
         """Start a run again from what was done, as another run; return its identifier.
 
         Raises:
-            ToolError: ``not_found``; ``conflict`` for one that goes on or has succeeded.
+            ToolError: ``not_found``; ``conflict`` for one that goes on or has succeeded, or while
+                another with its deduplication goes on.
         """
         found = await self.run(run, owner)
         if found.is_active:
@@ -243,7 +244,8 @@ class WorkflowService:
         """Do a node and all that wait for it again, as another run; return its identifier.
 
         Raises:
-            ToolError: ``not_found``; ``conflict`` for a run that goes on.
+            ToolError: ``not_found``; ``conflict`` for a run that goes on, or while another with its
+                deduplication does.
         """
         found = await self.run(run, owner)
         layout = await self.layout(found)
@@ -342,7 +344,11 @@ class WorkflowService:
         layout = await self.layout(before)
         nodes = await self.records.nodes(before.id, memos=True)
         run = await self._threads.run(again, before, principal, layout, nodes, without)
-        return (await self.put(run))[0]
+        found, is_new = await self.put(run)
+        if not is_new:
+            told = f"'{found}' goes on, which has the same 'deduplication' as '{before.id}'."
+            raise ToolError("conflict", told, "Wait for its end, or cancel it first.")
+        return found
 
     async def _attend(self, run: str) -> None:
         try:

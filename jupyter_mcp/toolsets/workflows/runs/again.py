@@ -53,6 +53,7 @@ def again(
         parameters=before.parameters,
         template=before.template,
         priority=before.priority,
+        deduplication=before.deduplication,
         seeds=done,
         memos=_of_maps(layout, nodes, not_kept | done.keys()),
         parent=before.id,

@@ -38,7 +38,7 @@ _LISTED = (
     "error",
     "untrusted",
 )
-_WHOLE = (*_LISTED, "spec", "spec_hash", "parameters", "principal")
+_WHOLE = (*_LISTED, "spec", "spec_hash", "parameters", "principal", "deduplication")
 _NODE = ("node", "status", "started", "ended", "attempts", "output", "error", "progress")
 _WHOLE_NODE = (*_NODE, "input", "log")
 

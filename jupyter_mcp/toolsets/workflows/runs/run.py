@@ -84,6 +84,7 @@ class Run:
         spec_hash: Its hash.
         parameters: Its parameters, likewise.
         principal: Who may do what for it, likewise.
+        deduplication: What keeps others of the same owner from beginning, likewise.
     """
 
     id: str
@@ -106,6 +107,7 @@ class Run:
     spec_hash: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     principal: Mapping[str, Any] = field(default_factory=dict)
+    deduplication: str = ""
 
     @property
     def is_active(self) -> bool:

@@ -43,6 +43,17 @@ async def test_a_retry_begins_with_what_was_done(flow: Desk) -> None:
     assert await seeds_of(flow, again) == {"a": "of a", "d": "of d"}
 
 
+async def test_a_retry_keeps_its_deduplication(flow: Desk) -> None:
+    before = await flow.start(value("a"), deduplication="night")
+    await flow.tell(before, status="failed", ended=1.0, executor="w")
+    again = (await flow.get("workflow_retry", workflow_id=before))["workflow_id"]
+    assert await flow.start(value("a"), deduplication="night") == again
+    for tool, more in (("workflow_retry", {}), ("workflow_fork", {"node": "a"})):
+        refused = await flow.refused(tool, workflow_id=before, **more)
+        assert refused.code == "conflict"
+        assert again in refused.message
+
+
 async def test_a_sentence_of_what_was_told_ends_once(flow: Desk) -> None:
     run = await flow.start(value("a"))
     await flow.tell(run, status="running", executor="w", reason="Taking back 'a'.")
