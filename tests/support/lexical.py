@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 
 from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.lexical.pieces import FilePieces
@@ -21,6 +24,17 @@ def file_of(path: str, *texts: str, error: str = "", language: str = "python") -
         )
         line = end + 1
     return pieces_of(path, chunks, error)
+
+
+def damage_table(path: Path, table: str) -> None:
+    """Overwrite the first page of a table of a store that is closed."""
+    with closing(sqlite3.connect(path)) as connection:
+        asked = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (page,) = connection.execute(asked, (table,)).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
 
 
 def pieces_of(path: str, chunks: Sequence[Chunk], error: str = "") -> FilePieces:

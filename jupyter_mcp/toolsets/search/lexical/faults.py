@@ -44,6 +44,10 @@ _DAMAGED = (
     "while decompressing",
 )
 
+_DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""What SQLite says of a table of words only in the error's number: its text may be "vtable
+constructor failed", as it is for one that is busy."""
+
 _REASONS = (
     ("disk is full", "the disk is full", "Free some space, then update the index."),
     ("readonly", "its folder is read-only", "See that the state folder can be written."),
@@ -70,7 +74,7 @@ def telling(path: Path) -> Iterator[None]:
         if any(path.with_name(path.name + end).is_dir() for end in ("", "-wal", "-shm")):
             raise CorruptStoreError(path, "a folder is in its place") from error
         said = str(error).lower()
-        if any(word in said for word in _DAMAGED):
+        if _is_damage(error):
             raise CorruptStoreError(path, said.splitlines()[0]) from error
         if os.path.exists(path) and not _is_readable(path):  # noqa: PTH110 - also in a closed folder
             raise ToolError(
@@ -86,6 +90,11 @@ def telling(path: Path) -> Iterator[None]:
         raise ToolError(
             "unavailable", f"The index '{path.name}' failed: {said or type(error).__name__}."
         ) from error
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # above it: which kind of it
+    return code in _DAMAGED_CODES or any(word in str(error).lower() for word in _DAMAGED)
 
 
 def _is_readable(path: Path) -> bool:

@@ -96,7 +96,7 @@ def probe(connection: sqlite3.Connection, path: Path) -> None:
         CorruptStoreError: When one of them is damaged.
     """
     verify(connection, path)
-    for table in ("files", "chunks"):
+    for table in ("files", "chunks", "lengths", "sqlite_sequence"):
         connection.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT 1").fetchall()  # noqa: S608
     connection.execute("SELECT rowid FROM words WHERE words MATCH 'name' LIMIT 1").fetchall()
 

@@ -23,6 +23,7 @@ from jupyter_mcp.toolsets.search.index.model import Options
 from jupyter_mcp.toolsets.search.query import Query
 from jupyter_mcp.toolsets.search.vectors.remote import RemoteVectors
 from support.folders import write_many, write_project
+from support.lexical import damage_table
 
 ONE = Options(processes=1)
 
@@ -121,6 +122,22 @@ def test_a_database_that_is_damaged_while_it_is_open_is_put_aside(tmp_path: Path
         index.update(embed=False)
         assert first(index, "room function 17", "lexical") == "rooms/room_17.py"
         assert any("could not be read" in note for note in index.status().notes)
+
+
+@pytest.mark.parametrize("table", ["words_config", "words_data", "sqlite_sequence"])
+def test_an_index_with_a_damaged_table_is_built_anew_or_dropped(tmp_path: Path, table: str) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    with Index(folder, state, ONE) as index:
+        index.update(embed=False)
+    damage_table(state / "index.db", table)
+    with Index(folder, state, ONE) as index:
+        index.search(Query("boil water", mode="lexical"))
+        index.update(embed=False)
+        assert first(index, "boil water", "lexical") == "src/kitchen.py"
+    damage_table(state / "index.db", table)
+    with Index(folder, state, ONE) as index:
+        index.drop()
+        assert not list(state.glob("index.db*"))
 
 
 def damaged(place: Path) -> tuple[Path, Path]:

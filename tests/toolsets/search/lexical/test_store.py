@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.lexical import ranking
-from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError, OtherVersionError
+from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError, OtherVersionError, telling
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
 from jupyter_mcp.toolsets.search.lexical.store import LexicalStore
-from support.lexical import file_of, pieces_of
+from support.lexical import damage_table, file_of, pieces_of
 
 
 @pytest.fixture
@@ -217,6 +217,24 @@ def test_damage_is_found_by_the_check(tmp_path: Path) -> None:
         file.write(os.urandom(path.stat().st_size - 8192))
     with pytest.raises(CorruptStoreError), LexicalStore(path) as store:
         store.check()
+
+
+@pytest.mark.parametrize("table", ["words_config", "words_data", "lengths", "sqlite_sequence"])
+def test_damage_of_a_table_is_found_by_the_check(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "index.db"
+    with LexicalStore(path) as store:
+        store.replace([file_of("a.py", "name text")])
+    damage_table(path, table)
+    with pytest.raises(CorruptStoreError), LexicalStore(path) as store:
+        store.check()
+
+
+def test_a_table_of_words_that_cannot_be_opened_just_now_is_not_damaged(tmp_path: Path) -> None:
+    error = sqlite3.OperationalError("vtable constructor failed: words")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    with pytest.raises(ToolError, match="vtable") as told, telling(tmp_path / "index.db"):
+        raise error
+    assert told.value.code == "unavailable"
 
 
 @pytest.mark.parametrize(
