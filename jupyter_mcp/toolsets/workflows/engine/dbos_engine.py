@@ -60,6 +60,7 @@ def sqlite_engine(file: str, *, is_safe_from_power_loss: bool = False) -> Engine
 
     With a write-ahead log a step costs a fifth of what it does without. What a killed process has
     committed is kept; a loss of power may take the last commits unless `is_safe_from_power_loss`.
+    What is deleted is overwritten, and a new file can become smaller.
     """
     from sqlalchemy import create_engine, event
 
@@ -69,7 +70,9 @@ def sqlite_engine(file: str, *, is_safe_from_power_loss: bool = False) -> Engine
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = "IMMEDIATE"  # as DBOS sets it for engines of its own
         connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before anything is written
         set_journal(connection, "WAL", BUSY_SECONDS)
+        connection.execute("PRAGMA secure_delete=ON")
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA foreign_keys=ON")
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_mcp.toolsets.workflows.engine.dbos_engine import QUEUE, VERSION, WORKFLOW
 
 FAILED = frozenset({"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
+OVER = FAILED | {"SUCCESS", "CANCELLED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,31 @@ async def entries(runs: Sequence[str]) -> Mapping[str, Entry]:
         )
         for each in found
     }
+
+
+async def ended(before: float, most: int) -> list[str]:
+    """Return runs that have ended before a Unix time, the oldest first."""
+    from dbos import DBOS
+
+    found = await asyncio.to_thread(
+        lambda: DBOS.list_workflows(
+            name=WORKFLOW,
+            status=sorted(OVER),
+            completed_before=datetime.fromtimestamp(before, UTC).isoformat(),
+            limit=most,
+            load_input=False,
+            load_output=False,
+        )
+    )
+    return [each.workflow_id for each in found]
+
+
+async def forget(runs: Sequence[str]) -> None:
+    """Take out runs with all that is known of them."""
+    from dbos import DBOS
+
+    if runs:
+        await asyncio.to_thread(lambda: DBOS.delete_workflows(list(runs)))
 
 
 async def steps(run: str) -> Mapping[str, Mapping[str, Any]]:

@@ -34,6 +34,7 @@ from jupyter_mcp.toolsets.workflows.worker.bell import Bell
 from jupyter_mcp.toolsets.workflows.worker.book import Book
 from jupyter_mcp.toolsets.workflows.worker.deliveries import Deliveries
 from jupyter_mcp.toolsets.workflows.worker.door import Reach
+from jupyter_mcp.toolsets.workflows.worker.journal import Journal
 from jupyter_mcp.toolsets.workflows.worker.leases import Leases
 from jupyter_mcp.toolsets.workflows.worker.lines import Lines
 from jupyter_mcp.toolsets.workflows.worker.options import Options
@@ -116,10 +117,12 @@ class Worker:
             senders=_senders(options),
             witness=self._deliveries.recorded,
         )
+        sqlite = None if options.is_distributed else _sqlite(options)
+        self._journal = Journal(storage, sqlite, options.forget_seconds)
         self._engine = DbosEngine(
             executor,
             services,
-            engine=None if options.is_distributed else _sqlite(options),
+            engine=sqlite,
             url=options.database_url if options.is_distributed else "",
             home=options.home,
         )
@@ -182,6 +185,7 @@ class Worker:
             (self._take, APART_SECONDS),
             (self._start_due, CLOCK_SECONDS),
             (self._upkeep.reconcile, options.look_seconds),
+            (self._journal.clean, options.forget_seconds / 4),
             (self._rest, CLOCK_SECONDS),
         ]
         if options.is_distributed:

@@ -47,6 +47,7 @@ class Options:
         look_seconds: How often it looks whether records and the engine agree.
         rest_seconds: How often it looks into the queue while nothing goes on and its server can
             wake it.
+        forget_seconds: How long after its end the engine forgets a run; its record stays.
     """
 
     state: str
@@ -71,6 +72,7 @@ class Options:
     lease_seconds: float = 15.0
     look_seconds: float = 3.0
     rest_seconds: float = 1.0
+    forget_seconds: float = 60.0
 
     @classmethod
     def of(cls, settings: Any, state: Path) -> Self:
