@@ -22,7 +22,7 @@ from jupyter_mcp.toolsets.workflows.worker import ledger
 from jupyter_mcp.toolsets.workflows.worker.leases import bury, living
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
     from jupyter_mcp.storage import Storage
     from jupyter_mcp.toolsets.workflows.worker.book import Book
@@ -105,8 +105,8 @@ class Upkeep:
                 if each.id in known and each.id not in self._book.live:
                     await self._settle(each.id, known[each.id], each.wanted)
 
-    def _adrift(self, connection: Connection) -> Sequence[Row[Any]]:
-        """Return the runs that have begun and not ended, and of which no worker tells."""
+    def _adrift(self, connection: Connection) -> Sequence[Any]:
+        """Return the runs that have begun and not ended, and of which no worker tells, as rows."""
         from sqlalchemy import select
 
         from jupyter_mcp.storage.tables import workflow_runs as runs
@@ -119,7 +119,7 @@ class Upkeep:
         rows = connection.execute(going.order_by(runs.c.created))
         return [row for row in rows if row.id not in mine and row.executor not in others]
 
-    def _mend(self, lost: Sequence[Row[Any]], connection: Connection) -> None:
+    def _mend(self, lost: Sequence[Any], connection: Connection) -> None:
         """Put runs that the engine does not know into the queue, or end those that had begun.
 
         Of a pending one nothing was done: who took it was killed before the engine had it. Nothing

@@ -7,8 +7,8 @@ import json
 import signal
 import sqlite3
 import time
-from contextlib import closing
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
