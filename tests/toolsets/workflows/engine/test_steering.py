@@ -101,6 +101,48 @@ async def test_a_paused_run_ends_what_runs_and_begins_nothing(tmp_path: Path) ->
         assert ended.nodes == {"a": "succeeded", "b": "succeeded"}
 
 
+SUB = {
+    "kind": "subworkflow",
+    "workflow": {
+        "name": "s",
+        "parameters": {"type": "object", "properties": {"n": {}}},
+        "nodes": [action("x", "held", arguments={"n": "${parameters.n}"})],
+    },
+    "parameters": {"n": "${item}"},
+}
+
+
+@pytest.mark.parametrize(
+    "node", [{"kind": "action", "tool": "held", "arguments": {"n": "${item}"}}, SUB]
+)
+@pytest.mark.parametrize("wish", ["", "cancelled"])
+async def test_a_map_of_a_paused_run_begins_no_element(
+    flows: Bench, node: dict[str, Any], wish: str
+) -> None:
+    gate = asyncio.Event()
+
+    async def held(_: dict[str, Any]) -> dict[str, Any]:
+        await gate.wait()
+        return done()
+
+    flows.toolbox.tools["held"] = held
+    ledger = flows.ledger
+    each = {"id": "each", "kind": "map", "over": [0, 1, 2, 3], "concurrency": 2, "node": node}
+    run = await flows.begin([each])
+    await ledger.until(lambda: len(flows.toolbox.named("held")) == 2)
+    ledger.want(run, "paused")
+    await ledger.until(lambda: ledger.status(run) == "paused")
+    gate.set()
+    await ledger.until(lambda: (ledger.nodes[run, "each"].get("progress") or {}).get("done") == 2)
+    await flows.run([action("a")])  # by now the others would have begun
+    assert len(flows.toolbox.named("held")) == 2
+    assert ledger.status(run) == "paused"
+    ledger.want(run, wish)
+    ended = await flows.end(run)
+    assert ended.status == (wish or "succeeded")
+    assert len(flows.toolbox.named("held")) == (2 if wish else 4)
+
+
 async def test_a_paused_run_can_be_cancelled(flows: Bench) -> None:
     flows.ledger.want("wf-1", "paused")
     run = await flows.begin([action("a")])

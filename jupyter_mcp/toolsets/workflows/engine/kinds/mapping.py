@@ -35,6 +35,7 @@ async def repeat(running: Running) -> Any:
 
     async def one(index: int) -> None:
         async with free:
+            await _unless_paused(running)
             outcome = await _element(elements.part(index, listed[index]), elements)
         if outcome.status == "failed":
             failed[index] = outcome
@@ -51,6 +52,13 @@ async def repeat(running: Running) -> Any:
     if failed:
         raise _failure(failed, len(listed))
     return [elements.done[index] for index in range(len(listed))]
+
+
+async def _unless_paused(running: Running) -> None:
+    """Wait as long as the run is paused, or to be cancelled: no element begins then."""
+    recorder = running.services.recorder
+    while recorder.wanted(running.run):
+        await recorder.changed(running.run)
 
 
 async def _element(part: Running, elements: Elements) -> Outcome:
