@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from traitlets import Bool, Dict, Enum, Float, HasTraits, Integer, List, Unicode
+from traitlets import (
+    Bool,
+    Bunch,
+    Dict,
+    Enum,
+    Float,
+    HasTraits,
+    Integer,
+    List,
+    TraitError,
+    Unicode,
+    validate,
+)
 
 from jupyter_mcp.config.settings import Settings
+from jupyter_mcp.rates import rate_of
 
 
 class SettingsTraits(HasTraits):
@@ -261,6 +274,16 @@ class SettingsTraits(HasTraits):
         help="Globs of the hosts that workflows may send notifications to, such as "
         "'hooks.example.org'; none by default.",
     ).tag(config=True)
+
+    @validate("workflow_rate")
+    def _is_rate(self, proposal: Bunch) -> str:
+        text = str(proposal.value)
+        try:
+            rate_of(text)
+        except ValueError as error:
+            told = f"JupyterMCP.workflow_rate cannot be {text[:80]!r}. {error}"
+            raise TraitError(told) from None
+        return text
 
     def to_settings(self) -> Settings:
         """Return the traits' values as frozen settings."""

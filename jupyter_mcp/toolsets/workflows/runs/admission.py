@@ -6,13 +6,13 @@ for a person as one that runs, and their limits for each user are slow on severa
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.rates import REMEDY, rate_of
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.locks import lock
 from jupyter_mcp.storage.moments import moment
@@ -27,9 +27,6 @@ BATCH = 50
 
 LOOKED_AT = 500
 """Rows that are looked at for those whose owners have room."""
-
-_RATE = re.compile(r"\s*(\d{1,6})\s*/\s*(\d{0,5})\s*(second|minute|hour|day)s?\s*")
-_SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3_600.0, "day": 86_400.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +61,11 @@ class Limits:
         Raises:
             ToolError: ``invalid_configuration``.
         """
-        if not rate.strip():
-            return cls(per_owner)
-        found = _RATE.fullmatch(rate)
-        if found is None or not int(found[1]):
-            raise ToolError(
-                "invalid_configuration",
-                f"workflow_rate cannot be {rate[:80]!r}.",
-                "Write a number and a time, such as '60/minute'.",
-            )
-        return cls(per_owner, int(found[1]), int(found[2] or 1) * _SECONDS[found[3]])
+        try:
+            return cls(per_owner, *rate_of(rate))
+        except ValueError:
+            told = f"workflow_rate cannot be {rate[:80]!r}."
+            raise ToolError("invalid_configuration", told, REMEDY) from None
 
 
 class Admission:

@@ -148,7 +148,7 @@ def test_rates_are_read_as_settings_say_them(rate: str, limits: Limits) -> None:
     assert Limits.of(7, rate) == limits
 
 
-@pytest.mark.parametrize("rate", ["many", "0/minute", "5/fortnight", "/minute", "5"])
+@pytest.mark.parametrize("rate", ["many", "0/minute", "5/0 days", "5/fortnight", "/minute", "5"])
 def test_a_rate_that_is_none_is_refused(rate: str) -> None:
     with pytest.raises(ToolError, match="60/minute"):
         Limits.of(7, rate)
