@@ -85,7 +85,7 @@ async def test_the_status_says_that_changes_come_late(
     def no_watch(*_given: Any, **_more: Any) -> Any:
         raise RuntimeError("Unable to decode path")
 
-    monkeypatch.setattr("watchfiles.watch", no_watch)
+    monkeypatch.setattr("jupyter_mcp.toolsets.search.index.watching.Inotify", no_watch)
     await keeper.update()
     async with asyncio.timeout(60):
         while not (notes := (await keeper.status()).notes):  # noqa: ASYNC110

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.engine import NETWORK_FILE_SYSTEMS, file_system
 from jupyter_mcp.toolsets.search.index.index import Index
+from jupyter_mcp.toolsets.search.index.inotify import Inotify
 from jupyter_mcp.toolsets.search.index.model import Report
 
 POLL_SECONDS = 5.0
@@ -17,6 +19,9 @@ POLL_SECONDS = 5.0
 
 _REST = 10
 """Looks through a large folder are so many times as far apart as one takes."""
+
+HAS_INOTIFY = sys.platform == "linux"
+"""Whether the system tells of folders without following links; elsewhere watchfiles does."""
 
 _DEBOUNCE, _STEP, _TIMEOUT = 20, 10, 100
 """In milliseconds: a burst is at most so long, ends after so much quiet, is asked for so often."""
@@ -104,6 +109,15 @@ class Watcher:
 
     def _events(self) -> Iterator[set[str]]:
         """Yield what changed below the folder, an empty set every now and then."""
+        for paths in self._told() if HAS_INOTIFY else self._told_elsewhere():
+            yield {path for path in paths if not path or self._index.concerns(path)}
+
+    def _told(self) -> Iterator[set[str]]:
+        with Inotify(self._index.folder) as told:
+            while not self._stop.is_set():
+                yield told.burst(_TIMEOUT, _STEP, _DEBOUNCE)
+
+    def _told_elsewhere(self) -> Iterator[set[str]]:
         from watchfiles import watch
 
         root = f"{self._index.folder}/"
@@ -120,8 +134,7 @@ class Watcher:
             ignore_permission_denied=True,
         )
         for changes in found:
-            paths = {path.removeprefix(root) for _, path in changes if path.startswith(root)}
-            yield {path for path in paths if self._index.concerns(path)}
+            yield {path.removeprefix(root) for _, path in changes if path.startswith(root)}
 
     def _poll(self) -> None:
         self._stop.is_watching.set()
@@ -132,7 +145,7 @@ class Watcher:
             seconds = max(self._poll_seconds, _REST * (time.monotonic() - began))
 
     def _update(self, paths: list[str] | None) -> None:
-        if paths and (len(paths) > _TOO_MANY or any(_is_rule(path) for path in paths)):
+        if paths and (len(paths) > _TOO_MANY or any(not path or _is_rule(path) for path in paths)):
             paths = None
         try:
             report = self._index.update(paths, is_cancelled=self._stop.event.is_set)

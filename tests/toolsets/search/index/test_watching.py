@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import queue
 import subprocess
 import threading
@@ -48,7 +50,11 @@ def watched(folder: Path, state: Path, poll_seconds: float = 5.0) -> Iterator[Wa
             found.watcher.close()
 
 
-def test_changes_are_found_by_themselves(tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_inotify", sorted({watching.HAS_INOTIFY, False}))
+def test_changes_are_found_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_inotify: bool
+) -> None:
+    monkeypatch.setattr(watching, "HAS_INOTIFY", has_inotify)
     folder = write_project(tmp_path / "project")
     with watched(folder, tmp_path / "state") as found:
         (folder / "new.py").write_text("def weigh_anchor():\n    pass\n")
@@ -62,6 +68,30 @@ def test_changes_are_found_by_themselves(tmp_path: Path) -> None:
         write_many(folder / "deep" / "rooms", 20)
         found.wait(lambda: found.index.status().files == 24)
         assert found.watcher.note == ""
+
+
+@pytest.mark.parametrize("link", ["a", "z", ".hidden/z", "node_modules/z", "ignored/z"])
+def test_a_link_to_a_folder_hides_no_change_in_it(tmp_path: Path, link: str) -> None:
+    folder = write_project(tmp_path / "project")
+    (folder / ".gitignore").write_text("ignored/\n")
+    (folder / link).parent.mkdir(exist_ok=True)
+    (folder / link).symlink_to(folder / "src")
+    with watched(folder, tmp_path / "state") as found:
+        (folder / "src" / "new.py").write_text("def weigh_anchor():\n    pass\n")
+        found.wait(lambda: found.paths("anchor") == {"src/new.py"})
+        (folder / link).unlink()
+        (folder / "src" / "new.py").write_text("def hoist_sails():\n    pass\n")
+        found.wait(lambda: found.paths("sails") == {"src/new.py"})
+
+
+def test_a_folder_that_was_away_is_looked_through(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    with watched(folder, tmp_path / "state", poll_seconds=0.05) as found:
+        folder.rename(tmp_path / "elsewhere")
+        write_project(folder)
+        (folder / "new.py").write_text("def weigh_anchor():\n    pass\n")
+        found.wait(lambda: found.paths("anchor") == {"new.py"})
+        assert "moved or removed" in found.watcher.note
 
 
 def test_a_change_of_the_ignored_files_counts_for_all(tmp_path: Path) -> None:
@@ -115,19 +145,26 @@ def test_closing_ends_the_thread(tmp_path: Path) -> None:
     assert set(threading.enumerate()) == before
 
 
-@pytest.mark.parametrize("failure", ["OS file watch limit reached.", "strange"])
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "raise fs.inotify.max_user_watches"),
+        (OSError("strange"), "watching it failed (strange)"),
+    ],
+)
 def test_without_watches_the_folder_is_looked_through(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: OSError, told: str
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise OSError(failure)
+        raise failure
 
-    monkeypatch.setattr("watchfiles.watch", refuse)
+    monkeypatch.setattr(watching, "Inotify", refuse)
     folder = write_project(tmp_path / "project")
     with watched(folder, tmp_path / "state", poll_seconds=0.05) as found:
         (folder / "new.py").write_text("def weigh_anchor():\n    pass\n")
         found.wait(lambda: found.paths("anchor") == {"new.py"})
         assert "looked through every 0.05 s" in found.watcher.note
+        assert told in found.watcher.note
 
 
 def test_a_network_folder_is_looked_through(
