@@ -76,3 +76,11 @@ def notebook_of(cells: Sequence[tuple[str, str]]) -> dict[str, Any]:
 def write_notebook(path: Path, cells: Sequence[tuple[str, str]]) -> None:
     """Write such a notebook."""
     path.write_text(json.dumps(notebook_of(cells)))
+
+
+def overwrite(file: Path, start: int) -> None:
+    """Damage a file from a byte on."""
+    size = file.stat().st_size
+    with file.open("r+b") as opened:
+        opened.seek(start)
+        opened.write(b"\xff" * (size - start))

@@ -14,8 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.chunk import Chunk
@@ -38,6 +37,8 @@ AGAIN_SECONDS = 20.0
 
 EMBED_SECONDS = (40.0, 600.0)
 """After how long vectors are tried again that could not be made: at first, and at most."""
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -107,22 +108,16 @@ class Keeper:
 
     async def search(self, query: Query) -> list[Hit]:
         """Return the best hits of what is in the index by now."""
-        index = await self._ready()
-        try:
-            return await self._workers.quick.run(index.search, query)
-        finally:
-            self._mend(index)
+        return await self._asked(lambda index: index.search(query))
 
     async def similar(self, path: str, place: Place, limit: int) -> list[Hit]:
         """Return what is like a piece of a file, or like some of its lines."""
-        index = await self._ready()
-        find = partial(index.similar, path, place.line, place.cell_id, limit)
-        return await self._workers.quick.run(partial(find, end_line=place.end_line))
+        at, end = (place.line, place.cell_id, limit), place.end_line
+        return await self._asked(lambda index: index.similar(path, *at, end_line=end))
 
     async def piece(self, path: str, line: int | None, cell_id: str | None) -> Chunk | None:
         """Return the piece at a line or in a cell, as the file is now; None for none."""
-        index = await self._ready()
-        return await self._workers.quick.run(index.piece, path, line, cell_id)
+        return await self._asked(lambda index: index.piece(path, line, cell_id))
 
     async def holds(self, fits: Callable[[str], bool]) -> bool:
         """Return whether a file that fits is in the index."""
@@ -235,6 +230,16 @@ class Keeper:
                     await self._looked.wait()
         return index
 
+    async def _asked(self, ask: Callable[[Index], T]) -> T:
+        """Ask the index; what turns out to be damaged is told with the answer, and mended."""
+        index = await self._ready()
+        try:
+            return await self._workers.quick.run(ask, index)
+        finally:
+            self._mend(index)
+            if index.wants_update:
+                await self._learn(index)
+
     async def _keep(self) -> None:
         index = await self.index()
         try:
@@ -258,7 +263,7 @@ class Keeper:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._embeds_again if is_whole else AGAIN_SECONDS):
                 await self._wake.wait()
-        if self._whole.is_cut or not is_whole:
+        if self._whole.is_cut or index.wants_update or not is_whole:
             await self._look(index)
 
     async def _look(self, index: Index) -> None:
@@ -292,7 +297,7 @@ class Keeper:
 
     def _mend(self, index: Index) -> None:
         """Make again what turned out to be damaged, read what is another file than it was."""
-        if index.wants_vectors:
+        if index.wants_vectors or (index.wants_update and self.problem is None):
             self._wake.set()
         paths = index.pending
         if not paths or self._whole.is_running or self._mending is not None:

@@ -19,7 +19,7 @@ from jupyter_mcp.toolsets.search.query import Hit, Query
 from jupyter_mcp.toolsets.search.sources import ROOT, Source
 from jupyter_mcp.toolsets.search.walking.walk import walk
 from jupyter_mcp.toolsets.search.workers import Workers
-from support.folders import notebook_of, write_project
+from support.folders import notebook_of, overwrite, write_project
 
 ONE = Options(processes=1)
 
@@ -123,6 +123,34 @@ async def test_damaged_vectors_are_made_again_by_themselves(source: Source, keep
             assert keeper.is_begun
     assert hits[0].path == "src/kitchen.py"
     assert any("are made again" in note for note in (await keeper.status()).notes)
+
+
+async def test_an_index_that_is_damaged_while_it_is_kept_is_whole_again_by_itself(
+    source: Source, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Index(source.folder, source.state, ONE) as index:
+        index.update()
+        index.embed()
+    resting, wait = asyncio.Event(), keeper._next
+
+    async def rest(index: Index) -> None:
+        resting.set()
+        await wait(index)
+
+    monkeypatch.setattr(keeper, "_next", rest)
+    keeper.begin()
+    question = Query("boil water", mode="lexical")
+    async with asyncio.timeout(30):
+        await resting.wait()
+        overwrite(source.state / "index.db", 8192)
+        while not keeper.notes:
+            await answers(keeper, question)
+        assert "is built anew" in keeper.notes[0]
+        while not (hits := await answers(keeper, question)):
+            assert keeper.is_begun
+    assert hits[0].path == "src/kitchen.py"
+    assert (await keeper.status()).files == 4
+    assert await found(keeper, "tomato soup") == ["menu.ipynb#soup"]
 
 
 async def answers(keeper: Keeper, question: Query) -> list[Hit]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.chunk import Chunk
@@ -29,10 +29,12 @@ from jupyter_mcp.toolsets.search.index.turns import Turns
 from jupyter_mcp.toolsets.search.index.updating import Update
 from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
+from jupyter_mcp.toolsets.search.lexical.pieces import FileState
 from jupyter_mcp.toolsets.search.query import Hit, Query
 from jupyter_mcp.toolsets.search.ranking.member import member_at
 from jupyter_mcp.toolsets.search.walking.rules import Rules
 
+T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
 IsCancelled = Callable[[], bool]
 
@@ -91,13 +93,18 @@ class Index:
         return self._opening.wants_vectors
 
     @property
+    def wants_update(self) -> bool:
+        """Whether a damaged database was put aside, so that an update has to read all files."""
+        return self._opening.wants_update
+
+    @property
     def lacks_embedder(self) -> bool:
         """Whether the second embedder could not be loaded, so that `embed` may do more later."""
         return self._opening.lacks_embedder
 
     def concerns(self, path: str) -> bool:
         """Whether a change of a path below the folder may change the index."""
-        if path.endswith((".gitignore", ".git/info/exclude")):
+        if path.endswith((".gitignore", ".git/info/exclude", "pyvenv.cfg")):
             return True
         if (self.folder / path).is_relative_to(self.state):
             return False
@@ -305,8 +312,8 @@ class Index:
 
     def counts(self, allows: Callable[[str], bool]) -> tuple[int, int]:
         """Return how many files, and pieces of them, are in the index of those that are allowed."""
-        stores = self._opening.open()
-        known = {} if stores is None else stores.known.all()
+        nothing: Mapping[str, FileState] = {}
+        known = self._read(lambda stores: stores.known.all(), nothing)
         chunks = [one.chunks for one in known.values() if not one.error and allows(one.path)]
         return len(chunks), sum(chunks)
 
@@ -319,16 +326,18 @@ class Index:
             path: Only of these, as in a question.
             allows: Says which files count; None for all.
         """
-        stores = self._opening.open()
-        return {} if stores is None else stores.words.languages(Filter(path, allows=allows))
+        wanted = Filter(path, allows=allows)
+        return self._read(lambda stores: stores.words.languages(wanted), {})
 
     def status(self) -> Status:
         """Return what is in the index and what is not."""
-        stores = self._opening.open()
         left = self._update.left if self._update else 0
-        return condition.status(
-            self.folder, self._opening.layout, stores, self._notes.all(), len(self._pending) + left
-        )
+
+        def look(stores: Stores | None) -> Status:
+            layout, pending = self._opening.layout, len(self._pending) + left
+            return condition.status(self.folder, layout, stores, self._notes.all(), pending)
+
+        return self._read(look, None) or look(self._opening.open())
 
     def drop(self) -> None:
         """Forget all of it, also on the disk.
@@ -364,6 +373,7 @@ class Index:
             self._update = None
         if paths is None and not report.is_cancelled:
             self._pending -= pending
+            self._opening.wants_update = False
         self._pending.difference_update(paths or ())
         for engine, meaning in stores.meanings().items():
             clean(stores.words, meaning, _KEEP_UNUSED)
@@ -384,20 +394,27 @@ class Index:
         )
 
     def _answered(self, find: Callable[[Finding, Stores], Answer]) -> list[Hit]:
+        def ask(stores: Stores) -> Answer:
+            return find(Finding(self.folder, self.options.file_bytes, stores, self._live), stores)
+
+        answer = self._read(ask, Answer())
+        self._pending |= answer.outdated
+        return answer.hits
+
+    def _read(self, ask: Callable[[Stores], T], nothing: T) -> T:
+        """Ask the stores; those that are not there, or turn out to be damaged, have nothing."""
         stores = self._opening.open()
         if stores is None:
-            return []
+            return nothing
         try:
-            finding = Finding(self.folder, self.options.file_bytes, stores, self._live)
-            answer = find(finding, stores)
+            return ask(stores)
         except CorruptStoreError as error:
             if not stores.is_owner:
                 raise
-            with self._turns.take(self._turns.updating):
-                self._opening.rebuild(error)
-            return []
-        self._pending |= answer.outdated
-        return answer.hits
+            with self._turns.take(self._turns.updating) as is_ended:
+                if not is_ended():
+                    self._opening.rebuild(error, stores)
+            return nothing
 
 
 def _ignore(_: Progress) -> None:

@@ -36,6 +36,8 @@ class Opening:
         self._turn = threading.RLock()
         self._stores: Stores | None = None
         self._obstacle = ""
+        self.wants_update = False
+        """Whether a damaged database was put aside, and nothing has read all files since."""
 
     @property
     def wants_vectors(self) -> bool:
@@ -91,13 +93,22 @@ class Opening:
                 )
             return stores
 
-    def rebuild(self, error: ToolError) -> None:
-        """Put a database aside that turned out to be damaged, and begin anew."""
+    def rebuild(self, error: ToolError, damaged: Stores | None = None) -> None:
+        """Put a database aside that turned out to be damaged, and begin anew.
+
+        Args:
+            error: What turned it out.
+            damaged: The stores that were asked; those that others have opened since are left
+                alone. None for those that are open.
+        """
         with self._turn:
+            if damaged is not None and damaged is not self._stores:
+                return
             if self._stores is not None:
                 with suppress(ToolError):
                     self._stores.close()
             self._stores = None
+            self.wants_update = True
             self.notes.put_aside(error, self.layout.put_aside(self.layout.database))
 
     def clear(self) -> None:

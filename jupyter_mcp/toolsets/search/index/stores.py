@@ -171,6 +171,8 @@ class Stores:
         Returns:
             Whether they are put aside, by whomever, so that others can be made in their place.
         """
+        if isinstance(error, CorruptStoreError):  # the words, not the vectors
+            return False
         if error.code == "corrupt":
             self._put_aside(error)
         elif not isinstance(error, PutAsideError):

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,9 +20,10 @@ import pytest
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.index.index import Index
 from jupyter_mcp.toolsets.search.index.model import Options
+from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError
 from jupyter_mcp.toolsets.search.query import Query
 from jupyter_mcp.toolsets.search.vectors.remote import RemoteVectors
-from support.folders import write_many, write_project
+from support.folders import overwrite, write_many, write_project
 from support.lexical import damage_table
 
 ONE = Options(processes=1)
@@ -114,14 +115,60 @@ def test_a_database_that_is_damaged_while_it_is_open_is_put_aside(tmp_path: Path
         index.update(embed=False)
     with Index(folder, state, ONE) as index:
         index.status()
-        size = (state / "index.db").stat().st_size
-        with (state / "index.db").open("r+b") as opened:
-            opened.seek(8192)
-            opened.write(b"\xff" * (size - 8192))
+        overwrite(state / "index.db", 8192)
         index.search(Query("room function 17", mode="lexical"))
         index.update(embed=False)
         assert first(index, "room function 17", "lexical") == "rooms/room_17.py"
         assert any("could not be read" in note for note in index.status().notes)
+
+
+@pytest.mark.parametrize("is_asked", ["status", "counts", "languages", "similar"])
+def test_whatever_finds_the_damage_leaves_it_to_an_update_of_all(
+    tmp_path: Path, is_asked: str
+) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    asks: dict[str, Callable[[Index], object]] = {
+        "status": Index.status,
+        "counts": lambda index: index.counts(lambda _: True),
+        "languages": Index.languages,
+        "similar": lambda index: index.similar("src/kitchen.py"),
+    }
+    with Index(folder, state, ONE) as index:
+        index.update(embed=False)
+    with Index(folder, state, ONE) as index:
+        assert not index.is_new
+        overwrite(state / "index.db", 8192)
+        asks[is_asked](index)
+        assert index.wants_update
+        assert any("is built anew" in note for note in index.status().notes)
+        index.update(["src/kitchen.py"], embed=False)
+        assert index.wants_update
+        index.update(embed=False)
+        assert not index.wants_update
+        assert index.status().files == 4
+
+
+def test_damaged_words_are_not_taken_for_damaged_vectors(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    with Index(folder, state, ONE) as index:
+        index.update(embed=False)
+    with Index(folder, state, ONE) as index:
+        index.status()
+        overwrite(state / "index.db", 8192)
+        with pytest.raises(CorruptStoreError):
+            index.embed()
+        assert not index.wants_vectors
+
+
+def test_damage_that_several_find_is_put_aside_once(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    with Index(folder, state, ONE) as index:
+        index.update(embed=False)
+        stores = index._opening.owned()
+        for _ in range(2):
+            index._opening.rebuild(CorruptStoreError(state / "index.db", "damaged"), stores)
+            index.update(embed=False)
+    assert len(list(state.glob("index.db.corrupt-*"))) == 1
 
 
 @pytest.mark.parametrize("table", ["words_config", "words_data", "sqlite_sequence"])
