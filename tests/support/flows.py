@@ -155,9 +155,10 @@ class Toolbox:
         seconds: float | None = None,
         on_progress: Any = None,
         on_wait: Any = None,
+        places: Any = None,
     ) -> Mapping[str, Any]:
         """Call a tool, as the worker does at the server's door."""
-        del node, seconds, on_progress, on_wait
+        del node, seconds, on_progress, on_wait, places
         if (tool, key) in self.kept:
             return self.kept[tool, key]
         called = Called(run, tool, dict(arguments), key)

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.workflows.engine.outcome import Outcome, Skipped, told
+from jupyter_mcp.toolsets.workflows.engine.outcome import Cancelled, Outcome, Skipped, told
+from jupyter_mcp.toolsets.workflows.engine.resources import EVERY
 from jupyter_mcp.toolsets.workflows.engine.running import LARGEST, Running
 from jupyter_mcp.toolsets.workflows.spec.models import Retry
 
@@ -47,6 +48,8 @@ async def attempt(running: Running) -> Outcome:
             output = checked(await _once(running))
         except Skipped:
             return running.ended("skipped", started)
+        except Cancelled:
+            return running.ended("cancelled", started)
         except ToolError as failure:
             error, later = told(failure), _later(failure)
         except Exception as failure:  # noqa: BLE001 - the boundary of a node: its run goes on
@@ -63,7 +66,8 @@ async def _once(running: Running) -> Any:
     kind = str(getattr(running.work, "kind", ""))
     do = running.services.kinds[kind]
     seconds = running.work.timeout
-    async with running.services.resources.hold(_places(running, kind), running.queues):
+    places = _places(running, kind)
+    async with running.services.resources.hold(places, running.queues) as running.places:
         try:
             async with asyncio.timeout(seconds) as limit:
                 return await do(running)
@@ -76,7 +80,7 @@ async def _once(running: Running) -> Any:
 def _places(running: Running, kind: str) -> Iterable[str]:
     if kind in PATIENT:
         return running.work.resources
-    return ("nodes", *TAKES.get(kind, ()), *running.work.resources)
+    return (EVERY, *TAKES.get(kind, ()), *running.work.resources)
 
 
 async def _delay(running: Running, retry: Retry, later: float) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 
-PLACES: Mapping[str, int] = {"nodes": 16, "cpu": 2, "memory": 2, "kernels": 4, "sandboxes": 4}
-"""How many nodes of each class run at once in a worker; every working node takes one of
-``nodes``."""
+EVERY = "nodes"
+"""The class of which every working node takes a place."""
 
+PLACES: Mapping[str, int] = {EVERY: 16, "cpu": 2, "memory": 2, "kernels": 4, "sandboxes": 4}
+"""How many nodes of each class run at once in a worker."""
 
 TOLD_AFTER = 1.0
 """Seconds after which somebody who waits for a place says so: most have it sooner."""
@@ -34,8 +35,8 @@ class Resources:
     @asynccontextmanager
     async def hold(
         self, names: Iterable[str], tell: Callable[[str], None] = lambda _: None
-    ) -> AsyncIterator[None]:
-        """Take a place of each class, always in the same order so that nobody waits in a ring.
+    ) -> AsyncIterator[Held]:
+        """Take a place of each class, which may be given back meanwhile.
 
         A class that there is not has one place.
 
@@ -43,12 +44,46 @@ class Resources:
             names: The classes.
             tell: Told which class is waited for, and nothing once it is not any more.
         """
-        async with AsyncExitStack() as held:
-            for name in sorted(set(names)):
-                free = self._free.setdefault(name, asyncio.Semaphore(1))
-                with _told(name, tell) if free.locked() else nullcontext():
-                    await held.enter_async_context(free)
-            yield
+        wanted = sorted(set(names), key=lambda name: (name == EVERY, name))
+        free = {name: self._free.setdefault(name, asyncio.Semaphore(1)) for name in wanted}
+        held = Held(free, tell)
+        try:
+            await held.take()
+            yield held
+        finally:
+            held.leave()
+
+
+class Held:
+    """The places of one node, which it gives back while it only waits for others.
+
+    Args:
+        free: What counts the places of its classes, by their names in order.
+        tell: Told which class is waited for, and nothing once it is not any more.
+    """
+
+    def __init__(self, free: Mapping[str, asyncio.Semaphore], tell: Callable[[str], None]) -> None:
+        self._free = free
+        self._tell = tell
+        self._held: list[str] = []
+
+    async def take(self) -> None:
+        """Have all of them, taken always in the same order so that nobody waits in a ring.
+
+        That of `EVERY` comes last: whoever has it waits for no other.
+        """
+        for name, free in self._free.items():
+            if name in self._held:
+                continue
+            with _told(name, self._tell) if free.locked() else nullcontext():
+                await free.acquire()
+            self._held.append(name)
+
+    def leave(self, *names: str) -> None:
+        """Give back those of some classes, or all."""
+        for name in [each for each in self._held if not names or each in names]:
+            self._held.remove(name)
+            self._free[name].release()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.workflows.engine.outcome import Outcome
 from jupyter_mcp.toolsets.workflows.engine.recorder import Recorder
-from jupyter_mcp.toolsets.workflows.engine.resources import Resources
+from jupyter_mcp.toolsets.workflows.engine.resources import EVERY, Held, Resources
 from jupyter_mcp.toolsets.workflows.engine.tools import Tools
 from jupyter_mcp.toolsets.workflows.spec.amounts import refuse_too_much
 from jupyter_mcp.toolsets.workflows.spec.models import Work
@@ -122,6 +122,7 @@ class Running:
             earlier attempts at what this is a part of.
         turn: The numbers of the attempts at what this is a part of, the outermost first.
         is_lenient: Whether a reference that leads nowhere is null and no failure.
+        places: What it holds while an attempt goes on.
     """
 
     run: str
@@ -134,6 +135,7 @@ class Running:
     failed: Counter[str] = field(default_factory=Counter)
     turn: tuple[int, ...] = ()
     is_lenient: bool = False
+    places: Held | None = None
     attempts: int = 0
     input: Any = None
     tail: str = ""
@@ -193,6 +195,7 @@ class Running:
             node=self.node,
             on_progress=self.progress,
             on_wait=self.waits,
+            places=self.places,
         )
         if result.get("isError"):
             self.failed[self.node] += 1
@@ -209,8 +212,17 @@ class Running:
         self.tell(progress={"done": 0, "total": None, "message": told} if name else None)
 
     async def progress(self, done: float, total: float | None, message: str) -> None:
-        """Tell how far it is."""
+        """Tell how far it is: below zero as long as it waits for a person."""
+        self.gives_way(done)
         self.tell(progress={"done": done, "total": total, "message": message})
+
+    def gives_way(self, done: float) -> None:
+        """Let others work while a call waits for a person.
+
+        What it holds besides stays its own: with a yes the server begins at once.
+        """
+        if done < 0 and self.places is not None:
+            self.places.leave(EVERY)
 
     def log(self, text: str) -> None:
         """Add `text` to the tail of its log."""

@@ -11,6 +11,18 @@ OnWait = Callable[[str], None]
 """Told why a call waits, in one line; an empty one when it goes on."""
 
 
+class Places(Protocol):
+    """What a node holds, and gives back while it only waits."""
+
+    async def take(self) -> None:
+        """Have all of them; it waits for those that are not free."""
+        ...
+
+    def leave(self) -> None:
+        """Give them back."""
+        ...
+
+
 class Tools(Protocol):
     """Calls tools for the owner of a run, through the server's own door."""
 
@@ -25,6 +37,7 @@ class Tools(Protocol):
         seconds: float | None = None,
         on_progress: OnProgress | None = None,
         on_wait: OnWait | None = None,
+        places: Places | None = None,
     ) -> Mapping[str, Any]:
         """Call a tool and return its result (MCP: ``CallToolResult``), also a failed one.
 
@@ -40,6 +53,7 @@ class Tools(Protocol):
             seconds: After how long the call is ended.
             on_progress: Told how far the call is.
             on_wait: Told while it waits.
+            places: What the node holds: given back while it waits, taken before the call is made.
 
         Raises:
             ToolError: What the server refuses; ``forbidden`` when the owner may not.

@@ -36,6 +36,7 @@ class Undoing(Running):
 
     async def progress(self, done: float, total: float | None, message: str) -> None:  # noqa: ARG002
         """Tell what it waits for: a person, as long as `done` is below zero."""
+        self.gives_way(done)
         self._mark(is_taking=done >= 0)
         self._say(message)
 

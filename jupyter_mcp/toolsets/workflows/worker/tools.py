@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.tokens.acting import WORKFLOW
-from jupyter_mcp.toolsets.workflows.engine.tools import OnProgress, OnWait
+from jupyter_mcp.toolsets.workflows.engine.tools import OnProgress, OnWait, Places
 from jupyter_mcp.toolsets.workflows.worker.door import Away, NotLetIn, Waiting, nobody_to_ask
 from jupyter_mcp.toolsets.workflows.worker.lines import Lines
 
@@ -61,6 +61,7 @@ class ServerTools:
         seconds: float | None = None,
         on_progress: OnProgress | None = None,
         on_wait: OnWait | None = None,
+        places: Places | None = None,
     ) -> Mapping[str, Any]:
         """Call a tool and return its result.
 
@@ -71,7 +72,7 @@ class ServerTools:
         if key:
             meta[KEY] = _taken(key)
         wanted = _Wanted(tool, arguments, meta, on_progress)
-        wait = _Wait(on_wait)
+        wait = _Wait(on_wait, places)
         try:
             async with asyncio.timeout(seconds) as limit:
                 return await self._patiently(run, wanted, wait)
@@ -87,7 +88,7 @@ class ServerTools:
         while True:
             try:
                 async with self._lines.of(run) as line:
-                    wait.go_on()
+                    await wait.go_on()
                     try:
                         return await line.door.call(*wanted)
                     except (Away, NotLetIn):
@@ -116,10 +117,12 @@ class _Wait:
 
     Args:
         tell: Told the reason.
+        places: What others have meanwhile.
     """
 
-    def __init__(self, tell: OnWait | None) -> None:
+    def __init__(self, tell: OnWait | None, places: Places | None) -> None:
         self._tell = tell
+        self._places = places
         self._reason = ""
         self._is_held = False
         self._next = PAUSE_SECONDS[0]
@@ -132,16 +135,20 @@ class _Wait:
             if self._tell is not None:
                 self._tell(reason)
 
-    def go_on(self) -> None:
-        """Tell that the server is there."""
+    async def go_on(self) -> None:
+        """Tell that the server is there, and return once there is room for the call."""
         if not self._is_held:
             self.begin("")
+        if self._places is not None:
+            await self._places.take()
 
     def end(self) -> None:
         """Tell that nothing is waited for any more."""
         self.begin("")
 
     async def pause(self) -> None:
-        """Wait a while, longer each time."""
+        """Wait a while, longer each time, and let others work."""
+        if self._places is not None:
+            self._places.leave()
         await asyncio.sleep(self._next)
         self._next = min(2 * self._next, PAUSE_SECONDS[1])

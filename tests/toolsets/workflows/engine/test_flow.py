@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_mcp.toolsets.workflows.engine import resources
-from support.flows import Bench, action, bench, done
+from support.flows import Bench, Toolbox, action, bench, done
 
 DECISION = {
     "id": "size",
@@ -138,6 +138,66 @@ async def test_no_more_nodes_work_at_once_than_there_are_places(tmp_path: Path) 
         other = await flows.begin([{"id": "w", "kind": "wait", "seconds": 0}])
         assert (await flows.end(other)).status == "succeeded"
         assert len(flows.toolbox.calls) == 2
+        flows.ledger.want(run, "cancelled")
+        assert (await flows.end(run)).status == "cancelled"
+
+
+async def test_a_call_that_waits_lets_others_work(tmp_path: Path) -> None:
+    class Waiting(Toolbox):
+        """Tools of which some wait: to be let in, or for a person, or for both."""
+
+        async def call(self, run: str, tool: str, arguments: Any, **more: Any) -> Any:
+            if tool == "shut out":
+                more["on_wait"]("the access of 'agent' was ended")
+                more["places"].leave()
+                await let_in.wait()
+                more["on_wait"]("")
+                await more["places"].take()
+            elif tool == "asks":
+                await more["on_progress"](-300, None, "Waiting for approval.")
+            return await super().call(run, tool, arguments, **more)
+
+    let_in, yes = asyncio.Event(), asyncio.Event()
+
+    async def asks(_: dict[str, Any]) -> dict[str, Any]:
+        await yes.wait()
+        return done()
+
+    toolbox = Waiting({"shut out": lambda _: done(), "asks": asks, "gpu": lambda _: done()})
+    places = {"nodes": 2, "gpu": 1}
+    async with bench(str(tmp_path / "w.db"), toolbox=toolbox, places=places) as flows:
+        ledger = flows.ledger
+        shut = await flows.begin([action(name, "shut out", resources=["gpu"]) for name in "abc"])
+        await ledger.until(lambda: set(ledger.statuses(shut).values()) == {"waiting"})
+        assert ledger.status(shut) == "waiting"
+        each = {"kind": "action", "tool": "asks"}
+        asking = await flows.begin([{"id": "m", "kind": "map", "over": [1, 2, 3], "node": each}])
+        await ledger.until(lambda: len(toolbox.named("asks")) == 3)
+        assert (await flows.run([action("a", resources=["gpu"])])).status == "succeeded"
+        full = await flows.begin([action(name, "block") for name in "xy"])
+        await ledger.until(lambda: len(toolbox.named("block")) == 2)
+        let_in.set()
+        yes.set()
+        assert (await flows.end(asking)).status == "succeeded"
+        assert toolbox.named("shut out") == [], "they have to wait for places again"
+        ledger.want(full, "cancelled")
+        assert (await flows.end(shut)).status == "succeeded"
+
+
+async def test_what_waits_for_a_person_keeps_what_it_works_with(tmp_path: Path) -> None:
+    class Asking(Toolbox):
+        """Tools that wait for a person before they begin."""
+
+        async def call(self, run: str, tool: str, arguments: Any, **more: Any) -> Any:
+            await more["on_progress"](-300, None, "Waiting for approval.")
+            return await super().call(run, tool, arguments, **more)
+
+    toolbox = Asking()
+    async with bench(str(tmp_path / "w.db"), toolbox=toolbox, places={"gpu": 1}) as flows:
+        run = await flows.begin([action(name, "block", resources=["gpu"]) for name in "ab"])
+        await flows.ledger.until(lambda: toolbox.named("block"))
+        assert (await flows.run([action("c")])).status == "succeeded"
+        assert len(toolbox.named("block")) == 1
         flows.ledger.want(run, "cancelled")
         assert (await flows.end(run)).status == "cancelled"
 

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from jupyter_mcp.security.principal import Principal
 from jupyter_mcp.storage.tables import audit
+from jupyter_mcp.toolsets.workflows.engine.resources import EVERY, PLACES
 from support.clients_of_ours import OurClient, ask, client_of
 from support.plugins import plugin_environment
 from support.server import JupyterServer
@@ -194,6 +195,22 @@ async def test_a_run_of_a_revoked_token_waits_and_does_nothing_more(
     await worker.records.want(run, "cancelled")
     await worker.ended(run, "cancelled")
     assert not effects(server)["revoked"]
+
+
+async def test_a_run_that_is_not_let_in_stops_no_others(
+    server: JupyterServer, worker: Bench
+) -> None:
+    client = client_of(server, "read", "edit", name="agent")
+    owner = owner_of(client)
+    ask(server, "token_revoke", token_id=client.id)
+    call = {"kind": "action", "tool": "effect", "arguments": {"name": "none"}}
+    many = [{"id": f"c{number}", **call} for number in range(PLACES[EVERY])]
+    shut = await worker.put({"name": "many", "nodes": many}, owner)
+    for node in many:
+        await worker.begun(shut, node["id"], "waiting")
+    await worker.ended(await worker.put(calling(("probe_echo", {"text": "x"}))))
+    await worker.records.want(shut, "cancelled")
+    await worker.ended(shut, "cancelled")
 
 
 async def test_a_run_goes_on_when_its_owners_access_is_restored(
