@@ -109,6 +109,7 @@ class Comparison:
         differences = Differences()
         seen: set[str] = set()
         unsure: set[str] = set()
+        self._rules.forget()  # a folder may be in the place of a link that was left out
         for path in paths:
             # A new folder and what is in it may both be named.
             here = [found for found in self._below(path) if found.path not in seen]

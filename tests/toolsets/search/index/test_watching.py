@@ -17,7 +17,7 @@ from jupyter_mcp.toolsets.search.index.index import Index
 from jupyter_mcp.toolsets.search.index.model import Options, Report
 from jupyter_mcp.toolsets.search.index.watching import Watcher
 from jupyter_mcp.toolsets.search.query import Query
-from support.folders import write_many, write_project
+from support.folders import notebook_of, write_many, write_project
 
 ONE = Options(processes=1)
 
@@ -82,6 +82,19 @@ def test_a_link_to_a_folder_hides_no_change_in_it(tmp_path: Path, link: str) -> 
         (folder / link).unlink()
         (folder / "src" / "new.py").write_text("def hoist_sails():\n    pass\n")
         found.wait(lambda: found.paths("sails") == {"src/new.py"})
+
+
+def test_a_link_that_becomes_a_folder_is_looked_into(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    (folder / "link").symlink_to(tmp_path)
+    with watched(folder, tmp_path / "state") as found:
+        found.index.put_notebook("link/open.ipynb", notebook_of([("a", "anchor = 1")]))
+        (folder / "link").unlink()
+        (folder / "src").rename(folder / "link")
+        found.wait(lambda: found.paths("boil water") == {"link/kitchen.py"})
+        (folder / "link").rename(folder / "src")
+        (folder / "link").symlink_to("src")
+        found.wait(lambda: found.paths("boil water") == {"src/kitchen.py"})
 
 
 def test_a_folder_that_was_away_is_looked_through(tmp_path: Path) -> None:
