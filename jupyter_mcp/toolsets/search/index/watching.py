@@ -157,7 +157,8 @@ class Watcher:
 
 def _is_rule(path: str) -> bool:
     """Whether a file says what is left out."""
-    return Path(path).name == ".gitignore" or path.endswith(".git/info/exclude")
+    is_named = Path(path).name in {".gitignore", "pyvenv.cfg"}
+    return is_named or path.endswith(".git/info/exclude")
 
 
 def _reason(error: Exception) -> str:

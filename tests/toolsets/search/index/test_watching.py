@@ -97,6 +97,15 @@ def test_a_link_that_becomes_a_folder_is_looked_into(tmp_path: Path) -> None:
         found.wait(lambda: found.paths("boil water") == {"src/kitchen.py"})
 
 
+def test_a_folder_that_becomes_an_environment_is_left_out(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "project")
+    with watched(folder, tmp_path / "state") as found:
+        (folder / "src" / "pyvenv.cfg").touch()
+        found.wait(lambda: found.paths("boil water") == set())
+        (folder / "src" / "pyvenv.cfg").unlink()
+        found.wait(lambda: found.paths("boil water") == {"src/kitchen.py"})
+
+
 def test_a_folder_that_was_away_is_looked_through(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "project")
     with watched(folder, tmp_path / "state", poll_seconds=0.05) as found:
