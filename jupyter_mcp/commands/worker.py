@@ -27,8 +27,10 @@ from jupyter_mcp.commands.verbs import verb_of
 from jupyter_mcp.config import Settings
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.moments import in_utc
+from jupyter_mcp.storage.faults import reason
 
 if TYPE_CHECKING:
+    from jupyter_mcp.toolsets.workflows.worker.lock import Lock
     from jupyter_mcp.toolsets.workflows.worker.options import Options
     from jupyter_mcp.toolsets.workflows.worker.process import WorkerProcess
 
@@ -101,23 +103,16 @@ class WorkerApp(ShowingCommand):
         return found
 
     async def _work(self, options: Options) -> int:
-        await asyncio.to_thread(check_parts, is_distributed=options.is_distributed)
-        from jupyter_mcp.storage.process_marks import new_mark
-        from jupyter_mcp.toolsets.workflows.worker.lock import Holder, Lock
-        from jupyter_mcp.toolsets.workflows.worker.versions import own_version
+        from jupyter_mcp.toolsets.workflows.worker.failure import Failure
 
+        try:
+            await asyncio.to_thread(check_parts, is_distributed=options.is_distributed)
+        except ToolError as error:
+            Failure.leave(options.folder, str(error))
+            raise
         executor = f"w-{os.urandom(8).hex()}"
-        lock = Lock(options.folder)
-        marks = own_version(), self.starter, new_mark()
-        holder = Holder(os.getpid(), executor, time.time(), *marks)
-        if not lock.take(holder) and not options.is_distributed:
-            other = lock.holder()
-            told = f" by process {other.pid}" if other and other.pid else ""
-            raise ToolError(
-                "conflict",
-                f"The worker's lock is held{told}: one worker does all of a SQLite file's runs.",
-                "'jupyter mcp worker status' shows it, 'jupyter mcp worker stop' ends it.",
-            )
+        lock = self._take_lock(options, executor)
+        Failure.clear(options.folder)
         os.umask(0o077)  # what it writes may hold what people work on
         self._begin_log(options.folder)
         gc.disable()  # what is imported stays: looking for garbage among it finds none
@@ -152,12 +147,32 @@ class WorkerApp(ShowingCommand):
                 _start_over()
         except ToolError as error:
             self.tell(f"{error.code}: {error}")
-        except Exception:  # noqa: BLE001 - it is said in the log, and nothing else is left to do
+            Failure.leave(options.folder, str(error))
+        except Exception as error:  # noqa: BLE001 - it is told, and nothing else is left to do
             _log.exception("The worker ends.")
+            Failure.leave(options.folder, f"{reason(error)}.")
         finally:
             # What was begun is left as it is. Cancelled in order, it would count as failed.
             logging.shutdown()
             os._exit(code)
+
+    def _take_lock(self, options: Options, executor: str) -> Lock:
+        from jupyter_mcp.storage.process_marks import new_mark
+        from jupyter_mcp.toolsets.workflows.worker.lock import Holder, Lock
+        from jupyter_mcp.toolsets.workflows.worker.versions import own_version
+
+        lock = Lock(options.folder)
+        marks = own_version(), self.starter, new_mark()
+        holder = Holder(os.getpid(), executor, time.time(), *marks)
+        if not lock.take(holder) and not options.is_distributed:
+            other = lock.holder()
+            told = f" by process {other.pid}" if other and other.pid else ""
+            raise ToolError(
+                "conflict",
+                f"The worker's lock is held{told}: one worker does all of a SQLite file's runs.",
+                "'jupyter mcp worker status' shows it, 'jupyter mcp worker stop' ends it.",
+            )
+        return lock
 
     def _begin_log(self, state: Path) -> None:
         to_file = self.log_file or ("" if sys.stderr.isatty() else str(state / "worker.log"))

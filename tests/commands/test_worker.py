@@ -13,7 +13,9 @@ import pytest
 
 from jupyter_mcp.commands import checks_workflows
 from jupyter_mcp.commands.checks_workflows import check_parts, is_new_enough, workflows
+from jupyter_mcp.commands.worker import WorkerApp
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.workflows.worker.failure import Failure
 from support.workers import Bench, bench, chain
 
 
@@ -90,3 +92,14 @@ def test_a_sqlite_that_is_too_old_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ToolError, match=r"SQLite 3\.42 or newer"):
         check_parts(is_distributed=False)
     assert "Postgres" in workflows().remedy
+
+
+async def test_what_a_worker_lacks_is_left_for_its_server(
+    place: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks_workflows, "is_new_enough", lambda: False)
+    with pytest.raises(ToolError, match=r"SQLite 3\.42"):
+        await WorkerApp(state=str(place.state)).run()
+    left = Failure.read(place.state)
+    assert left is not None
+    assert "Workflows need SQLite 3.42 or newer" in str(left.told())

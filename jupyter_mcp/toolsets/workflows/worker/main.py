@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
 
+from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.secrets.secrets import REFERENCE
 from jupyter_mcp.security.secrets.vault import Vault
 from jupyter_mcp.storage import Storage
@@ -167,12 +168,25 @@ class Worker:
             self._bell.listen()
         self._book.start()
         await self._deliveries.start()
-        await self._engine.start()
+        await self._open_journal()
         await self._upkeep.reap()
         await self._upkeep.reconcile()
         self._busy_at = time.monotonic()
         gc.freeze()  # what was imported is never garbage: a collection need not walk it
         gc.enable()
+
+    async def _open_journal(self) -> None:
+        from sqlalchemy.exc import DBAPIError
+
+        try:
+            await self._engine.start()
+        except DBAPIError as error:
+            where = "of the database" if self._options.is_distributed else DATABASE
+            raise ToolError(
+                "unavailable",
+                f"The journal of workflows, {where}, cannot be opened: {reason(error)}.",
+                "Move a damaged one away: what went on then ends, and workflow_retry goes on.",
+            ) from error
 
     async def _until(self, stop: asyncio.Event) -> None:
         await stop.wait()

@@ -22,6 +22,7 @@ from typing import Any
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.security.worker_key import WorkerKey
 from jupyter_mcp.toolsets.workflows.worker.bell import Bell
+from jupyter_mcp.toolsets.workflows.worker.failure import Failure
 from jupyter_mcp.toolsets.workflows.worker.lock import Holder, Lock
 from jupyter_mcp.toolsets.workflows.worker.options import Options
 from jupyter_mcp.toolsets.workflows.worker.versions import own_version
@@ -37,6 +38,9 @@ STOPPING_SECONDS = 5.0
 
 STARTING_SECONDS = 15.0
 """For how long a worker that was started is waited for before another one is."""
+
+AGAIN_SECONDS = 15.0
+"""After how long another worker is started where the last one has failed."""
 
 KEPT = frozenset(
     {
@@ -98,6 +102,7 @@ class WorkerProcess:
         self._lock = Lock(options.folder)
         self._bell = Bell(options.folder)
         self._begun = 0.0
+        self._since = time.time()
         self._starting = asyncio.Lock()
 
     async def ensure(self) -> None:
@@ -108,7 +113,8 @@ class WorkerProcess:
         more before it goes.
 
         Raises:
-            ToolError: ``unavailable`` when none can be started.
+            ToolError: ``unavailable`` when none can be started, or the last one has failed; another
+                is started then after a while.
         """
         async with self._starting:
             await asyncio.to_thread(self._ensure)
@@ -143,11 +149,19 @@ class WorkerProcess:
         if self._lock.holder() is not None and not self._is_replaced():
             self._begun = 0.0
             return
-        if self._begun and time.time() - self._begun < STARTING_SECONDS and not self._has_gone():
-            return
-        begun = time.time()
-        start(self._options.folder, self._version)
-        self._begun = begun
+        failed = Failure.read(self._options.folder, self._since)
+        last = max(self._begun, failed.at if failed else 0.0)
+        is_late = time.time() - last >= (AGAIN_SECONDS if failed else STARTING_SECONDS)
+        is_missed = bool(self._begun) and is_late and not self._has_gone()
+        if is_late or (failed is None and self._has_gone()):
+            begun = time.time()
+            Failure.clear(self._options.folder)
+            start(self._options.folder, self._version)
+            self._begun = begun
+        if failed is not None:
+            raise failed.told()
+        if is_missed:
+            raise Failure(last, "it did not begin.").told()
 
     def _is_replaced(self) -> bool:
         """End a worker of an older version; return whether there is none any more."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.workflows.worker import process as module
 from jupyter_mcp.toolsets.workflows.worker.options import Options
 from jupyter_mcp.toolsets.workflows.worker.process import WorkerProcess, environment
@@ -123,6 +124,45 @@ async def test_one_that_is_killed_before_anybody_saw_it_is_missed_at_once(place:
     )
     await worker.ensure()
     assert (await place.holder()).pid != killed.pid, "nobody asks for it again"
+
+
+async def test_why_a_worker_failed_is_told_until_another_begins(
+    place: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.state / "workflows.db").write_bytes(b"garbage" * 2000)
+    worker = WorkerProcess(place.options)
+
+    def has_failed() -> bool:
+        return (place.state / "worker.failed").exists() and worker.found() is None
+
+    await worker.ensure()
+    await asyncio.to_thread(wait_until, has_failed, seconds=30, what="it has failed")
+    why = r"The worker has ended: .* workflows\.db, cannot be opened: the file is no database\."
+    for _ in range(2):
+        with pytest.raises(ToolError, match=why):
+            await worker.ensure()
+    assert place.log.count("begins") == 1, "none is started again and again"
+    for file in place.state.glob("workflows.db*"):
+        file.unlink()
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.0)
+    with pytest.raises(ToolError, match=why):
+        await worker.ensure()
+    await place.holder()
+    await worker.ensure()
+    await place.ended(await place.put(chain(1)))
+
+
+async def test_a_worker_that_never_begins_is_missed(
+    place: Bench, let_begin: Callable[[], object]
+) -> None:
+    worker = WorkerProcess(place.options)
+    await worker.ensure()
+    worker._begun -= module.STARTING_SECONDS
+    with pytest.raises(ToolError, match=r"it did not begin.*worker\.log"):
+        await worker.ensure()
+    let_begin()
+    await place.holder()
+    await worker.ensure()
 
 
 async def test_it_is_nobodys_child_and_knows_no_token(place: Bench) -> None:
