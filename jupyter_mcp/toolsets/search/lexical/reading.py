@@ -60,13 +60,13 @@ def of_digests(
     """Return the ids of the wanted chunks with each digest."""
     files = set(files_of(connection, wanted)) if wanted.names_files else None
     condition, values = restriction(connection, replace(wanted, path="", allows=None))
-    file = "0" if files is None else "c.file"  # without it, the index by digest is all that is read
+    place = "0" if files is None else "c.file"  # "0": only the index by digest is read
     found: dict[str, list[int]] = {}
     for at in range(0, len(digests), _AT_ONCE):
         some = [bytes.fromhex(digest) for digest in digests[at : at + _AT_ONCE]]
         marks = ", ".join("?" * len(some))
         rows = connection.execute(
-            f"""SELECT c.digest, c.id, {file} FROM chunks c
+            f"""SELECT c.digest, c.id, {place} FROM chunks c
             WHERE c.digest IN ({marks}) {condition} ORDER BY c.id""",  # noqa: S608
             (*some, *values),
         )

@@ -60,6 +60,13 @@ def test_an_identifier_is_found_by_its_parts_and_best_of_all_whole(
         assert found(store, asked)[0] == "getUserName"
 
 
+def test_of_many_digests_only_the_wanted_are_told(store: LexicalStore) -> None:
+    files = [file_of(f"{each % 2}/{each}.py", f"word{each}") for each in range(1_500)]
+    store.replace(files)
+    digests = [file.pieces[0][0].digest for file in files]
+    assert set(store.of_digests(digests, Filter(path="1"))) == set(digests[1::2])
+
+
 def test_only_what_differs_is_written(store: LexicalStore) -> None:
     store.replace([file_of("a.py", "one", "two", "three")])
     before = store.of_files(["a.py"])["a.py"]
