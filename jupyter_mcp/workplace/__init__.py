@@ -1,8 +1,9 @@
-"""What one toolset hands to another: a place with files and commands, ports, notebooks, jobs.
+"""What one toolset hands to another: places with files and commands, ports, notebooks, cells, jobs.
 
 Toolsets do not know each other; what they share stands here, and it stands on nothing but errors.
 """
 
+from jupyter_mcp.workplace.cells import ID_MINOR, addresses
 from jupyter_mcp.workplace.jobs import ACTIVE, LEFT_WORK, JobQuery, JobRecord, JobSource, JobStatus
 from jupyter_mcp.workplace.places import (
     Connection,
@@ -20,6 +21,7 @@ from jupyter_mcp.workplace.places import (
 
 __all__ = [
     "ACTIVE",
+    "ID_MINOR",
     "LEFT_WORK",
     "Connection",
     "Entry",
@@ -36,4 +38,5 @@ __all__ = [
     "Places",
     "Search",
     "WebPorts",
+    "addresses",
 ]

@@ -1,15 +1,12 @@
-"""Cells as notebook files carry them, and back: addresses, conversion, edits of plain JSON.
+"""Cells as notebook files carry them, and back: conversion, edits of plain JSON.
 
-Notebook files come in all conditions: older ones have no cell ids, broken ones have the same id
-twice. Every cell gets an address here that stays the same for as long as the cell does, so that
-an agent that read a cell addresses that cell and no other; the address becomes the cell's id in
-the file with the first edit. Nothing here touches a file or a live document.
+Every cell gets an address (`workplace.addresses`) that stays the same for as long as the cell
+does, so that an agent that read a cell addresses that cell and no other; the address becomes the
+cell's id in the file with the first edit. Nothing here touches a file or a live document.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,36 +27,15 @@ from jupyter_mcp.toolsets.notebooks.model import (
     SetSource,
     SetType,
 )
+from jupyter_mcp.workplace import ID_MINOR, addresses
 
 Raw = dict[str, Any]
 """A cell or an output in nbformat's JSON."""
-
-ID_MINOR = 5
-"""nbformat 4.5 is the first with cell ids (JEP 62)."""
 
 
 def joined(value: Any) -> str:
     """Return nbformat's multi-line text, a string or a list of lines, as one string."""
     return "".join(value) if isinstance(value, list) else str(value)
-
-
-def addresses(cells: Sequence[Mapping[str, Any]], minor: int) -> list[str]:
-    """Return a unique id for each cell, stable while the cells stay as they are.
-
-    Args:
-        cells: Cells in nbformat's JSON.
-        minor: The notebook's ``nbformat_minor``; below 5 its ids do not count, for they are not
-            in the file.
-    """
-    taken: Counter[str] = Counter()
-    result = []
-    for cell in cells:
-        given = cell.get("id") if minor >= ID_MINOR else None
-        address = str(given) if given else _derived(cell)
-        taken[address] += 1
-        unique = address if taken[address] == 1 else f"{address[:56]}-{taken[address]}"
-        result.append(unique)
-    return result
 
 
 def give_ids(content: Raw) -> None:
@@ -70,12 +46,6 @@ def give_ids(content: Raw) -> None:
     ):
         cell["id"] = address
     content["nbformat_minor"] = max(ID_MINOR, int(content.get("nbformat_minor", 0)))
-
-
-def _derived(cell: Mapping[str, Any]) -> str:
-    """Derive an id from the content: a cell that was changed by others is then simply gone."""
-    text = f"{cell.get('cell_type')}\0{joined(cell.get('source', ''))}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def read_cells(cells: Sequence[Mapping[str, Any]], minor: int) -> list[Cell]:

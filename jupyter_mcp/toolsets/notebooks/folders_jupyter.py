@@ -15,10 +15,11 @@ from typing import Any
 from tornado.web import HTTPError
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.notebooks.cells import ID_MINOR, Raw, write_cell
+from jupyter_mcp.toolsets.notebooks.cells import Raw, write_cell
 from jupyter_mcp.toolsets.notebooks.contents_jupyter import ContentsStore, refused
 from jupyter_mcp.toolsets.notebooks.documents import SUFFIX
 from jupyter_mcp.toolsets.notebooks.model import Cell
+from jupyter_mcp.workplace import ID_MINOR
 
 PYTHON = "python3"
 

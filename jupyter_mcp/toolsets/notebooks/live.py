@@ -12,8 +12,9 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
 from jupyter_mcp.errors import ToolError
-from jupyter_mcp.toolsets.notebooks.cells import ID_MINOR, Raw, read_cells, write_cell
+from jupyter_mcp.toolsets.notebooks.cells import Raw, read_cells, write_cell
 from jupyter_mcp.toolsets.notebooks.revisions import visible
+from jupyter_mcp.workplace import ID_MINOR
 
 SUFFIX = ".ipynb"
 

@@ -50,7 +50,6 @@ from typing import Any, Protocol
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.notebooks.cells import (
-    ID_MINOR,
     Raw,
     edit_cells,
     index_of,
@@ -75,6 +74,7 @@ from jupyter_mcp.toolsets.notebooks.model import (
     StaleError,
 )
 from jupyter_mcp.toolsets.notebooks.splices import splices
+from jupyter_mcp.workplace import ID_MINOR
 
 Spawn = Callable[[str, Coroutine[Any, Any, None]], asyncio.Task[None]]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.toolsets.notebooks.announcements import Announcer
-from jupyter_mcp.toolsets.notebooks.cells import ID_MINOR, Raw, write_cell
+from jupyter_mcp.toolsets.notebooks.cells import Raw, write_cell
 from jupyter_mcp.toolsets.notebooks.contents_jupyter import ContentsBackend, ContentsStore
 from jupyter_mcp.toolsets.notebooks.documents import Documents
 from jupyter_mcp.toolsets.notebooks.edits import Editor, new_id
@@ -23,6 +23,7 @@ from jupyter_mcp.toolsets.notebooks.reading import Detail, NotebookPage, page
 from jupyter_mcp.toolsets.notebooks.revisions import Seen, find, visible
 from jupyter_mcp.toolsets.notebooks.undo import Undoer
 from jupyter_mcp.toolsets.notebooks.wishes import clean
+from jupyter_mcp.workplace import ID_MINOR
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.notebooks.rooms_jupyter import Rooms

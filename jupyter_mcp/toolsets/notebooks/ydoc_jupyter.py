@@ -15,7 +15,6 @@ from typing import Any
 from tornado.web import HTTPError
 
 from jupyter_mcp.toolsets.notebooks.cells import (
-    ID_MINOR,
     Raw,
     change_outputs,
     edit_cells,
@@ -45,6 +44,7 @@ from jupyter_mcp.toolsets.notebooks.model import (
 )
 from jupyter_mcp.toolsets.notebooks.rooms_jupyter import LiveNotebook, Rooms
 from jupyter_mcp.toolsets.notebooks.splices import splices
+from jupyter_mcp.workplace import ID_MINOR
 
 
 class YdocBackend:

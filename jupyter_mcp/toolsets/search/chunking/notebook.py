@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from jupyter_mcp.toolsets.search.chunking.definitions import Assembler
 from jupyter_mcp.toolsets.search.chunking.lines import Lines
 from jupyter_mcp.toolsets.search.chunking.markdown import headings
 from jupyter_mcp.toolsets.search.walking.reading import Unreadable
+from jupyter_mcp.workplace import addresses
 
 _ID = 100
 """Characters of the longest id that is kept; the format allows 64."""
@@ -55,13 +55,11 @@ def chunk_notebook(path: str, notebook: Any) -> list[Chunk]:
     cells = _cells(notebook)
     language = _language(notebook)
     chunks: list[Chunk] = []
-    seen: dict[str, int] = {}
     before, titles = "", [""] * 6
-    for cell in cells:
+    for cell, identity in zip(cells, _addresses(cells, notebook), strict=True):
         source = _text(cell.get("source", cell.get("input")))
         if not source.strip() or _is_private(cell) or _is_search(cell, source):
             continue
-        identity = _identity(cell, source, seen)
         if cell.get("cell_type") == "markdown":
             _note(titles, source)
             title = next((each for each in reversed(titles) if each), "")
@@ -129,13 +127,15 @@ def _text(value: Any) -> str:
     return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def _identity(cell: Mapping[str, Any], source: str, seen: dict[str, int]) -> str:
-    """Return the cell's id; without one, a name that it keeps when others are added or moved."""
-    identity = cell.get("id")
-    if not isinstance(identity, str) or not 0 < len(identity) <= _ID or not _is_utf8(identity):
-        identity = "c-" + hashlib.blake2b(source.encode(), digest_size=5).hexdigest()
-    seen[identity] = seen.get(identity, 0) + 1
-    return identity if seen[identity] == 1 else f"{identity}-{seen[identity]}"
+def _addresses(cells: Sequence[Mapping[str, Any]], notebook: Mapping[str, Any]) -> list[str]:
+    """Return what each cell is called by all tools; an id that no store can keep counts as none."""
+    minor = notebook.get("nbformat_minor")
+    kept = [cell if _is_kept(cell.get("id")) else {**cell, "id": None} for cell in cells]
+    return addresses(kept, minor if isinstance(minor, int) else 0)
+
+
+def _is_kept(identity: object) -> bool:
+    return isinstance(identity, str) and len(identity) <= _ID and _is_utf8(identity)
 
 
 def _is_utf8(text: str) -> bool:

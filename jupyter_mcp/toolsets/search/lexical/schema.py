@@ -19,8 +19,8 @@ from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError, OtherVersionError
 from jupyter_mcp.toolsets.search.lexical.words import columns
 
-_SCHEMA = 2
-"""Rises with every change of the tables."""
+_SCHEMA = 3
+"""Rises with every change of the tables, and of what is told of a piece: such as its cell's id."""
 
 _TABLES = (
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -49,7 +49,7 @@ _SAMPLE = Chunk(
     language="python",
     line=1,
     end_line=2,
-    text="def getUserName2(self, größe=0x1F):\n    return HTTPServer.utf8_größe('naïve 中文字as')\n",
+    text="def getUserName2(self, größe=0x1F):\n    return HTTPServer.utf8_größe('naïve 中文字a')\n",
     symbol="Kitchen.getUserName2",
     extra=f"class Kitchen(Room): {_LONG}",
 )

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from jupyter_mcp.toolsets.search.chunking.chunker import chunk, chunk_notebook
 from jupyter_mcp.toolsets.search.walking.reading import Unreadable
+from jupyter_mcp.workplace import addresses
 from support.projects import code, markdown, notebook
 
 JSON = st.recursive(
@@ -31,7 +32,7 @@ JSON = st.recursive(
 def test_an_id_that_no_store_can_keep_is_replaced_by_one_of_the_contents() -> None:
     told = [code(each, f"value_{number} = 1") for number, each in enumerate(["\ud800", "x" * 101])]
     ids = [each.cell_id for each in chunk("a.ipynb", notebook(*told))]
-    assert [each[:2] for each in ids] == ["c-", "c-"]
+    assert ids == addresses([{**each, "id": ""} for each in told], 5)
     assert ids == [each.cell_id for each in chunk("a.ipynb", notebook(*told))]
 
 
@@ -108,9 +109,26 @@ def test_cells_without_ids_keep_their_names_when_others_come() -> None:
     assert after[1:] == before
 
 
+def test_cells_are_called_as_other_tools_call_them() -> None:
+    cells = [
+        code("a", "x = 1"),
+        code("a", "x = 2"),
+        {**code("p", "x = 1"), "metadata": {"tags": ["private"]}},
+        {"cell_type": "code", "source": ["x = ", "3\n"], "outputs": []},
+        {"cell_type": "markdown", "source": "About x."},
+        code("", "x = 3\n"),
+    ]
+    for minor in (4, 5):
+        given = {"cells": cells, "nbformat": 4, "nbformat_minor": minor}
+        told = [each.cell_id for each in chunk_notebook("x.ipynb", given)]
+        named = addresses(cells, minor)
+        assert told == [*named[:2], *named[3:]]
+        assert len(set(named)) == len(cells)
+
+
 def test_a_long_cell_is_cut_into_lines_of_the_cell() -> None:
     source = "\n".join(f"value_{n} = read({n})" for n in range(400))
-    chunks = chunk_notebook("x.ipynb", {"cells": [code("c", source)]})
+    chunks = chunk("x.ipynb", notebook(code("c", source)))
     assert len(chunks) > 2
     assert {each.cell_id for each in chunks} == {"c"}
     for each in chunks:

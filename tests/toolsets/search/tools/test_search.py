@@ -75,6 +75,20 @@ async def test_a_cell_is_cited_by_its_id(bench: Bench) -> None:
     assert "notebooks/analysis.ipynb#correct" in texts(result)
 
 
+async def test_a_cell_of_a_file_without_ids_is_cited_as_other_tools_call_it(bench: Bench) -> None:
+    file = bench.root / "notebooks/old.ipynb"
+    cell = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    cells = [{**cell, "source": ["quince_total = ", "quinces.sum()"]}]
+    told = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}
+    file.write_text(json.dumps(told))
+    await bench.do("index_update", path="notebooks/old.ipynb", wait=True)
+    [best, *_] = await hits(bench, "quince total")
+    found = await bench.do("cell_read", path=best["path"], cell_id=best["cell_id"])
+    assert "quinces.sum()" in found["source"]
+    file.unlink()
+    await bench.do("index_update", path="notebooks/old.ipynb", wait=True)
+
+
 async def test_filters_narrow_it(bench: Bench) -> None:
     assert set(await paths(bench, "table data", language="r")) == {"page.R"}
     assert set(await paths(bench, "table data lang:R")) == {"page.R"}
@@ -201,7 +215,7 @@ async def test_a_hostile_cell_is_cited_in_its_line_and_can_be_read(bench: Bench)
         {"id": evil, "cell_type": "code", "source": "zebra_crossing = 1"},
         {"id": "\ud800", "cell_type": "code", "source": "zebra_stripes = 2"},
     ]
-    file.write_text(json.dumps({"cells": cells}))
+    file.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "cells": cells}))
     await bench.do("index_update", path="evil.ipynb", wait=True)
     result = await bench.ask("search", query="zebra_crossing", mode="literal")
     first, *_ = texts(result).split("\n")
