@@ -16,6 +16,7 @@ from jupyter_mcp.toolsets.search.index import documents
 from jupyter_mcp.toolsets.search.index.checking import Checking
 from jupyter_mcp.toolsets.search.index.filling import add
 from jupyter_mcp.toolsets.search.index.meaning import Meaning
+from jupyter_mcp.toolsets.search.index.nearest import Reach, Scored, nearest
 from jupyter_mcp.toolsets.search.index.stores import SECOND, STATIC, Stores
 from jupyter_mcp.toolsets.search.index.turns import EndedError
 from jupyter_mcp.toolsets.search.lexical.filter import Filter
@@ -32,13 +33,11 @@ if TYPE_CHECKING:
 DEPTH = 100
 """So many of the best of each engine are ranked."""
 
-_FILTERED_DEPTH = 1000
-"""So many nearest vectors are looked at when most may be of other files than were asked for."""
+ENOUGH = 20
+"""So many pieces that are near in meaning are enough for a first page."""
 
 _LAZY = 50
 """So many of the best are embedded for a question while the second embedder has not seen all."""
-
-Scored = list[tuple[int, float]]
 
 
 @dataclass
@@ -117,11 +116,11 @@ class Finding:
         if is_dense and static is None:
             raise self._stores.no_meaning()
         with ThreadPoolExecutor(1) as beside:  # SQLite and the process with Chroma work at once
-            nearest = beside.submit(self._of_static, query, waits=is_dense)
+            static_found = beside.submit(self._of_static, query, waits=is_dense)
             if not is_dense:
                 found["lexical"] = self._of_words(query)
             try:
-                if (scored := nearest.result()) is not None:
+                if (scored := static_found.result()) is not None:
                     found[STATIC] = scored
                 self._ask_second(query, found, waits=is_dense)
             except ToolError as error:
@@ -153,9 +152,9 @@ class Finding:
         if not meaning.is_loaded and not len(meaning.fresh):
             return None
         (vector,) = meaning.embedder.embed_queries([query.text])
-        nearest = self._nearest(meaning, vector, query)
-        self._chunks(number for number, _ in nearest)  # while words are still being searched
-        return nearest
+        found = self._nearest(meaning, vector, query)
+        self._chunks(number for number, _ in found)  # while words are still being searched
+        return found
 
     def _ask_second(self, query: Query, found: dict[str, Scored], *, waits: bool) -> None:
         meaning = self._stores.load_second() if waits else self._stores.second
@@ -193,17 +192,9 @@ class Finding:
         ]
 
     def _nearest(self, meaning: Meaning, vector: Vectors, query: Query) -> Scored:
-        if not vector.any():  # no word of it is known
-            return []
-        wanted, depth = _filter(query), _depth(query)
-        is_all = wanted.is_empty
-        nearest = meaning.search(vector, depth if is_all else _FILTERED_DEPTH)
-        places = self._stores.words.of_digests([digest for digest, _ in nearest], wanted)
-        if is_all and self._stores.is_owner:
-            meaning.forget([digest for digest, _ in nearest if digest not in places])
-        return [(number, score) for digest, score in nearest for number in places.get(digest, ())][
-            :depth
-        ]
+        depth = _depth(query)
+        reach = Reach(depth, ENOUGH if depth == DEPTH else depth)
+        return nearest(self._stores, meaning, vector, _filter(query), reach)
 
     def _scan(self, query: Query) -> Answer:
         is_regex = query.mode == "regex"

@@ -76,6 +76,13 @@ def of_digests(
     return found
 
 
+def some_digests(connection: sqlite3.Connection, wanted: Filter, most: int) -> list[str]:
+    """Return the digests of the wanted chunks, or so many of them."""
+    condition, values = restriction(connection, wanted)
+    asked = f"SELECT DISTINCT c.digest FROM chunks c WHERE TRUE {condition} LIMIT ?"  # noqa: S608
+    return [digest.hex() for (digest,) in connection.execute(asked, (*values, most))]
+
+
 def of_files(connection: sqlite3.Connection, paths: Sequence[str]) -> dict[str, list[int]]:
     """Return the ids of the chunks of each file in their order."""
     asked = """SELECT c.id FROM files f LEFT JOIN chunks c ON c.file = f.id

@@ -113,6 +113,11 @@ class LexicalStore:
         with self._reading() as connection:
             return reading.of_digests(connection, digests, wanted)
 
+    def some_digests(self, wanted: Filter, most: int) -> list[str]:
+        """Return the digests of the wanted chunks, or so many of them."""
+        with self._reading() as connection:
+            return reading.some_digests(connection, wanted, most)
+
     def of_files(self, paths: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of the chunks of each file in their order; unknown files are left out."""
         with self._reading() as connection:
