@@ -47,6 +47,7 @@ class LexicalStore:
         self._connections = Connections(path, read_only=read_only)
         self._rarity = Rarity()
         self._frozen: tuple[object, ...] | None = None
+        self._read_file = self._file() if read_only else None
         try:
             self._open(is_new=not read_only)
         except BaseException:
@@ -55,7 +56,9 @@ class LexicalStore:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether a file that was taken for one that does not change has changed."""
+        """Whether another process replaced the file, or changed one that was taken for fixed."""
+        if self._read_file is not None and self._read_file != self._file():
+            return True
         return self._frozen is not None and self._frozen != self._state()
 
     def files(self) -> dict[str, FileState]:
@@ -240,7 +243,15 @@ class LexicalStore:
             found = self.path.stat()
         except OSError:
             return ()
-        return found.st_ino, found.st_size, found.st_mtime_ns, _wal(self.path)
+        return found.st_size, found.st_mtime_ns, _wal(self.path)
+
+    def _file(self) -> tuple[int, ...]:
+        """Return which file there is. One that is open keeps its number, also once it is gone."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return ()
+        return found.st_dev, found.st_ino
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

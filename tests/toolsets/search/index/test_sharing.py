@@ -12,6 +12,7 @@ import pytest
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.index.index import Index
 from jupyter_mcp.toolsets.search.index.model import Options
+from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError
 from jupyter_mcp.toolsets.search.query import Query
 from support.folders import write_project
 
@@ -61,6 +62,26 @@ def test_a_second_process_reads_until_the_owner_is_gone(tmp_path: Path) -> None:
         assert index.status().is_owner
         assert index.status().notes == []
         assert index.search(Query("hoist sail"))[0].path == "src/ledger.py"
+
+
+@pytest.mark.parametrize("how", ["dropped", "damaged"])
+def test_a_reader_follows_when_the_owner_begins_anew(tmp_path: Path, how: str) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "state"
+    with Index(folder, state, ONE) as owner, Index(folder, state, ONE) as reader:
+        owner.update(embed=False)
+        assert reader.search(Query("boil water"))[0].path == "src/kitchen.py"
+        if how == "dropped":
+            owner.drop()
+        else:
+            error = CorruptStoreError(state / "index.db", "damaged")
+            owner._opening.rebuild(error)
+        assert reader.search(Query("boil water")) == []
+        assert reader.status().files == 0
+        (folder / "src" / "anchor.py").write_text("def weigh_anchor():\n    pass\n")
+        owner.update(embed=False)
+        assert reader.search(Query("weigh anchor"))[0].path == "src/anchor.py"
+        assert reader.search(Query("boil water"))[0].path == "src/kitchen.py"
+        assert (reader.status().files, reader.status().is_owner) == (5, False)
 
 
 def test_a_reader_of_nothing_finds_nothing(tmp_path: Path) -> None:
