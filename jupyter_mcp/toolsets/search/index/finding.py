@@ -91,7 +91,7 @@ class Finding:
                 found[STATIC] = self._nearest(meaning, vector, Query(text, limit=limit))
             except ToolError as error:
                 self._stores.failed(error)
-        if not found:
+        if not any(found.values()):
             found["lexical"] = _scaled(self._stores.words.search(text, DEPTH))
         ranked = [
             Ranked(one, score, {engine: score})
