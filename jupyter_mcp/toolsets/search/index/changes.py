@@ -69,8 +69,8 @@ class Comparison:
         """Look at all files; None when it was cancelled.
 
         Raises:
-            ToolError: ``unavailable`` when the folder is not there: a disk that is not mounted is
-                no reason to forget what was on it.
+            ToolError: ``unavailable`` when the folder is not there, or not to be read: a disk that
+                is not mounted, or not connected, is no reason to forget what was on it.
         """
         differences = Differences()
         seen: set[str] = set()
@@ -95,10 +95,10 @@ class Comparison:
                 differences.found.append(found)
         if ended:
             return None
-        if not self._folder.is_dir():
+        if not _is_listed(self._folder):
             raise ToolError(
                 "unavailable",
-                f"The folder '{self._folder.name}' is not there.",
+                f"The folder '{self._folder.name}' is not there, or cannot be read.",
                 "What was indexed stays; update again when it is back, or drop the index.",
             )
         differences.gone = [path for path in self._known if path not in seen and self._goes(path)]
@@ -180,6 +180,14 @@ def below(folder: Path, paths: Iterable[str]) -> list[str] | None:
             )
         told.append(PurePosixPath(full[len(str(folder)) + 1 :]).as_posix())
     return list(dict.fromkeys(told))
+
+
+def _is_listed(folder: Path) -> bool:
+    try:
+        os.scandir(folder).close()
+    except OSError:  # also of a parent that may not be entered, and of a connection that is lost
+        return False
+    return True
 
 
 def _is_below(path: str, folders: set[str]) -> bool:

@@ -7,6 +7,7 @@ before anybody sees them. All of it blocks and may be called in any thread.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -109,7 +110,7 @@ class Index:
         if (self.folder / path).is_relative_to(self.state):
             return False
         return not self._rules.reason(path, is_dir=False) or (
-            not self._rules.reason(path, is_dir=True) and not (self.folder / path).is_file()
+            not self._rules.reason(path, is_dir=True) and not _is_file(self.folder / path)
         )
 
     def update(
@@ -419,3 +420,7 @@ class Index:
 
 def _ignore(_: Progress) -> None:
     """Tell nobody."""
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - a path's own may raise OSError

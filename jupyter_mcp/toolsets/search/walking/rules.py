@@ -142,7 +142,7 @@ def _patterns(
 
 def _above(folder: Path) -> Inherited:
     """Return the patterns of the folders above, when the folder is part of a repository."""
-    if (folder / ".git").exists():
+    if _is_repository(folder):
         return ()
     found: list[tuple[int, str, Patterns]] = []
     before = ""
@@ -152,11 +152,15 @@ def _above(folder: Path) -> Inherited:
         before = f"{name}/{before}"
         if patterns := _read(str(above / ".gitignore")):
             found.append((0, before, patterns))
-        if (above / ".git").exists():
+        if _is_repository(above):
             if patterns := _read(_exclude_file(str(above))):
                 found.append((0, before, patterns))
             return tuple(found)
     return ()
+
+
+def _is_repository(folder: Path) -> bool:
+    return os.path.exists(folder / ".git")  # noqa: PTH110 - a path's own may raise OSError
 
 
 def _exclude_file(place: str) -> str:

@@ -14,6 +14,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.index.index import Index
 from jupyter_mcp.toolsets.search.index.model import Options, Progress
 from jupyter_mcp.toolsets.search.query import Query
+from support.accounts import ordinary_account
 from support.folders import KITCHEN, notebook_of, write_many, write_notebook, write_project
 
 ONE = Options(processes=1)
@@ -286,6 +287,25 @@ def test_patterns_find_lines(index: Index) -> None:
     assert (hit.path, hit.snippet.strip()) == ("src/kitchen.py", lines[hit.line - 1].strip())
     with pytest.raises(ToolError, match="no regular expression"):
         index.search(Query("(", mode="regex"))
+
+
+@pytest.mark.parametrize("closed", ["drive", "drive/project"])
+def test_a_folder_that_may_not_be_read_any_more_keeps_what_was_indexed(closed: str) -> None:
+    with ordinary_account() as home:
+        folder = write_project(home / "drive" / "project")
+        with Index(folder, home / "state", ONE) as index:
+            index.update()
+            (home / closed).chmod(0)
+            try:
+                with pytest.raises(ToolError, match="cannot be read"):
+                    index.update()
+                assert index.concerns("src/ledger.py")
+                assert index.status().files == 4
+                assert any("cannot be read" in note for note in index.status().notes)
+            finally:
+                (home / closed).chmod(0o700)
+            assert index.update().removed == 0
+            assert index.status().notes == []
 
 
 def test_a_folder_that_is_not_there_keeps_what_was_indexed(index: Index) -> None:
