@@ -26,7 +26,7 @@ BATCH = 50
 """Runs that are taken at once: the rest a moment later, so that others get the database."""
 
 LOOKED_AT = 500
-"""Rows that are looked at for those whose owners have room."""
+"""Rows of owners who have room that are looked at: more than those of one may be the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,35 +113,51 @@ class Admission:
 
         from jupyter_mcp.storage.tables import workflow_runs as runs
 
-        first = (
-            select(runs.c.id, runs.c.owner, runs.c.reason)
-            .where(_queued(self._home))
-            .order_by(runs.c.priority.desc(), runs.c.created, runs.c.id)
-            .limit(LOOKED_AT)
-        )
-        rows = connection.execute(first).all()
-        room, why = self._room(connection, {row.owner for row in rows})
-        taken: list[str] = []
-        held: dict[str, list[str]] = {}
-        for row in rows:
-            if room[row.owner] <= 0:
-                if row.reason != why[row.owner]:
-                    held.setdefault(why[row.owner], []).append(row.id)
-            elif len(taken) < most:
-                room[row.owner] -= 1
-                taken.append(row.id)
+        said: dict[str, set[str]] = {}
+        for row in connection.execute(
+            select(runs.c.owner, runs.c.reason).where(_queued(self._home)).distinct()
+        ):
+            said.setdefault(row.owner, set()).add(row.reason)
+        room, why = self._room(connection, set(said))
+        taken = self._next(connection, room, most)
         now = moment(connection, self._clock())
-        for reason, waiting in held.items():
-            change = runs.update().where(runs.c.id.in_(waiting))
-            connection.execute(change.values(reason=reason, updated=now))
+        mine = runs.c.id.in_(taken)
+        if taken:
+            claim = {"executor": executor, "admitted": now, "updated": now, "reason": ""}
+            connection.execute(runs.update().where(mine).values(**claim))
+        for reason in set(why.values()):
+            owners = [each for each in said if room[each] <= 0 and why[each] == reason]
+            if any(said[each] != {reason} for each in owners):
+                held = _queued(self._home) & runs.c.owner.in_(owners) & (runs.c.reason != reason)
+                connection.execute(runs.update().where(held).values(reason=reason, updated=now))
         if not taken:
             return []
-        mine = runs.c.id.in_(taken)
-        claim = {"executor": executor, "admitted": now, "updated": now, "reason": ""}
-        connection.execute(runs.update().where(mine).values(**claim))
         wanted = (runs.c.id, runs.c.spec, runs.c.parameters, runs.c.seeds)
         found = {row.id: row for row in connection.execute(select(*wanted).where(mine))}
         return [_order(found[run]) for run in taken]
+
+    def _next(self, connection: Connection, room: dict[str, int], most: int) -> list[str]:
+        """Return the runs that are next of owners who have room, and leave what room remains.
+
+        Who has none is not looked at: however much of theirs waits, it hides nothing of others.
+        """
+        from sqlalchemy import select
+
+        from jupyter_mcp.storage.tables import workflow_runs as runs
+
+        free = [owner for owner, places in room.items() if places > 0]
+        first = (
+            select(runs.c.id, runs.c.owner)
+            .where(_queued(self._home), runs.c.owner.in_(free))
+            .order_by(runs.c.priority.desc(), runs.c.created, runs.c.id)
+            .limit(LOOKED_AT)
+        )
+        taken: list[str] = []
+        for row in connection.execute(first) if free else ():
+            if room[row.owner] > 0 and len(taken) < most:
+                room[row.owner] -= 1
+                taken.append(row.id)
+        return taken
 
     def _room(
         self, connection: Connection, owners: set[str]

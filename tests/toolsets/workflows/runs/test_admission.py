@@ -8,6 +8,7 @@ import pytest
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.tables import workflow_runs
+from jupyter_mcp.toolsets.workflows.runs import admission as admission_of_runs
 from jupyter_mcp.toolsets.workflows.runs.admission import Admission, Limits
 from jupyter_mcp.toolsets.workflows.runs.records import RunRecords
 from support.clock import Clock
@@ -58,6 +59,19 @@ async def test_a_burst_of_one_owner_starves_nobody(storage: Storage) -> None:
     assert [order.run for order in await admission.claim("w-1", 10)] == runs[3:5], (
         "what waits for a person takes no place"
     )
+
+
+async def test_what_waits_of_one_owner_hides_nothing_of_others(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission_of_runs, "LOOKED_AT", 5)
+    runs = await add(storage, *(new_run("ann") for _ in range(12)), new_run("bob"))
+    admission = Admission(storage, Limits(per_owner=3))
+    assert [order.run for order in await admission.claim("w-1")] == runs[:3]
+    assert [order.run for order in await admission.claim("w-1")] == [runs[-1]]
+    last = await RunRecords(storage).brief(runs[-2])
+    assert last is not None
+    assert "(workflow_running)" in last.reason, "also the last of them says why it waits"
 
 
 async def test_so_many_of_an_owner_begin_in_a_time(storage: Storage) -> None:
