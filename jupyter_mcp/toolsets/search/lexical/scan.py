@@ -65,7 +65,7 @@ def scan(asked: Mapping[str, Any]) -> Scan:
 
     Args:
         asked: What it reads: ``database``, ``files``, ``condition``, ``values``, ``limit``,
-            ``pattern`` and ``is_regex``.
+            ``pattern``, ``is_regex`` and ``is_of_chunks``.
 
     Raises:
         ToolError: ``invalid_arguments`` for a pattern that is none, ``timeout`` for one that

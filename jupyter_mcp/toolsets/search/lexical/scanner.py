@@ -93,6 +93,8 @@ def hits(asked: dict[str, Any]) -> Iterator[tuple[int, int, str]]:
             text = unpack(plain)
             for number, found in lines(text, look(text)):
                 yield chunk, line + number, found
+                if asked["is_of_chunks"]:
+                    break
     connection.close()
 
 

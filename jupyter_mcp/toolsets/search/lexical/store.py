@@ -144,8 +144,23 @@ class LexicalStore:
             ).fetchone()
             return row[0] if row else 0
 
-    def scan(self, pattern: str, limit: int, wanted: Filter = ALL, *, is_regex: bool) -> Scan:
+    def scan(
+        self,
+        pattern: str,
+        limit: int,
+        wanted: Filter = ALL,
+        *,
+        is_regex: bool,
+        is_of_chunks: bool = False,
+    ) -> Scan:
         """Return the lines that hold a text or fit a pattern, by file and line.
+
+        Args:
+            pattern: The text or the pattern.
+            limit: The most lines.
+            wanted: Which chunks are gone through.
+            is_regex: Whether it is a pattern.
+            is_of_chunks: Whether only the first such line of each chunk is meant.
 
         Raises:
             ToolError: ``invalid_arguments`` for a pattern that is none, ``timeout`` for one that
@@ -161,6 +176,7 @@ class LexicalStore:
                 "values": values,
                 "pattern": pattern,
                 "is_regex": is_regex,
+                "is_of_chunks": is_of_chunks,
                 "limit": limit,
             }
         with telling(self.path):

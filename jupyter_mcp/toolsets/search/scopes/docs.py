@@ -105,7 +105,10 @@ class DocsScope:
         store = self._store()
         wanted = Filter(path=query.path, language=query.language)
         if query.mode in {"regex", "literal"}:
-            scanned = store.scan(query.text, query.limit, wanted, is_regex=query.mode == "regex")
+            is_regex = query.mode == "regex"
+            scanned = store.scan(
+                query.text, query.limit, wanted, is_regex=is_regex, is_of_chunks=True
+            )
             if scanned.is_late and query.tell:
                 query.tell(LATE)
             found = [Ranked(match.chunk, 1.0, {"lexical": 1.0}) for match in scanned.matches]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mcp.toolsets.search.index.model import Progress
-from jupyter_mcp.toolsets.search.query import Query
+from jupyter_mcp.toolsets.search.query import Mode, Query
 from jupyter_mcp.toolsets.search.scopes import readers
 from jupyter_mcp.toolsets.search.scopes.distributions import distributions
 from jupyter_mcp.toolsets.search.scopes.docs import DocsScope
@@ -339,6 +339,19 @@ def test_patterns_work_too(scope: DocsScope, install: Install) -> None:
     scope.update()
     ((chunk, _),) = scope.search(Query(r"times: \w+=3", mode="regex"))
     assert chunk.symbol == "kitchen.soup.Pot.stir"
+
+
+@pytest.mark.parametrize("mode", ["literal", "regex"])
+def test_a_docstring_with_a_word_on_several_lines_is_one_hit(
+    scope: DocsScope, install: Install, mode: Mode
+) -> None:
+    bowls = "    A bowl.\n\n    The bowl.\n    This bowl."
+    source = f'"""Bowl, a bowl\nand a bowl."""\n\ndef fill(bowl):\n    """\n{bowls}\n    """\n'
+    install("kitchen", "1.0", {"kitchen.py": source})
+    scope.update()
+    for limit in (10, 2):
+        found = scope.search(Query("bowl", limit, mode))
+        assert [chunk.symbol for chunk, _ in found] == ["kitchen", "kitchen.fill"]
 
 
 def test_a_damaged_database_is_built_anew(tmp_path: Path, site: Path, install: Install) -> None:
