@@ -41,6 +41,8 @@ class Flows:
         self.known: dict[str, dict[str, Any]] = {}
         self.whole = Trial(() if around is None else around.turn, is_last=around is None)
         self.trials: dict[str, Trial] = {}
+        if around is not None and around.over is not None:
+            self.whole.follow(around.over)
 
     def note(self, flow: Flow, node: str, outcome: Outcome) -> None:
         """Note how a node has ended, and tell it."""
@@ -56,7 +58,8 @@ class Flows:
     def subject(self, flow: Flow, node: AnyNode) -> Running:
         """Return a node as something that runs."""
         made = Running(flow.run, flow.prefix + node.id, node, flow.scope(), self._services)
-        made.failed, made.turn = self._failed, self.trial(flow).turn
+        trial = self.trial(flow)
+        made.failed, made.turn, made.over = self._failed, trial.turn, trial.over
         return made
 
     def recall(self, flow: Flow) -> None:

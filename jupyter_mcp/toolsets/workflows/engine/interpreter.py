@@ -53,7 +53,8 @@ class Interpreter:
         order: What to run.
         steps: The durable steps of the run.
         services: What all runs share.
-        around: The element of a map that it is; its failure is kept by the map alone.
+        around: The element of a map that it is; its failure is kept by the map alone, and it ends
+            with what the map is a part of.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Interpreter:
         around: Running | None = None,
     ) -> None:
         self._order = order
+        self._is_part = around is not None
         self._steps = steps
         inner: dict[str, Flow] = {}
         standing = Standing(services.recorder, order.run, inner)
@@ -82,7 +84,9 @@ class Interpreter:
         await self._take_up(flow)
         recorder.run(order.run, status="running", started=self._services.clock(), reason="")
         self._flows.recall(flow)
-        if flow.spec.on_failure == "compensate" and UNDO not in self._flows.known:
+        if self._is_part or (
+            flow.spec.on_failure == "compensate" and UNDO not in self._flows.known
+        ):
             self._flows.doubt(flow)
         watch = asyncio.create_task(self._wishes.watch(), name=f"{order.run} wishes")
         try:

@@ -14,6 +14,10 @@ class Skipped(Exception):  # noqa: N818 - no error: the node's own spec says so
     """A node that had begun is skipped after all."""
 
 
+class Cancelled(Exception):  # noqa: N818 - no error: something else has failed
+    """A node that had begun is left where it is, as nothing new may begin any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a node ended.

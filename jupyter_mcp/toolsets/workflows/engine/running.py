@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import time
@@ -121,6 +122,7 @@ class Running:
         failed: How often a tool has answered that it failed, by where that is recorded; also of
             earlier attempts at what this is a part of.
         turn: The numbers of the attempts at what this is a part of, the outermost first.
+        over: Done when nothing new may begin in what this is a part of; None where nothing says so.
         is_lenient: Whether a reference that leads nowhere is null and no failure.
         places: What it holds while an attempt goes on.
     """
@@ -134,6 +136,7 @@ class Running:
     notes: Notes | None = None
     failed: Counter[str] = field(default_factory=Counter)
     turn: tuple[int, ...] = ()
+    over: asyncio.Future[None] | None = None
     is_lenient: bool = False
     places: Held | None = None
     attempts: int = 0
@@ -258,8 +261,13 @@ class Running:
         """
         waits = str(getattr(work, "kind", "")) == "approval"
         made = Running(self.run, node, work, scope, self.services, is_recorded=waits, notes=notes)
-        made.failed, made.turn = self.failed, (*self.turn, self.attempts)
+        made.failed, made.turn, made.over = self.failed, (*self.turn, self.attempts), self.over
         return made
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing new may begin in what this is a part of."""
+        return self.over is not None and self.over.done()
 
     def ended(self, status: Any, started: float, **columns: Any) -> Outcome:
         """Return how it ended, now."""

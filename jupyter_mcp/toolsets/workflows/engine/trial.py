@@ -39,6 +39,13 @@ class Trial:
             made.end()
         return made
 
+    def follow(self, over: asyncio.Future[None]) -> None:
+        """End when what is around it does."""
+        if over.done():
+            self.end()
+        else:
+            over.add_done_callback(lambda _: self.end())
+
     def end(self) -> None:
         """Let nothing new begin in it."""
         if not self.over.done():

@@ -10,6 +10,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -288,19 +289,23 @@ def _check_notices(world: World, result: Json, spec: Spec) -> None:
         assert world.ledger.status("r", name) == ("succeeded" if name in due else "skipped")
 
 
-def test_what_may_have_been_at_work_when_a_failed_run_was_killed_is_taken_back() -> None:
+@pytest.mark.parametrize("where", ["sub", "sub[0]"])
+def test_what_may_have_been_at_work_when_a_failed_run_was_killed_is_taken_back(where: str) -> None:
     """The failure is kept, and of the other node nobody knows whether it has done its work."""
     slow = action("slow", "do", arguments={"slow": 40}, compensate={"tool": "undo"})
     inner = {"name": "s", "nodes": [slow, action("plain", "do", arguments={"slow": 40})]}
-    sub = {"id": "sub", "kind": "subworkflow", "workflow": inner}
+    sub: Json = {"kind": "subworkflow", "workflow": inner}
+    if where == "sub[0]":
+        sub = {"kind": "map", "over": [1], "node": sub}
+    nodes = [{"id": "sub", **sub}, action("bad", "fail")]
     world = World()
-    result = asyncio.run(world.run({"name": "x", "nodes": [sub, action("bad", "fail")]}, [20]))
+    result = asyncio.run(world.run({"name": "x", "nodes": nodes}, [20]))
     assert "bad" in world.steps.kept
     assert result["status"] == "compensated"
     assert world.effects == [
         ("fail", "r:bad"),
-        ("do", "r:sub.slow"),
-        ("undo", "r:undo:sub.slow"),
+        ("do", f"r:{where}.slow"),
+        ("undo", f"r:undo:{where}.slow"),
     ]
 
 

@@ -84,6 +84,38 @@ async def test_a_failure_outside_ends_the_wait_for_another_attempt(flows: Bench)
     assert (ended.status, ended.nodes["sub"], ended.nodes["bad"]) == ("failed", "failed", "failed")
 
 
+@pytest.mark.parametrize("retry", [{}, {"retry": {"attempts": 2, "delay": 0}}])
+async def test_a_failure_outside_ends_what_waits_in_a_map_of_subworkflows(
+    flows: Bench, retry: Json
+) -> None:
+    gate = asyncio.Event()
+
+    async def late(_: Json) -> Json:
+        await gate.wait()
+        return failed("No.")
+
+    flows.toolbox.tools |= {"late": late, "undo": lambda _: done()}
+    nodes = [
+        action("made", compensate={"tool": "undo"}),
+        {"id": "rest", "kind": "wait", "seconds": 3600, "needs": ["made"]},
+        action("after", needs=["rest"]),
+    ]
+    part = {"kind": "subworkflow", "workflow": {"name": "inner", "nodes": nodes}, **retry}
+    each = {"id": "each", "kind": "map", "over": [1, 2, 3], "concurrency": 2, "node": part}
+    run = await flows.begin([each, action("bad", "late")])
+    waits, status = [f"each[{index}].rest" for index in (0, 1)], flows.ledger.status
+    await flows.ledger.until(lambda: all(status(run, node) == "waiting" for node in waits))
+    gate.set()
+    ended = await flows.end(run)
+    assert (ended.status, ended.nodes["each"]) == ("compensated", "cancelled")
+    assert [ended.nodes[node] for node in waits] == ["cancelled", "cancelled"]
+    assert ended.nodes["each[1].after"] == "skipped"
+    assert "each[2].made" not in ended.nodes, "it never began"
+    assert [each.key for each in flows.toolbox.named("undo")] == [
+        f"{run}:undo:each[{index}].made" for index in (1, 0)
+    ]
+
+
 async def test_a_failure_that_another_attempt_follows_stops_nothing_else(flows: Bench) -> None:
     flows.toolbox.tools["flaky"] = _failing(1)
     ask = {"id": "ask", "kind": "approval", "message": "Go?"}

@@ -10,7 +10,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.workflows.engine.attempts import attempt
 from jupyter_mcp.toolsets.workflows.engine.elements import Elements, elements_of
 from jupyter_mcp.toolsets.workflows.engine.kinds.nested import run_nested
-from jupyter_mcp.toolsets.workflows.engine.outcome import Outcome
+from jupyter_mcp.toolsets.workflows.engine.outcome import Cancelled, Outcome
 from jupyter_mcp.toolsets.workflows.engine.running import Running
 from jupyter_mcp.toolsets.workflows.spec.models import Approval, Map, Subworkflow, Wait
 
@@ -22,6 +22,7 @@ async def repeat(running: Running) -> Any:
 
     Raises:
         ToolError: The failure of the first element, in the order of the list, that failed.
+        Cancelled: Subworkflows did not come to their ends, as something else has failed.
     """
     work = cast("Map", running.work)
     listed = elements_of(work, running.scope)
@@ -31,6 +32,7 @@ async def repeat(running: Running) -> Any:
     if isinstance(work.node, Approval | Wait):
         running.tell(status="waiting")
     failed: dict[int, Outcome] = {}
+    left: list[int] = []
     free = asyncio.Semaphore(work.concurrency)
 
     async def one(index: int) -> None:
@@ -39,6 +41,8 @@ async def repeat(running: Running) -> Any:
             outcome = await _element(elements.part(index, listed[index]), elements)
         if outcome.status == "failed":
             failed[index] = outcome
+        elif outcome.status == "cancelled":
+            left.append(index)
         else:
             elements.add(index, outcome.output)
             await running.progress(len(elements.done), len(listed), "")
@@ -47,10 +51,12 @@ async def repeat(running: Running) -> Any:
         for index in range(len(listed)):
             if index not in elements.done:
                 group.create_task(one(index), name=f"{running.run} {running.node}[{index}]")
-    if failed or work.node.compensate is not None:
+    if failed or left or work.node.compensate is not None:
         await elements.write()
     if failed:
         raise _failure(failed, len(listed))
+    if left:
+        raise Cancelled
     return [elements.done[index] for index in range(len(listed))]
 
 
