@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.toolsets.workflows.engine.parts import Parts
 from jupyter_mcp.toolsets.workflows.engine.running import Running
 from jupyter_mcp.toolsets.workflows.spec.models import Map, Subworkflow
 from jupyter_mcp.toolsets.workflows.spec.references import resolve
@@ -79,12 +80,12 @@ class Elements:
         noted = (int(part.rpartition("[")[2].rstrip("]")) for part in self._memos)
         return sorted({*self.done, *noted})
 
-    def part(self, index: int, element: Any) -> Running:
-        """Return the work that is done for an element."""
+    def part(self, index: int, element: Any, parts: Parts | None = None) -> Running:
+        """Return the work that is done for an element, told of by `parts`."""
         running = self._running
         work = cast("Map", running.work)
         scope = {**running.scope, work.item_name: element}
-        return running.part(f"{running.node}[{index}]", work.node, scope, self)
+        return running.part(f"{running.node}[{index}]", work.node, scope, self, parts)
 
     def add(self, index: int, output: Any) -> None:
         """Note that an element has succeeded; it is written soon."""

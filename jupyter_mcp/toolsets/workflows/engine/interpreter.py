@@ -165,7 +165,7 @@ class Interpreter:
 
     async def _undo_part(self, running: Running, elements: Elements) -> tuple[int, list[str]]:
         """Take back an element of a map that is a subworkflow."""
-        services = inside(self._services, running.node)
+        services = inside(self._services, running)
         steps = NotedSteps(elements, running.node)
         return await Interpreter(part_of(running), steps, services, running).take_back()
 

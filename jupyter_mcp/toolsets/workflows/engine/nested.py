@@ -59,12 +59,12 @@ def part_of(running: Running) -> Part:
     return Part(running.run, _Element(running.run, "", spec, {}, around=running.scope))
 
 
-def inside(services: Services, part: str) -> Services:
+def inside(services: Services, part: Running) -> Services:
     """Return the services for an element: neither it nor a run tells of itself in them.
 
     Args:
         services: Those of the run.
-        part: Where the element would be recorded.
+        part: The element.
     """
     return replace(services, recorder=_Inside(services.recorder, part))
 
@@ -119,17 +119,24 @@ class NotedSlot:
 class _Inside:
     """The recorder of a run within a run, which is no run of its own."""
 
-    def __init__(self, recorder: Recorder, part: str) -> None:
+    def __init__(self, recorder: Recorder, part: Running) -> None:
         self._recorder = recorder
         self._part = part
 
     def run(self, run: str, **columns: Any) -> None:
-        """The outer run tells of itself."""
+        """The outer run tells of itself, and the element whether all of it waits."""
+        if "status" in columns:
+            self._part.tell(status=columns["status"])
+        elif columns.keys() == {"reason"}:
+            self._recorder.run(run, **columns)
 
     def node(self, run: str, node: str, **columns: Any) -> None:
-        """Only its nodes tell; of the element itself the map does."""
-        if node != self._part:
-            self._recorder.node(run, node, **columns)
+        """Only its nodes tell; of the element itself the map does, with what they say."""
+        if node == self._part.node:
+            return
+        self._recorder.node(run, node, **columns)
+        if "progress" in columns:
+            self._part.tell(progress=columns["progress"])
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._recorder, name)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.workflows.engine.outcome import Outcome
+from jupyter_mcp.toolsets.workflows.engine.parts import Parts
 from jupyter_mcp.toolsets.workflows.engine.recorder import Recorder
 from jupyter_mcp.toolsets.workflows.engine.resources import EVERY, Held, Resources
 from jupyter_mcp.toolsets.workflows.engine.tools import Tools
@@ -125,6 +126,9 @@ class Running:
         over: Done when nothing new may begin in what this is a part of; None where nothing says so.
         is_lenient: Whether a reference that leads nowhere is null and no failure.
         places: What it holds while an attempt goes on.
+        parts: Who tells of it, where it is an element of a map.
+        is_calling: Whether a call of a tool goes on.
+        is_asking: Whether that waits for a person.
     """
 
     run: str
@@ -139,6 +143,9 @@ class Running:
     over: asyncio.Future[None] | None = None
     is_lenient: bool = False
     places: Held | None = None
+    parts: Parts | None = None
+    is_calling: bool = False
+    is_asking: bool = False
     attempts: int = 0
     input: Any = None
     tail: str = ""
@@ -190,16 +197,21 @@ class Running:
         Raises:
             ToolError: What the server says.
         """
-        result = await self.services.tools.call(
-            self.run,
-            tool,
-            arguments,
-            key=f"{self.key}:{part}" if part else self.key,
-            node=self.node,
-            on_progress=self.progress,
-            on_wait=self.waits,
-            places=self.places,
-        )
+        self.is_calling = True
+        try:
+            result = await self.services.tools.call(
+                self.run,
+                tool,
+                arguments,
+                key=f"{self.key}:{part}" if part else self.key,
+                node=self.node,
+                on_progress=self.progress,
+                on_wait=self.waits,
+                places=self.places,
+            )
+        finally:
+            self.is_calling = False
+            self.asks(is_asking=False)
         if result.get("isError"):
             self.failed[self.node] += 1
         return result
@@ -217,7 +229,14 @@ class Running:
     async def progress(self, done: float, total: float | None, message: str) -> None:
         """Tell how far it is: below zero as long as it waits for a person."""
         self.gives_way(done)
+        self.asks(is_asking=done < 0)
         self.tell(progress={"done": done, "total": total, "message": message})
+
+    def asks(self, *, is_asking: bool) -> None:
+        """Tell whether its call waits for a person; what is told after the call is too late."""
+        if is_asking != self.is_asking and (self.is_calling or not is_asking):
+            self.is_asking = is_asking
+            self.tell(status="waiting" if is_asking else "running")
 
     def gives_way(self, done: float) -> None:
         """Let others work while a call waits for a person.
@@ -238,6 +257,8 @@ class Running:
             columns["input"] = shortened(columns["input"])
         if self.is_recorded:
             self.services.recorder.node(self.run, self.node, **columns)
+        if self.parts is not None:
+            self.parts.note(self.node, columns)
 
     async def memo(self) -> Any:
         """Return what an earlier attempt has noted; None for nothing."""
@@ -253,14 +274,20 @@ class Running:
             await self.services.recorder.keep_memo(self.run, self.node, memo)
 
     def part(
-        self, node: str, work: Work, scope: Mapping[str, Any], notes: Notes | None = None
+        self,
+        node: str,
+        work: Work,
+        scope: Mapping[str, Any],
+        notes: Notes | None = None,
+        parts: Parts | None = None,
     ) -> Running:
         """Return a work within this one, whose record this one keeps.
 
         A part that waits for a person tells of itself, or nobody could answer.
         """
-        waits = str(getattr(work, "kind", "")) == "approval"
-        made = Running(self.run, node, work, scope, self.services, is_recorded=waits, notes=notes)
+        asks = str(getattr(work, "kind", "")) == "approval"
+        made = Running(self.run, node, work, scope, self.services, is_recorded=asks, notes=notes)
+        made.parts = parts
         made.failed, made.turn, made.over = self.failed, (*self.turn, self.attempts), self.over
         return made
 

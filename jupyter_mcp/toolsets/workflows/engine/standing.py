@@ -46,11 +46,13 @@ class Standing:
         """Set columns of a node."""
         self._recorder.node(run, node, **columns)
         status = columns.get("status")
+        if status is None or self._is_told(node):
+            return
         if status in {"running", "waiting"} and node not in self._hollow:
             self._going[node] = status
-        elif status is not None:
+        else:
             self._going.pop(node, None)
-        if status is not None and node not in self._hollow:
+        if node not in self._hollow:
             self._tell()
 
     async def memo(self, run: str, node: str) -> Any:
@@ -72,6 +74,10 @@ class Standing:
     async def changed(self, run: str) -> None:
         """Wait until something else is wanted or answered."""
         await self._recorder.changed(run)
+
+    def _is_told(self, node: str) -> bool:
+        """Return whether it is in an element of a map, which tells of itself what this one does."""
+        return any(node[:at] in self._going for at, sign in enumerate(node) if sign == "[")
 
     def _tell(self) -> None:
         waits = set(self._going.values()) == {"waiting"}

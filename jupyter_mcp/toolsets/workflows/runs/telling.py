@@ -264,4 +264,6 @@ def _node_line(node: Mapping[str, Any]) -> str:
         line += f" → {text if len(text) <= 200 else text[:200] + '…'}"  # noqa: PLR2004
     elif "output_chars" in node:
         line += f" → {node['output_chars']:,} characters"
+    elif node["status"] == "waiting" and (said := (node.get("progress") or {}).get("message")):
+        line += f", {said}"
     return line

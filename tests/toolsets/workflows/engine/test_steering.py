@@ -167,6 +167,52 @@ async def test_a_run_waits_when_all_that_goes_on_waits(flows: Bench) -> None:
     assert (await flows.end(run)).status == "succeeded"
 
 
+class Asking(Toolbox):
+    """Tools that wait for a person, and then go on."""
+
+    def __init__(self) -> None:
+        super().__init__({"asks": lambda _: done()})
+        self.tell: Any = None
+        self.yes = asyncio.Event()
+
+    async def call(self, run: str, tool: str, arguments: Any, **more: Any) -> Any:
+        if tool == "asks":
+            self.tell = more["on_progress"]
+            await self.tell(-300, None, "Waiting for approval.")
+            await self.yes.wait()
+        return await super().call(run, tool, arguments, **more)
+
+
+ASKS = {"kind": "action", "tool": "asks"}
+WITHIN = {"kind": "subworkflow", "workflow": {"name": "s", "nodes": [{"id": "x", **ASKS}]}}
+
+
+@pytest.mark.parametrize("work", [ASKS, WITHIN])
+async def test_a_run_whose_calls_wait_for_a_person_waits_and_says_so(
+    tmp_path: Path, work: dict[str, Any]
+) -> None:
+    toolbox = Asking()
+    async with bench(str(tmp_path / "w.db"), toolbox=toolbox) as flows:
+        ledger = flows.ledger
+        each = {"id": "each", "kind": "map", "over": [1, 2], "node": work}
+        run = await flows.begin([each, {"id": "one", **work}])
+        await ledger.until(lambda: ledger.status(run) == "waiting")
+        assert ledger.status(run, "each") == "waiting"
+        told = {"done": 0, "total": 2, "message": "Waiting for approval."}
+        await ledger.until(lambda: ledger.nodes[run, "each"].get("progress") == told)
+        begun = await flows.begin([{**each, "over": [1], "concurrency": 1}, action("b", "block")])
+        await ledger.until(lambda: ledger.status(begun, "each") == "waiting")
+        assert ledger.status(begun) == "running", "something else works"
+        ledger.want(begun, "cancelled")
+        await flows.end(begun)
+        toolbox.yes.set()
+        ended = await flows.end(run)
+        assert ended.status == "succeeded"
+        assert set(ended.nodes.values()) == {"succeeded"}
+        await toolbox.tell(-290, None, "Waiting for approval.")
+        assert set(ledger.statuses(run).values()) == {"succeeded"}, "it came too late"
+
+
 async def test_hundreds_of_runs_that_wait_hold_up_no_other(flows: Bench) -> None:
     ask = [{"id": "ask", "kind": "approval", "message": "Go?"}]
     waiting = [await flows.begin(ask) for _ in range(200)]

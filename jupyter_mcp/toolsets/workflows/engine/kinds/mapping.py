@@ -11,8 +11,9 @@ from jupyter_mcp.toolsets.workflows.engine.attempts import attempt
 from jupyter_mcp.toolsets.workflows.engine.elements import Elements, elements_of
 from jupyter_mcp.toolsets.workflows.engine.kinds.nested import run_nested
 from jupyter_mcp.toolsets.workflows.engine.outcome import Cancelled, Outcome
+from jupyter_mcp.toolsets.workflows.engine.parts import Parts
 from jupyter_mcp.toolsets.workflows.engine.running import Running
-from jupyter_mcp.toolsets.workflows.spec.models import Approval, Map, Subworkflow, Wait
+from jupyter_mcp.toolsets.workflows.spec.models import Map, Subworkflow
 
 
 async def repeat(running: Running) -> Any:
@@ -29,8 +30,7 @@ async def repeat(running: Running) -> Any:
     running.input = {"elements": len(listed)}
     elements = Elements(running)
     await elements.load()
-    if isinstance(work.node, Approval | Wait):
-        running.tell(status="waiting")
+    parts = Parts(running.tell, len(elements.done), len(listed))
     failed: dict[int, Outcome] = {}
     left: list[int] = []
     free = asyncio.Semaphore(work.concurrency)
@@ -38,14 +38,15 @@ async def repeat(running: Running) -> Any:
     async def one(index: int) -> None:
         async with free:
             await _unless_paused(running)
-            outcome = await _element(elements.part(index, listed[index]), elements)
+            part = elements.part(index, listed[index], parts)
+            outcome = await _element(part, elements)
         if outcome.status == "failed":
             failed[index] = outcome
         elif outcome.status == "cancelled":
             left.append(index)
         else:
             elements.add(index, outcome.output)
-            await running.progress(len(elements.done), len(listed), "")
+        parts.end(part.node, len(elements.done))
 
     async with elements.written(), asyncio.TaskGroup() as group:
         for index in range(len(listed)):

@@ -22,7 +22,7 @@ async def run_nested(running: Running, notes: Notes) -> Outcome:
             return running.ended("cancelled", started)
         await notes.keep(running.node, {})  # whoever takes it back has to know that it began
     steps = NotedSteps(notes, running.node)
-    services = inside(running.services, running.node)
+    services = inside(running.services, running)
     ended = await Interpreter(part_of(running), steps, services, running).run()
     if ended["status"] == "cancelled":  # so is the run, which ends this in a moment
         await asyncio.get_running_loop().create_future()
