@@ -122,7 +122,14 @@ _SUFFIXES = {
 }
 
 _KNOWN = {each.name for each in (*_SUFFIXES.values(), *_NAMES.values())}
-_ALSO = {"c++": "cpp", "c#": "csharp", "golang": "go", "shell": "bash", "objective-c": "objc"}
+_ALSO = {
+    "c++": "cpp",
+    "c#": "csharp",
+    "golang": "go",
+    "ipython": "python",
+    "objective-c": "objc",
+    "shell": "bash",
+}
 
 NOTEBOOK = _SUFFIXES[".ipynb"].name
 
@@ -157,4 +164,4 @@ def named(name: str) -> str:
     if told in _KNOWN:
         return told
     found = _SUFFIXES.get(f".{told}")
-    return found.name if found else _ALSO.get(told, told)
+    return found.name if found else _ALSO.get(told.rstrip("0123456789"), told)  # c++17

@@ -11,6 +11,7 @@ from typing import Any
 from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.chunking.definition_patterns import pattern_of
 from jupyter_mcp.toolsets.search.chunking.definitions import Assembler
+from jupyter_mcp.toolsets.search.chunking.languages import named
 from jupyter_mcp.toolsets.search.chunking.lines import Lines
 from jupyter_mcp.toolsets.search.chunking.markdown import headings
 from jupyter_mcp.toolsets.search.walking.reading import Unreadable
@@ -114,7 +115,7 @@ def _language(notebook: Mapping[str, Any]) -> str:
         for part, key in (("language_info", "name"), ("kernelspec", "language")):
             found = metadata.get(part)
             if isinstance(found, Mapping) and isinstance(name := found.get(key), str) and name:
-                return "python" if name.lower() == "ipython" else name.lower()
+                return named(name)
     return "python"
 
 

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mcp.toolsets.search.chunking.chunker import chunk, chunk_notebook
+from jupyter_mcp.toolsets.search.chunking.languages import named
 from jupyter_mcp.toolsets.search.walking.reading import Unreadable
 from jupyter_mcp.workplace import addresses
 from support.projects import code, markdown, notebook
@@ -145,6 +147,15 @@ def test_old_notebooks_and_other_languages_are_read() -> None:
     assert [(each.language, each.symbol) for each in chunk_notebook("x.ipynb", julia)] == [
         ("julia", "f")
     ]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "language"),
+    [("C++", "cpp"), ("C++17", "cpp"), ("C#", "csharp"), ("R", "r"), ("ipython", "python")],
+)
+def test_a_kernels_language_is_called_as_a_filter_calls_it(kernel: str, language: str) -> None:
+    [found] = chunk("x.ipynb", notebook(code("c", "int f(int x) { return x; }"), language=kernel))
+    assert found.language == language == named(kernel)
 
 
 def test_text_that_no_store_can_keep_is_made_readable() -> None:
