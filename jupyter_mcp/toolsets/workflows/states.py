@@ -10,3 +10,6 @@ RunStatus = Literal[
 
 ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled", "compensated"})
 """The states that a run does not leave."""
+
+RESTING: frozenset[str] = frozenset({"waiting", "paused"})
+"""The states in which a run takes no place from others."""

@@ -28,6 +28,9 @@ BATCH = 50
 LOOKED_AT = 500
 """Rows of owners who have room that are looked at: more than those of one may be the first."""
 
+FULL = "It waits in the queue: the worker runs as many as it can."
+"""Why a run waits whose owner has room, but no worker."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -97,7 +100,7 @@ class Admission:
 
         Args:
             executor: The worker.
-            most: How many runs it has room for.
+            most: How many runs it has room for. Where it has none, those that wait say so.
         """
 
         def take(connection: Connection) -> list[Order]:
@@ -106,7 +109,7 @@ class Admission:
             lock(connection, "workflows")
             return self._take(connection, executor, min(most, BATCH))
 
-        return [] if most < 1 else await self._storage.run(take)
+        return await self._storage.run(take if most > 0 else self._tell_full)
 
     def _take(self, connection: Connection, executor: str, most: int) -> list[Order]:
         from sqlalchemy import select
@@ -135,6 +138,17 @@ class Admission:
         wanted = (runs.c.id, runs.c.spec, runs.c.parameters, runs.c.seeds)
         found = {row.id: row for row in connection.execute(select(*wanted).where(mine))}
         return [_order(found[run]) for run in taken]
+
+    def _tell_full(self, connection: Connection) -> list[Order]:
+        from sqlalchemy import select
+
+        from jupyter_mcp.storage.tables import workflow_runs as runs
+
+        untold = _queued(self._home) & (runs.c.reason == "")
+        if connection.execute(select(runs.c.id).where(untold).limit(1)).first() is not None:
+            now = moment(connection, self._clock())
+            connection.execute(runs.update().where(untold).values(reason=FULL, updated=now))
+        return []
 
     def _next(self, connection: Connection, room: dict[str, int], most: int) -> list[str]:
         """Return the runs that are next of owners who have room, and leave what room remains.

@@ -18,7 +18,7 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.storage.changes import Lookout
 from jupyter_mcp.storage.faults import reason
 from jupyter_mcp.storage.moments import moment
-from jupyter_mcp.toolsets.workflows.states import ENDED
+from jupyter_mcp.toolsets.workflows.states import ENDED, RESTING
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Insert, Table
@@ -61,6 +61,7 @@ class Book:
         self._wanted: dict[str, str] = {}
         self._answers: dict[str, dict[str, Json]] = {}
         self._news: dict[str, asyncio.Event] = {}
+        self._resting: set[str] = set()
         self._lookout = Lookout(storage.changes)
         self._has_runs = asyncio.Event()
         self._told = asyncio.Event()
@@ -73,6 +74,11 @@ class Book:
     def live(self) -> frozenset[str]:
         """The runs that go on in this worker."""
         return frozenset(self._news)
+
+    @property
+    def working(self) -> frozenset[str]:
+        """Those of them that do not only wait."""
+        return frozenset(self._news.keys() - self._resting)
 
     def start(self) -> None:
         """Begin to write and to look."""
@@ -98,11 +104,15 @@ class Book:
     def leave(self, run: str) -> None:
         """Be done with a run."""
         self._news.pop(run, None)
+        self._resting.discard(run)
         self._wanted.pop(run, None)
         self._answers.pop(run, None)
 
     def run(self, run: str, **columns: Any) -> None:
         """Set columns of a run."""
+        if "status" in columns and run in self._news:
+            rests = columns["status"] in RESTING
+            (self._resting.add if rests else self._resting.discard)(run)
         self._runs.setdefault(run, {}).update(columns)
         self._told.set()
         self._told_of_run.set()

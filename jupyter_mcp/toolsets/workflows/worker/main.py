@@ -226,9 +226,9 @@ class Worker:
     async def _take(self) -> None:
         """Begin runs that wait in the queue, as soon as somebody rings or it is time to look."""
         await self._bell.wait(self._pause())
-        room = self._options.at_once - len(self._book.live | self._upkeep.begun)
-        if room < 1 or not self._lookout.is_due():
+        if not self._lookout.is_due():
             return
+        room = self._options.at_once - len(self._book.working | self._upkeep.begun)
         orders = await self._admission.claim(self._executor, room)
         self._upkeep.begun |= {order.run for order in orders}
         await asyncio.gather(*(self._begin(order) for order in orders))

@@ -32,7 +32,7 @@ class Options:
         secrets: The folder of the account's secrets.
         secret_store: Where they lie.
         idle_seconds: After how long a worker ends that has nothing to do.
-        at_once: How many runs it has at once; most of them may wait.
+        at_once: How many runs it has at once, besides those that wait or are paused.
         running: How many runs of one owner run at once, in all workers together.
         waiting: How many of them may be there that have not ended.
         rate: How many of them begin in a time, such as ``60/minute``; empty for any.

@@ -117,9 +117,19 @@ async def test_what_is_held_back_says_why(storage: Storage) -> None:
     assert await reasons() == ["", "", "", ""], "it waits for nobody but who paused it"
 
 
-async def test_a_worker_without_room_takes_nothing(storage: Storage) -> None:
-    await add(storage, new_run())
-    assert await Admission(storage, Limits()).claim("w-1", 0) == []
+async def test_a_worker_without_room_takes_nothing_and_says_so(storage: Storage) -> None:
+    [run] = await add(storage, new_run())
+    admission, records = Admission(storage, Limits()), RunRecords(storage)
+    assert await admission.claim("w-1", 0) == []
+    told = await records.brief(run)
+    assert told is not None
+    assert told.reason == "It waits in the queue: the worker runs as many as it can."
+    await admission.claim("w-1", 0)
+    assert await records.brief(run) == told, "it is told once"
+    assert [order.run for order in await admission.claim("w-1")] == [run]
+    taken = await records.brief(run)
+    assert taken is not None
+    assert taken.reason == ""
 
 
 async def test_what_is_paused_or_cancelled_is_left_in_the_queue(storage: Storage) -> None:

@@ -65,6 +65,16 @@ async def test_a_second_worker_of_one_folder_leaves_in_one_line(place: Bench) ->
     assert kept.keys() == {"pid", "executor", "started", "version", "starter", "mark"}
 
 
+async def test_what_waits_or_is_paused_takes_no_place(place: Bench) -> None:
+    place.start(at_once=2)
+    waits, paused = await place.put(asking()), await place.put(asking())
+    for run in (waits, paused):
+        await place.begun(run, "w", "waiting")
+    await place.records.want(paused, "paused")
+    await place.until(paused, lambda found: found.status == "paused")
+    await place.ended(await place.put(chain(1)))
+
+
 async def test_it_leaves_when_there_is_nothing_to_do(place: Bench) -> None:
     worker = place.start(idle_seconds=0.5)
     await place.ended(await place.put(chain(1)))
