@@ -121,7 +121,7 @@ def advice(run: Run, nodes: list[dict[str, Any]]) -> str:
     if not run.is_active:
         said = str((run.error or {}).get("remedy", ""))
         again = "workflow_retry goes on from what was done."
-        return f"{said} {again}".strip()
+        return said if again in said else f"{said} {again}".strip()
     asked = [each["id"] for each in nodes if each["kind"] == "approval" and _waits(each)]
     if asked:
         return f"A person has to answer '{asked[0]}': workflow_answer, or the client that began it."

@@ -141,6 +141,9 @@ def test_who_has_to_do_something_is_told_what() -> None:
     failed = state(run_of("failed", error=error))
     assert failed["next"].startswith("Mend it. workflow_retry")
     assert "at 'first': It broke." in lines_of(failed)
+    again = "workflow_retry goes on from what was done."
+    lost = {"code": "internal", "message": "The workflow was lost.", "remedy": again}
+    assert state(run_of("failed", error=lost))["next"] == again, "it is said once"
 
 
 def test_elements_of_a_map_that_ask_stand_behind_it_as_long_as_they_do() -> None:
