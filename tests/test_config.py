@@ -26,6 +26,6 @@ def test_a_value_out_of_range_is_refused_where_it_is_set() -> None:
 
 
 def test_a_rate_that_is_none_is_refused_where_it_is_set() -> None:
-    with pytest.raises(TraitError, match="workflow_rate cannot be 'fast'.*60/minute"):
+    with pytest.raises(TraitError, match=r"workflow_rate cannot be 'fast'.*60/minute"):
         SettingsTraits(workflow_rate="fast")
     assert SettingsTraits(workflow_rate="60/minute").to_settings().workflow_rate == "60/minute"
