@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.chunk import Chunk
+from jupyter_mcp.toolsets.search.chunking.languages import language_of
 from jupyter_mcp.toolsets.search.lexical.pieces import FilePieces
 from jupyter_mcp.toolsets.search.lexical.words import columns
 
 _MARK = "//"
 _DEFINED = re.compile(r"^\s*(?:async\s+)?(?:def|class)\s+(\w+)", re.MULTILINE)
-_LANGUAGES = {"py": "python", "md": "markdown", "js": "javascript", "ts": "typescript"}
 
 
 def is_document(path: str) -> bool:
@@ -59,11 +59,10 @@ def pieces_of(document: Mapping[str, str]) -> FilePieces:
     identity, text = _kept(identity), _kept(text)
     path = _kept(str(document.get("path") or ""))
     found = _DEFINED.search(text)
-    suffix = path.rpartition(".")[2].lower()
     chunk = Chunk(
         path=_place(path, identity),
         kind="document",
-        language=_LANGUAGES.get(suffix, "python" if found and not path else ""),
+        language=language_of(path, text).name or ("python" if found and not path else ""),
         line=1,
         end_line=text.count("\n") + 1,
         text=text,
@@ -76,13 +75,13 @@ def pieces_of(document: Mapping[str, str]) -> FilePieces:
 
 def path_of(chunk: Chunk) -> str:
     """Return the path that was given with a document."""
-    return chunk.path.partition(_MARK)[0]
+    return chunk.path.rpartition(_MARK)[0]
 
 
 def _place(path: str, identity: str) -> str:
     """Return a name of digits, which the words of a path do not show."""
     number = int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "big")
-    return f"{path.strip('/').replace(_MARK, '/')}{_MARK}{number}"
+    return f"{path}{_MARK}{number}"
 
 
 def _kept(text: str) -> str:

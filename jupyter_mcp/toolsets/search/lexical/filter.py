@@ -52,6 +52,7 @@ class Filter:
         return self._is_meant(path) and (self.allows is None or self.allows(path))
 
     def _is_meant(self, path: str) -> bool:
+        path = path.lstrip("/")  # only documents that a program gave may begin with one
         if not self.folder or path == self.folder:
             return True
         if path.startswith(self.folder + "/"):

@@ -252,6 +252,26 @@ def test_documents_stay_and_are_replaced_by_id(folder: Path, tmp_path: Path) -> 
             index.add_documents([{"text": "no id"}])
 
 
+@pytest.mark.parametrize(
+    ("path", "language", "below"),
+    [
+        ("https://ex.org/a b.R", "r", "https://ex.org"),
+        ("https://ex.org//a/b.jl/", "", "https://ex.org"),
+        ("/home/me/lib.rs", "rust", "/home/me"),
+        ("s3://bucket/Makefile", "make", "Make*"),
+        ("notes.md", "markdown", "*.md"),
+    ],
+)
+def test_a_document_keeps_its_path_and_is_in_the_language_of_that(
+    index: Index, path: str, language: str, below: str
+) -> None:
+    index.add_documents([{"id": "a", "text": "wax the floor", "path": path}])
+    index.add_documents([{"id": "a", "text": "polish the floor", "path": path}])
+    [hit] = index.search(words("floor", path=below, language=language))
+    assert (hit.id, hit.path, hit.language) == ("a", path, language)
+    assert hit.snippet == "polish the floor"
+
+
 def test_what_is_like_a_piece_is_found_without_itself(index: Index) -> None:
     index.update()
     (line,) = [hit.line for hit in index.search(words("boil water"))[:1]]
