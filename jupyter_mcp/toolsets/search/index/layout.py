@@ -6,9 +6,11 @@ import errno
 import hashlib
 import os
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +19,11 @@ _PRIVATE = 0o700
 _ASIDE = r"(\.corrupt-\d+)?"
 _OURS = re.compile(
     rf"index\.db(\.\d+-\d+)?{_ASIDE}(-wal|-shm|-journal)?|vectors{_ASIDE}|lock\.corrupt-\d+|"
-    rf"waiting-[0-9a-f]{{16}}\.(draft|npz{_ASIDE})"
+    rf"waiting-[0-9a-f]{{16}}\.(draft|npz{_ASIDE})|chroma-id\.(draft|corrupt-\d+)"
 )
-"""All that is ever made in the folder besides the lock: it may be one that others use, too."""
+"""All that is ever made in the folder besides what stays: it may be one that others use, too."""
+
+_ID = re.compile(rb"[0-9a-f]{16}")
 
 
 def state_folder(folder: Path) -> Path:
@@ -54,6 +58,37 @@ class Layout:
     def lock(self) -> Path:
         """Who owns it."""
         return self.state / "lock"
+
+    @property
+    def own(self) -> Path:
+        """What tells its collections on a Chroma server from those of others."""
+        return self.state / "chroma-id"
+
+    def id(self, *, is_made: bool) -> str:
+        """Return by what it is known on a Chroma server; empty when it is not yet.
+
+        It is random, because the states of two machines may have the same path, as in the
+        containers of a Hub. It stays when the words are built anew or the index is dropped: a
+        collection that nobody knows by its name would stay for ever.
+
+        Args:
+            is_made: Whether to make one when there is none.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        with suppress(OSError):
+            if _ID.fullmatch(found := self.own.read_bytes()):
+                return found.decode()
+        if not is_made:
+            return ""
+        if self.own.is_dir():
+            self.put_aside(self.own)
+        made = secrets.token_hex(8)
+        draft = self.own.with_suffix(".draft")
+        draft.write_text(made, encoding="ascii")
+        draft.replace(self.own)
+        return made
 
     def patterns(self, folder: Path) -> list[str]:
         """Return what leaves these files out of the index of a folder that they lie below."""
@@ -99,7 +134,7 @@ class Layout:
             path.with_name(path.name + end).unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Delete all of ours but the lock, also what was put aside."""
+        """Delete all of ours, also what was put aside, but for the lock and the id."""
         for path in list(self._ours()):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -108,7 +143,7 @@ class Layout:
 
     def bytes(self) -> int:
         """Return what all of it takes on the disk."""
-        ours = (self.lock, *self._ours())
+        ours = (self.lock, self.own, *self._ours())
         return sum(_allocated(path) for each in ours for path in (each, *each.rglob("*")))
 
     def _ours(self) -> Iterator[Path]:

@@ -119,9 +119,7 @@ class Opening:
         """
         with self._turn:
             stores = self.owned()
-            for meaning in stores.meanings().values():
-                if self._options.chroma_url:
-                    meaning.drop()
+            stores.drop_vectors()
             stores.close()
             self._stores = None
             self.layout.clear()

@@ -67,13 +67,14 @@ class Stores:
         self.wants_vectors = False
         """Whether vectors were put aside that nobody has begun to make again."""
         self._process = ChromaProcess()
+        self._id = _id(layout, is_owner=is_owner) if options.chroma_url else ""
         self.words = _mended(layout, notes) if is_owner else _read_only(layout)
         self.known = KnownFiles(self.words, is_shared=not is_owner)
         self.static: Meaning | None = None
         self._has_extra = all(importlib.util.find_spec(each) for each in ("chromadb", "numpy"))
         if not self._has_extra:
             notes.tell("extra", f"Only words are searched, not meaning. Run: {INSTALL}")
-        elif is_owner or options.chroma_url:
+        elif self._id or (is_owner and not options.chroma_url):
             from jupyter_mcp.toolsets.search.embedding.static import StaticEmbedder
 
             table = StaticEmbedder()
@@ -165,6 +166,18 @@ class Stores:
             self._vectors(before["name"], before["dimensions"]).drop()
         self.words.set(f"embedder {engine}", json.dumps(now))
 
+    def drop_vectors(self) -> None:
+        """Forget the vectors on a Chroma server, also of an embedder that is not loaded."""
+        if not self._options.chroma_url:
+            return
+        for engine in (STATIC, SECOND):
+            meaning = self.meanings().get(engine)
+            noted = json.loads(self.words.get(f"embedder {engine}", "{}"))
+            if meaning is not None:
+                meaning.drop()
+            if noted and (meaning is None or meaning.embedder.name != noted["name"]):
+                self._vectors(noted["name"], noted["dimensions"]).drop()
+
     def failed(self, error: ToolError) -> bool:
         """Take note that vectors could not be used; those that cannot be read are put aside.
 
@@ -220,9 +233,19 @@ class Stores:
 
     def _vectors(self, name: str, dimensions: int) -> VectorStore:
         if self._options.chroma_url:
-            own = f"{self._layout.state.name}-{name}"  # others have collections there, too
+            own = f"jupyter-mcp-{self._id}-{name}"  # others have collections there, too
             return RemoteVectors(self._process, self._options.chroma_url, own, dimensions)
         return RemoteVectors(self._process, self._layout.vectors, name, dimensions)
+
+
+def _id(layout: Layout, *, is_owner: bool) -> str:
+    """Return by what an index is known on a Chroma server; empty until its owner has been there."""
+    try:
+        return layout.id(is_made=is_owner)
+    except OSError as error:
+        raise ToolError(
+            "unavailable", error.strerror or str(error), "See that the state folder can be written."
+        ) from error
 
 
 def _mended(layout: Layout, notes: Notes) -> LexicalStore:

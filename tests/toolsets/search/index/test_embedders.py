@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,14 @@ from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.search.embedding.static import StaticEmbedder
 from jupyter_mcp.toolsets.search.index import stores
 from jupyter_mcp.toolsets.search.index.index import Index
+from jupyter_mcp.toolsets.search.index.layout import Layout
 from jupyter_mcp.toolsets.search.index.meaning import Meaning
 from jupyter_mcp.toolsets.search.index.model import Options, Progress
+from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError
 from jupyter_mcp.toolsets.search.query import Query
+from jupyter_mcp.toolsets.search.vectors.client import close, open_server
 from jupyter_mcp.toolsets.search.vectors.remote import RemoteVectors
+from support.chroma import ChromaServer
 from support.folders import write_many, write_project
 
 ONE = Options(processes=1)
@@ -284,6 +289,61 @@ def test_a_chroma_server_that_is_not_there_is_told_and_words_answer(tmp_path: Pa
                 index.embed()
             assert any("does not answer" in note for note in index.status().notes)
             assert asked(index) == {"lexical"}
+
+
+def collections(server: ChromaServer) -> set[str]:
+    """Return the names of what a Chroma server keeps."""
+    client = open_server(server.url)
+    try:
+        return {each.name for each in client.list_collections()}
+    finally:
+        close(client)
+
+
+def test_indexes_that_share_a_chroma_server_have_vectors_of_their_own(tmp_path: Path) -> None:
+    folder, state = write_project(tmp_path / "project"), tmp_path / "one" / "state"
+    with ChromaServer(tmp_path) as server:
+        options = replace(with_second(Letters()), chroma_url=server.url)
+        with Index(folder, state, options) as one:
+            one.update()
+            one.embed()
+            own = collections(server)
+            assert len(own) == 2
+            with Index(folder, tmp_path / "two" / "state", options) as two:
+                two.update()
+                two.embed()
+                assert len(collections(server)) == 4
+                two.drop()
+            assert collections(server) == own
+            assert one.search(Query("heat water", mode="dense"))[0].path == "src/kitchen.py"
+            with Index(folder, state, options) as reader:
+                reader.warm()
+                assert reader.search(Query("heat water", mode="dense"))[0].path == "src/kitchen.py"
+                assert not reader.status().is_owner
+            one._opening.rebuild(CorruptStoreError(state / "index.db", "damaged"))
+            one.update(embed=False)
+            assert one.embed() == 0
+            assert collections(server) == own
+        with Index(folder, state, replace(options, second=None)) as one:
+            one.drop()
+            assert collections(server) == set()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no id at all"])
+def test_an_id_on_a_chroma_server_that_cannot_be_read_is_made_again(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    layout = Layout(tmp_path)
+    assert layout.id(is_made=False) == ""
+    before = layout.id(is_made=True)
+    assert layout.id(is_made=False) == before
+    layout.own.unlink()
+    if content is None:
+        layout.own.mkdir()
+    else:
+        layout.own.write_bytes(content)
+    assert layout.id(is_made=False) == ""
+    assert layout.id(is_made=True) == layout.id(is_made=False) != before
 
 
 def test_vectors_that_cannot_be_written_are_told_as_long_as_they_cannot(
