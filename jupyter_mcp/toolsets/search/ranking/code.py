@@ -51,6 +51,9 @@ REPEATED = 0.3
 _SHORTEST = 3
 """Letters of a word that counts where another one begins with it: `db` is no `dbus`."""
 
+_BEFORE = 200
+"""Characters of a line before a name that it defines, at most: data can be a line of megabytes."""
+
 _LONG_LINE = 400
 _HEAD = 600
 _GENERATED = (
@@ -110,19 +113,24 @@ def _is_of(name: Name, symbol: str, chunk: Chunk) -> float:
 def _defined(name: str, text: str) -> float:
     """Return how far a text defines a name: a pattern with it in takes longer to compile."""
     told, at = 0.0, text.find(name)
-    while at >= 0:
-        before, end = text[text.rfind("\n", 0, at) + 1 : at], at + len(name)
-        if before.strip():
-            if _DEFINING.fullmatch(before) and _BORDER.match(text, end):
-                if not before[0].isspace():
-                    return 1.0
-                told = MEMBER
-        elif _ASSIGNED.match(text, end):
-            if not before:
-                return 1.0
-            told = max(told, LOCAL)
+    while at >= 0 and told < 1.0:
+        end = at + len(name)
+        before = text[max(0, at - _BEFORE) : at].rpartition("\n")[2]
+        told = max(told, _defined_at(before, text, end))
         at = text.find(name, end)
     return told
+
+
+def _defined_at(before: str, text: str, end: int) -> float:
+    """Return how far a name is defined that ends there, with that before it in its line."""
+    if len(before) == _BEFORE:
+        return 0.0
+    if before.strip():
+        if _DEFINING.fullmatch(before) and _BORDER.match(text, end):
+            return MEMBER if before[0].isspace() else 1.0
+    elif _ASSIGNED.match(text, end):
+        return LOCAL if before else 1.0
+    return 0.0
 
 
 def quoted(question: Question, chunk: Chunk) -> float:

@@ -65,6 +65,14 @@ def test_definitions_are_seen_in_the_text_too() -> None:
     assert first("Engine", use, definition) is definition
 
 
+def test_what_stands_far_within_a_line_is_data_and_defines_nothing() -> None:
+    data = piece("data.js", "walrus: tusk, " * 400_000)  # looked at whole it would take minutes
+    far = piece("far.py", " " * 300 + "def walrus(): ...")
+    near = piece("near.py", " " * 100 + "def walrus(): ...")
+    told = {each.id: "definition" in each.parts for each in ranked("walrus", data, far, near)}
+    assert told == {0: False, 1: False, 2: True}
+
+
 def test_what_has_a_name_of_its_own_is_before_what_has_it_within_something() -> None:
     method = piece("menu.py", "def send(self): ...", "Kitchen.send")
     nested = piece("cook.py", "class Cook:\n    def send(self): ...", "Cook")
