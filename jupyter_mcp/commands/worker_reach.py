@@ -74,6 +74,7 @@ class ServerDoor:
             "content": list(result.content),
             "structuredContent": result.structured,
             "isError": result.is_error,
+            "_meta": result.meta,
         }
 
     async def close(self) -> None:

@@ -125,6 +125,7 @@ class HttpDoor:
             answer.structured_content,
             bool(answer.is_error),
             time.perf_counter() - started,
+            dict(answer.meta or {}),
         )
         return checked(result)
 

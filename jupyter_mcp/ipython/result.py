@@ -42,6 +42,7 @@ class CallResult:
         structured: The JSON object that fits the tool's output schema; None without one.
         is_error: Whether the call did its work and the outcome is a failure (a cell raised).
         seconds: How long the call took.
+        meta: What the server tells of the result besides (MCP: ``_meta``).
     """
 
     tool: str
@@ -49,6 +50,7 @@ class CallResult:
     structured: Mapping[str, Any] | None = None
     is_error: bool = False
     seconds: float = field(default=0.0, compare=False)
+    meta: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def text(self) -> str:

@@ -11,7 +11,8 @@ raised. A call that failed with an error of ours, was refused or was cancelled i
 be repeated, since then there is no answer to give again. Results are kept redacted, as they went
 out; one that is for its caller's eyes only, or too large, is kept as the mere fact that it was
 done. While the store cannot be reached, a call with a key is refused: done twice is what the key
-was to prevent. Calls that a tool makes belong to the call that has the key.
+was to prevent. An answer to a workflow says whose run has called, so that another run does not take
+a failure for its own. Calls that a tool makes belong to the call that has the key.
 
 A server may be killed at any moment. What it has done is noted beside the store first, in the same
 turn of the event loop in which the tool returned, and then in the store, which takes longer and may
@@ -40,6 +41,7 @@ from jupyter_mcp.policies.deadline import granted
 from jupyter_mcp.policies.keys import canonical, digest
 from jupyter_mcp.policies.redact import is_big
 from jupyter_mcp.policies.stores import Notes, Processes, Store
+from jupyter_mcp.security.tokens.acting import RESULT_OF, run_of
 
 KEY = "jupyter-mcp/idempotency-key"
 """The key in a request's ``_meta``."""
@@ -166,7 +168,7 @@ class Idempotency:
         lease = self._tasks.spawn("idempotency lease", self._renew(slot, mark))
         entry = b""
         try:
-            result = await following(call)
+            result = _by_run(call, await following(call))
             if result.error is None:
                 entry = self._note(call, slot, run.arguments, result)
         finally:
@@ -323,6 +325,12 @@ def _unpacked(packed: dict[str, Any] | None) -> Result:
             "Look at what it did; use a new key to do it again.",
         )
     return replace(Result.from_json(packed), meta=packed["meta"])
+
+
+def _by_run(call: Call, result: Result) -> Result:
+    """Return a result that says which run called, so that another run can tell it from its own."""
+    run = run_of(call.meta)
+    return replace(result, meta={**result.meta, RESULT_OF: run}) if run else result
 
 
 def _replayed(call: Call, result: Result) -> Result:

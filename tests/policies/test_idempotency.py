@@ -14,6 +14,7 @@ from jupyter_mcp.calls.supervisor import Supervisor
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.policies.idempotency import KEY, REPLAYED, Idempotency
 from jupyter_mcp.policies.stores import Processes
+from jupyter_mcp.security.tokens.acting import RESULT_OF, WORKFLOW
 from jupyter_mcp.storage import Storage
 from jupyter_mcp.storage.notes import Notes
 from jupyter_mcp.storage.sql_store import SqlStore
@@ -130,6 +131,14 @@ async def test_a_key_is_done_once_and_answered_again(ground: Ground) -> None:
         assert result.meta == {"own": "meta", REPLAYED: True}
         assert result.to_json() == first.to_json()
     assert again.notes == {"replayed": True}
+
+
+async def test_an_answer_that_is_given_again_says_which_run_has_called(ground: Ground) -> None:
+    policy, rest = ground.server(), Counted(Result((Text("No."),), is_error=True))
+    for run in ("wf-1", "wf-2"):
+        call = a_call(meta={KEY: "k1", WORKFLOW: {"run": run, "node": "n"}})
+        assert (await policy(call, rest)).meta[RESULT_OF] == "wf-1"
+    assert rest.runs == 1
 
 
 async def test_without_a_key_everything_is_done(ground: Ground) -> None:

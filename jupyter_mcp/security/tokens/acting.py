@@ -30,6 +30,9 @@ RUN = "run:"
 WORKFLOW = "jupyter-mcp/workflow"
 """The key in a request's ``_meta`` under which a worker says which ``run`` and ``node`` calls."""
 
+RESULT_OF = "jupyter-mcp/result-of"
+"""The key in the ``_meta`` of a result under which the run stands whose call has given it."""
+
 
 def run_of(meta: Mapping[str, Any]) -> str:
     """Return the run that a worker says it calls for; empty where it says none."""

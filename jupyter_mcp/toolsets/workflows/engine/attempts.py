@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import uuid
@@ -12,7 +13,7 @@ from typing import Any
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.workflows.engine.outcome import Cancelled, Outcome, Skipped, told
 from jupyter_mcp.toolsets.workflows.engine.resources import EVERY
-from jupyter_mcp.toolsets.workflows.engine.running import LARGEST, Running
+from jupyter_mcp.toolsets.workflows.engine.running import LARGEST, OfAnother, Running
 from jupyter_mcp.toolsets.workflows.spec.models import Retry
 
 PATIENT = frozenset({"approval", "wait", "decision", "map", "subworkflow"})
@@ -45,7 +46,7 @@ async def attempt(running: Running) -> Outcome:
         running.attempts += 1
         running.tell(status="running", started=started, attempts=running.attempts)
         try:
-            output = checked(await _once(running))
+            output = checked(await _own(running))
         except Skipped:
             return running.ended("skipped", started)
         except Cancelled:
@@ -60,6 +61,13 @@ async def attempt(running: Running) -> Outcome:
         if error["code"] in FINAL:
             break
     return running.ended("failed", started, error=error)
+
+
+async def _own(running: Running) -> Any:
+    """Do an attempt, again as long as its key only gives the failures of other runs."""
+    while True:
+        with contextlib.suppress(OfAnother):
+            return await _once(running)
 
 
 async def _once(running: Running) -> Any:

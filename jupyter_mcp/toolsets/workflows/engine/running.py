@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from jupyter_mcp.errors import ToolError
+from jupyter_mcp.security.tokens.acting import RESULT_OF
 from jupyter_mcp.toolsets.workflows.engine.outcome import Outcome
 from jupyter_mcp.toolsets.workflows.engine.parts import Parts
 from jupyter_mcp.toolsets.workflows.engine.recorder import Recorder
@@ -43,6 +44,10 @@ class Kind(Protocol):
             ToolError: It failed; whether it is tried again is said by the spec.
         """
         ...
+
+
+class OfAnother(Exception):  # noqa: N818 - it names what happened
+    """A call was not made, because another run has failed under the same key of its own."""
 
 
 class Sender(Protocol):
@@ -194,8 +199,12 @@ class Running:
     ) -> Mapping[str, Any]:
         """Call a tool and return its whole result, also one that says that it failed.
 
+        A failure that the server has kept of another run is no answer to this one: what it is now
+        is found out under the next key.
+
         Raises:
             ToolError: What the server says.
+            OfAnother: There was such a failure; the next key is this one's now.
         """
         self.is_calling = True
         try:
@@ -213,8 +222,18 @@ class Running:
             self.is_calling = False
             self.asks(is_asking=False)
         if result.get("isError"):
-            self.failed[self.node] += 1
+            self.count_failure(result)
         return result
+
+    def count_failure(self, result: Mapping[str, Any]) -> None:
+        """Take note that a result tells a failure: the next call has another key.
+
+        Raises:
+            OfAnother: It is another run's.
+        """
+        self.failed[self.node] += 1
+        if (result.get("_meta") or {}).get(RESULT_OF, self.run) != self.run:
+            raise OfAnother
 
     def waits(self, reason: str) -> None:
         """Tell why it waits; an empty reason when it goes on."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_mcp.security.tokens.acting import RESULT_OF
 from support.flows import Bench, Json, action, done, failed
 
 
@@ -188,6 +189,40 @@ async def test_what_an_earlier_run_did_in_a_subworkflow_is_not_done_again(flows:
     assert flows.toolbox.named("echo")[0].arguments == {"made": "a file"}
     assert ended.status == "compensated"
     assert flows.toolbox.named("undo")[0].arguments == {"p": 7, "made": "a file"}
+
+
+@pytest.mark.parametrize("by", ["wf-0", "wf-1"])
+async def test_a_kept_failure_under_a_key_is_that_of_the_run_that_has_failed(
+    flows: Bench, by: str
+) -> None:
+    for key in ("report", "report:2"):
+        flows.toolbox.kept["echo", key] = {**failed("No file."), "_meta": {RESULT_OF: by}}
+    ended = await flows.run([action("a", idempotency_key="report")])
+    if by == ended.run:  # it is taken up after a crash: no attempt is left
+        assert ended.status == "failed"
+        assert flows.toolbox.calls == []
+    else:
+        assert ended.status == "succeeded"
+        assert flows.ledger.nodes[ended.run, "a"]["attempts"] == 1
+        assert [each.key for each in flows.toolbox.calls] == ["report:3"]
+
+
+async def test_code_that_failed_in_a_sandbox_under_a_key_is_run_again_by_another_run(
+    flows: Bench,
+) -> None:
+    bad = {"exit_code": 1, "stderr": "No file."}
+    flows.toolbox.kept["terminal_run", "report"] = {**done(**bad), "_meta": {RESULT_OF: "wf-0"}}
+    flows.toolbox.tools |= {
+        "terminal_run": lambda _: done(exit_code=0),
+        "file_write": lambda _: done(),
+        "file_read": lambda _: done(content="7"),
+        "file_delete": lambda _: done(),
+    }
+    code = "def run(input):\n    return 7"
+    node = {"id": "a", "kind": "processing", "code": code, "sandbox_id": "s"}
+    ended = await flows.run([{**node, "idempotency_key": "report"}])
+    assert (ended.status, ended.outputs["a"]) == ("succeeded", 7)
+    assert [each.key for each in flows.toolbox.named("terminal_run")] == ["report:2"]
 
 
 async def test_another_run_goes_on_with_a_map_within_an_element_of_a_map(flows: Bench) -> None:

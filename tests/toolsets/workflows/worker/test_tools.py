@@ -101,6 +101,22 @@ async def test_what_has_the_same_key_is_done_once_whatever_the_key_is(
     assert effects(server)[key] == 1
 
 
+async def test_what_another_run_failed_in_is_done_under_the_same_key_until_it_succeeds(
+    server: JupyterServer, worker: Bench
+) -> None:
+    kernel = ask(server, "kernel_start")["kernel_id"]
+    code = "open('tries.txt', 'a').write('x')\nprint(open('report.txt').read())"
+    spec = calling(("kernel_execute", {"kernel_id": kernel, "code": code}))
+    spec["nodes"][0]["idempotency_key"] = "report-2026-11-22"
+    first = await worker.ended(await worker.put(spec), "failed")
+    assert first.error is not None
+    assert "report.txt" in first.error["message"]
+    (server.root / "report.txt").write_text("It is there.")
+    for _ in range(2):
+        await worker.ended(await worker.put(spec))
+    assert (server.root / "tries.txt").read_text() == "xx", "once in vain, and once"
+
+
 async def test_what_a_node_has_read_of_strangers_is_noted_with_its_run(worker: Bench) -> None:
     run = await worker.put(calling(("probe_who", {}), ("effect_page", {})))
     await worker.ended(run)

@@ -7,7 +7,7 @@ from typing import Any
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.workflows.engine.code import programs
-from jupyter_mcp.toolsets.workflows.engine.running import Running
+from jupyter_mcp.toolsets.workflows.engine.running import Running, output_of
 
 FOLDER = ".jupyter-mcp"
 PAGE = 50_000
@@ -27,12 +27,13 @@ async def run_in_sandbox(running: Running, code: str, given: Any, sandbox_id: st
     write = {**inside, "path": f"{folder}/node.py", "content": program}
     await running.call("file_write", write, part="write")
     run = {**inside, "command": f"python3 {folder}/node.py"}
-    ran = await running.call("terminal_run", run)
+    result = await running.result("terminal_run", run)
+    ran = output_of(result)
     said = f"{ran.get('stdout') or ''}{ran.get('stderr') or ''}"
     if said.strip():
         running.log(said.rstrip("\n") + "\n")
     if ran.get("exit_code") != 0:
-        running.failed[running.node] += 1
+        running.count_failure(result)
         raise ToolError("failed", _last_line(ran))
     text = await _read(running, inside, path)
     remove = {**inside, "path": folder, "recursive": True}
