@@ -175,6 +175,7 @@ class Keeper:
         """
         index = await self.index()
         status = await self._workers.quick.run(index.status)
+        self._mend(index)
         if allows is None:  # why changes come late may name a file
             note = self._watcher.note if self._watcher else ""
             return replace(status, notes=[*status.notes, note]) if note else status

@@ -168,7 +168,7 @@ class Stores:
 
     def drop_vectors(self) -> None:
         """Forget the vectors on a Chroma server, also of an embedder that is not loaded."""
-        if not self._options.chroma_url:
+        if not (self._options.chroma_url and self._has_extra):
             return
         for engine in (STATIC, SECOND):
             meaning = self.meanings().get(engine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -289,6 +290,19 @@ def test_a_chroma_server_that_is_not_there_is_told_and_words_answer(tmp_path: Pa
                 index.embed()
             assert any("does not answer" in note for note in index.status().notes)
             assert asked(index) == {"lexical"}
+
+
+def test_an_index_on_a_chroma_server_can_be_dropped_without_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores.importlib.util, "find_spec", lambda _: None)
+    options = Options(processes=1, chroma_url="http://127.0.0.1:1")
+    with Index(write_project(tmp_path / "project"), tmp_path / "state", options) as index:
+        index.update()
+        noted = json.dumps({"name": "static-1", "dimensions": 256})
+        index._opening.owned().words.set("embedder static", noted)
+        index.drop()
+        assert index.is_new
 
 
 def collections(server: ChromaServer) -> set[str]:
