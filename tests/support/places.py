@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from jupyter_mcp.errors import ToolError
 from jupyter_mcp.printed.text import shortened
 from support.flows import Toolbox, done, failed
 
@@ -70,7 +71,7 @@ class Folder:
         """Write a file."""
         path = self.path / arguments["path"]
         if path.exists() and path.suffix == ".ipynb":
-            return failed("It is a notebook.", "conflict")
+            raise ToolError("conflict", "It is a notebook.")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(arguments["content"])
         return done(path=arguments["path"], size=1, revision="r")

@@ -85,12 +85,13 @@ async def _write(running: Running, path: str, notebook: Mapping[str, Any]) -> No
     It is not deleted: that would be asked for each time, and may not be meant.
     """
     content = {"path": path, "content": json.dumps(notebook), "overwrite": False}
+    failures = running.failed[running.node]
     try:
         await running.call("file_write", content, part="write")
     except ToolError as error:
         if error.code != "conflict":
             raise
-        running.failed[running.node] -= 1  # that was an answer, but no failure of this node
+        running.failed[running.node] = failures  # that was an answer, but no failure of this node
         aside = f"workflows/{running.run}/{running.node}.before-{running.attempts}.ipynb"
         await running.call("file_move", {"path": path, "new_path": aside}, part="move")
         await running.call("file_write", content, part="rewrite")

@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.workflows.engine.parameters import injected
-from support.flows import Bench
+from support.flows import Bench, failed
 from support.places import Folder
 
 
@@ -113,6 +113,21 @@ async def test_a_kept_notebook_of_yesterday_makes_room_and_stays(
     assert ended.outputs["nb"] == {"path": "out.ipynb", "cells": 1}
     assert (tmp_path / "workflows" / ended.run / "nb.before-1.ipynb").exists()
     assert flows.toolbox.named("file_delete") == []
+
+
+async def test_a_notebook_that_made_room_is_run_again_when_it_fails(
+    flows: Bench, tmp_path: Path
+) -> None:
+    Folder(flows.toolbox, tmp_path)
+    (tmp_path / "a.ipynb").write_text(json.dumps(_notebook(_code("print(1)"))))
+    (tmp_path / "out.ipynb").write_text("{}")
+    run, broken = flows.toolbox.tools["cell_run"], [failed("Broken.")]
+    flows.toolbox.tools["cell_run"] = lambda given: broken.pop() if broken else run(given)
+    retry = {"attempts": 2, "delay": 0}
+    node = {"id": "nb", "kind": "notebook", "path": "a.ipynb", "output": "out.ipynb"}
+    ended = await flows.run([{**node, "retry": retry}])
+    assert ended.outputs["nb"] == {"path": "out.ipynb", "cells": 1}
+    assert len(flows.toolbox.named("cell_run")) == 2
 
 
 async def test_a_kernel_can_be_named(flows: Bench, tmp_path: Path) -> None:
