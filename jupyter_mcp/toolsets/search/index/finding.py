@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ from jupyter_mcp.toolsets.search.ranking.fusion import fuse
 from jupyter_mcp.toolsets.search.ranking.member import best_member, member_at
 from jupyter_mcp.toolsets.search.ranking.rank import Ranked, rank
 from jupyter_mcp.toolsets.search.ranking.snippet import snippet
+from jupyter_mcp.toolsets.search.ranking.stages import joined
 
 if TYPE_CHECKING:
     from jupyter_mcp.toolsets.search.embedding.embedder import Vectors
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
 DEPTH = 100
 """So many of the best of each engine are ranked."""
 
-ENOUGH = 20
-"""So many pieces that are near in meaning are enough for a first page."""
+_FIRST = Reach(DEPTH, 20)
+"""How far is looked for the first pages."""
+
+_DEEPER = 1_200
+"""So many are ranked for later pages: more than can be paged through, as files may have changed."""
 
 _LAZY = 50
 """So many of the best are embedded for a question while the second embedder has not seen all."""
@@ -75,20 +79,18 @@ class Finding:
             raise ToolError("invalid_arguments", "The question is empty.", "Say what to look for.")
         if query.mode in {"regex", "literal"}:
             return self._scan(query)
-        found = self._ask(query)
-        chunks = self._chunks(number for scored in found.values() for number, _ in scored)
-        return self._answer(query, rank(query, found, chunks), chunks)
+        return self._answer(query, joined(self._stages(query)))
 
     def similar(self, chunk: Chunk, numbers: Container[int], limit: int) -> Answer:
         """Return what is like a piece or some lines, without the pieces that they are of."""
-        text = text_of(chunk)
+        text, depth = text_of(chunk), max(DEPTH, 2 * limit)
         meaning = self._stores.static
         found: dict[str, Scored] = {}
         if meaning is not None and not meaning.is_empty:
             try:
                 meaning.load()
                 (vector,) = meaning.embedder.embed_documents([text])
-                found[STATIC] = self._nearest(meaning, vector, Query(text, limit=limit))
+                found[STATIC] = self._nearest(meaning, vector, Query(text), Reach(depth, depth))
             except ToolError as error:
                 self._stores.failed(error)
         if not any(found.values()):
@@ -99,30 +101,41 @@ class Finding:
             for one, score in scored
             if one not in numbers
         ]
-        chunks = self._chunks(one.id for one in ranked)
-        return self._answer(Query(chunk.text, limit=limit), ranked, chunks)
+        self._chunks(one.id for one in ranked)
+        return self._answer(Query(chunk.text, limit=limit), ranked)
 
     def checked(self, chunk: Chunk) -> Chunk | None:
         """Return a piece as its file is now; None when it is gone."""
         return self._checking.checked(chunk)
 
-    def _ask(self, query: Query) -> dict[str, Scored]:
+    def _stages(self, query: Query) -> Iterator[Iterator[Ranked]]:
+        """Yield what is ranked for the first pages, and then what is for later ones."""
+        deeper = max(_DEEPER, 2 * query.limit)
+        for reach in (_FIRST, Reach(deeper, deeper)):
+            found = self._ask(query, reach)
+            numbers = (number for scored in found.values() for number, _ in scored)
+            yield rank(query, found, self._chunks(numbers))
+            most = max(map(len, found.values()), default=0)
+            if most < (reach.depth if _filter(query).is_empty else reach.enough):
+                return  # that is all
+
+    def _ask(self, query: Query, reach: Reach) -> dict[str, Scored]:
         """Return what each engine finds that can be asked now."""
         if query.mode == "lexical":
-            return {"lexical": self._of_words(query)}
+            return {"lexical": self._of_words(query, reach)}
         found: dict[str, Scored] = {}
         static = self._stores.static
         is_dense = query.mode == "dense"
         if is_dense and static is None:
             raise self._stores.no_meaning()
         with ThreadPoolExecutor(1) as beside:  # SQLite and the process with Chroma work at once
-            static_found = beside.submit(self._of_static, query, waits=is_dense)
+            static_found = beside.submit(self._of_static, query, reach, waits=is_dense)
             if not is_dense:
-                found["lexical"] = self._of_words(query)
+                found["lexical"] = self._of_words(query, reach)
             try:
                 if (scored := static_found.result()) is not None:
                     found[STATIC] = scored
-                self._ask_second(query, found, waits=is_dense)
+                self._ask_second(query, reach, found, waits=is_dense)
             except ToolError as error:
                 self._stores.failed(error)
                 if is_dense and not found:
@@ -137,10 +150,10 @@ class Finding:
             )
         return found
 
-    def _of_words(self, query: Query) -> Scored:
-        return self._stores.words.search(query.text, _depth(query), _filter(query))
+    def _of_words(self, query: Query, reach: Reach) -> Scored:
+        return self._stores.words.search(query.text, reach.depth, _filter(query))
 
-    def _of_static(self, query: Query, *, waits: bool) -> Scored | None:
+    def _of_static(self, query: Query, reach: Reach, *, waits: bool) -> Scored | None:
         """Return what the table finds; None while it cannot be asked."""
         meaning = self._stores.static
         if meaning is None:
@@ -152,11 +165,13 @@ class Finding:
         if not meaning.is_loaded and not len(meaning.fresh):
             return None
         (vector,) = meaning.embedder.embed_queries([query.text])
-        found = self._nearest(meaning, vector, query)
+        found = self._nearest(meaning, vector, query, reach)
         self._chunks(number for number, _ in found)  # while words are still being searched
         return found
 
-    def _ask_second(self, query: Query, found: dict[str, Scored], *, waits: bool) -> None:
+    def _ask_second(
+        self, query: Query, reach: Reach, found: dict[str, Scored], *, waits: bool
+    ) -> None:
         meaning = self._stores.load_second() if waits else self._stores.second
         if meaning is None:
             return
@@ -164,7 +179,7 @@ class Finding:
             meaning.load()
         (vector,) = meaning.embedder.embed_queries([query.text])
         if meaning.ledger.is_complete and meaning.is_loaded:
-            found[SECOND] = self._nearest(meaning, vector, query)
+            found[SECOND] = self._nearest(meaning, vector, query, reach)
         else:
             found[SECOND] = self._best_of(meaning, vector, found)
 
@@ -191,9 +206,7 @@ class Finding:
             if chunk.digest in scores
         ]
 
-    def _nearest(self, meaning: Meaning, vector: Vectors, query: Query) -> Scored:
-        depth = _depth(query)
-        reach = Reach(depth, ENOUGH if depth == DEPTH else depth)
+    def _nearest(self, meaning: Meaning, vector: Vectors, query: Query, reach: Reach) -> Scored:
         return nearest(self._stores, meaning, vector, _filter(query), reach)
 
     def _scan(self, query: Query) -> Answer:
@@ -214,14 +227,11 @@ class Finding:
                 hits.append(_hit(named, match.text, 1.0, parts, (line, line)))
         return Answer(hits, self._checking.outdated)
 
-    def _answer(
-        self, query: Query, ranked: Iterable[Ranked], chunks: Mapping[int, Chunk]
-    ) -> Answer:
+    def _answer(self, query: Query, ranked: Iterable[Ranked]) -> Answer:
         hits: list[Hit] = []
         for one in ranked:
-            if len(hits) >= query.limit:
-                break
-            chunk = self._checking.checked(chunks[one.id]) if one.id in chunks else None
+            found = self._read.get(one.id)
+            chunk = self._checking.checked(found) if found else None
             if chunk is not None:
                 chunk = best_member(query.text, chunk)
                 shown = snippet(query.text, chunk)
@@ -229,6 +239,8 @@ class Finding:
                 if chunk.kind != "document" and not chunk.symbol and not chunk.cell_id:
                     lines = (shown.line, shown.end_line)
                 hits.append(_hit(chunk, shown.text, one.score, one.parts, lines))
+            if len(hits) >= query.limit:
+                break  # before more is ranked than is asked for
         return Answer(hits, self._checking.outdated)
 
 
@@ -258,10 +270,6 @@ def _scaled(scored: Scored) -> Scored:
     """Return scores of words on the scale of similarities: the best is the piece itself."""
     most = max((score for _, score in scored), default=0.0)
     return [(number, score / most) for number, score in scored] if most > 0 else scored
-
-
-def _depth(query: Query) -> int:
-    return max(DEPTH, 2 * query.limit)
 
 
 def _filter(query: Query) -> Filter:

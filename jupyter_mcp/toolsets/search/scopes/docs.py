@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from jupyter_mcp.toolsets.search.lexical.store import LexicalStore
 from jupyter_mcp.toolsets.search.lexical.words import columns
 from jupyter_mcp.toolsets.search.query import Query
 from jupyter_mcp.toolsets.search.ranking.rank import Ranked
+from jupyter_mcp.toolsets.search.ranking.stages import joined
 from jupyter_mcp.toolsets.search.scopes.distributions import Distribution, distributions
 from jupyter_mcp.toolsets.search.scopes.docs_ranking import DEPTH, by_words, rank
 from jupyter_mcp.toolsets.search.scopes.readers import Readers
@@ -43,6 +45,9 @@ _EMPTY = "empty"
 
 _READING = ("reading", "2")
 """The note of how packages were read: what was read otherwise is read again."""
+
+_DEEPER = 600
+"""So many are ranked for later pages: more than can be paged through."""
 
 _LOOK_SECONDS = 0.1
 """How often somebody may end it."""
@@ -112,15 +117,9 @@ class DocsScope:
             if scanned.is_late and query.tell:
                 query.tell(LATE)
             found = [Ranked(match.chunk, 1.0, {"lexical": 1.0}) for match in scanned.matches]
-            chunks = store.chunks([one.id for one in found])
         else:
-            scored = store.search(query.text, max(DEPTH, query.limit), wanted)
-            chunks = store.chunks([number for number, _ in scored])
-            if query.mode == "lexical":
-                found = by_words(scored)
-            else:
-                found = rank(query, scored, chunks, self._embedder)
-            found = found[: query.limit]
+            found = list(islice(joined(self._stages(query, wanted)), query.limit))
+        chunks = store.chunks([one.id for one in found])
         return [(chunks[one.id], one) for one in found if one.id in chunks]
 
     def drop(self) -> None:
@@ -144,6 +143,19 @@ class DocsScope:
         from jupyter_mcp.toolsets.search.embedding.static import StaticEmbedder
 
         return StaticEmbedder()
+
+    def _stages(self, query: Query, wanted: Filter) -> Iterator[list[Ranked]]:
+        """Yield what is ranked for the first pages, and then what is for later ones."""
+        store = self._store()
+        for depth in (DEPTH, max(_DEEPER, query.limit)):
+            scored = store.search(query.text, depth, wanted)
+            if query.mode == "lexical":
+                yield by_words(scored)
+            else:
+                chunks = store.chunks([number for number, _ in scored])
+                yield rank(query, scored, chunks, self._embedder)
+            if len(scored) < depth:
+                return  # that is all
 
     def _update(
         self, progress: Callable[[Progress], None], is_cancelled: Callable[[], bool]

@@ -341,6 +341,24 @@ def test_patterns_work_too(scope: DocsScope, install: Install) -> None:
     assert chunk.symbol == "kitchen.soup.Pot.stir"
 
 
+@pytest.mark.parametrize("mode", ["hybrid", "lexical"])
+def test_pages_are_parts_of_one_list(scope: DocsScope, install: Install, mode: Mode) -> None:
+    told = [" ".join(["bowl"] * (1 + each % 7) + ["of soup"] * (each % 5)) for each in range(700)]
+    source = "".join(
+        f'def f{each}():\n    """Take.\n\n    {text}"""\n' for each, text in enumerate(told)
+    )
+    install("kitchen", "1.0", {"kitchen.py": source})
+    scope.update()
+
+    def found(limit: int) -> list[str]:
+        return [chunk.symbol for chunk, _ in scope.search(Query("bowl of soup", limit, mode))]
+
+    whole = found(501)
+    assert len(set(whole)) == len(whole) == 501
+    for limit in (11, 290, 311, 450):
+        assert found(limit) == whole[:limit]
+
+
 @pytest.mark.parametrize("mode", ["literal", "regex"])
 def test_a_docstring_with_a_word_on_several_lines_is_one_hit(
     scope: DocsScope, install: Install, mode: Mode
