@@ -44,12 +44,24 @@ nodes:
 
 
 class FewTools:
-    """A catalog of two tools, of which one says what it gives."""
+    """A catalog of few tools, of which one says what it gives.
 
-    _schemas: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any] | None]] = {
-        "file_read": (FILE_READ, FILE_READ_RESULT),
-        "file_write": ({"type": "object"}, None),
-    }
+    Args:
+        without: What is not in it.
+    """
+
+    def __init__(self, *without: str) -> None:
+        self._schemas: dict[str, tuple[Mapping[str, Any], Mapping[str, Any] | None]] = {
+            "file_read": (FILE_READ, FILE_READ_RESULT),
+            "file_write": ({"type": "object"}, None),
+            "file_delete": ({"type": "object"}, None),
+            "cell_run": ({"type": "object"}, None),
+            "kernel_execute": ({"type": "object"}, None),
+            "terminal_run": ({"type": "object"}, None),
+            "workflow_notify": ({"type": "object"}, None),
+        }
+        for name in without:
+            del self._schemas[name]
 
     def names(self) -> Sequence[str]:
         return list(self._schemas)

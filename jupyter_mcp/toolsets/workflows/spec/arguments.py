@@ -14,7 +14,14 @@ from jupyter_mcp.toolsets.workflows.spec.problems import Problem
 from jupyter_mcp.toolsets.workflows.spec.references import Place, Reference, nearest, shown
 from jupyter_mcp.toolsets.workflows.spec.schemas import Later, Missing
 from jupyter_mcp.toolsets.workflows.spec.syntax import tested
-from jupyter_mcp.toolsets.workflows.spec.uses import Formula, Value, formulas_of, kind_of, values_of
+from jupyter_mcp.toolsets.workflows.spec.uses import (
+    Formula,
+    Value,
+    formulas_of,
+    kind_of,
+    tools_of,
+    values_of,
+)
 
 SHOWN = 80
 
@@ -119,11 +126,21 @@ class Arguments:
         if tool is not None:
             given: Mapping[str, Any] = getattr(work, "arguments", {})
             yield from self._call(tool, given, place, work)
+        yield from self._own(work, place)
         if work.compensate is not None:
             back = work.compensate
             yield from self._call(back.tool, back.arguments, (*place, "compensate"), work)
         if isinstance(work, Map):
             yield from self._calls(work.node, (*place, "node"))
+
+    def _own(self, work: Work, place: Place) -> Iterator[Problem]:
+        """Yield which tools are not there that the node calls by itself."""
+        tools = self._known.tools
+        for name in tools_of(work):
+            if tools is not None and tools.input_schema(name) is None:
+                told = f"Such a node calls '{name}', and there is no such tool for you."
+                remedy = "Your token, the policy or the server's toolsets leave it out."
+                yield Problem(shown((*place, "kind")), told, remedy)
 
     def _call(
         self, tool: str, given: Mapping[str, Any], place: Place, work: Work

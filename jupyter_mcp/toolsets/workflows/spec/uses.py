@@ -16,6 +16,8 @@ from jupyter_mcp.toolsets.workflows.spec.models import (
     Decision,
     Map,
     Node,
+    Notebook,
+    Notification,
     Processing,
     Work,
 )
@@ -106,6 +108,19 @@ def formulas_of(work: Work, known: tuple[str, ...] = BASE, place: Place = ()) ->
 def kind_of(work: Work) -> str:
     """Return the kind of a node or a work."""
     return str(getattr(work, "kind", ""))
+
+
+def tools_of(work: Work) -> tuple[str, ...]:
+    """Return the tools that a node, or a work, always calls besides one that it names."""
+    if isinstance(work, Notebook):
+        return ("file_read", "file_write", "cell_run")
+    if isinstance(work, Processing) and work.kernel_id is not None:
+        return ("kernel_execute",)
+    if isinstance(work, Processing) and work.sandbox_id is not None:
+        return ("file_write", "terminal_run", "file_read", "file_delete")
+    if isinstance(work, Notification) and work.channel in ("panel", "event"):
+        return ("workflow_notify",)
+    return ()
 
 
 def nodes_used(node: AnyNode) -> frozenset[str]:

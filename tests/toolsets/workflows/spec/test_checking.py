@@ -254,6 +254,37 @@ def test_what_is_right_is_not_refused(node: str) -> None:
     assert told(HEAD + node) == []
 
 
+NOTEBOOK = {"kind": "notebook", "path": "a.ipynb"}
+CODE = {"kind": "processing", "code": "def run(input): return 1"}
+TELLS = {"kind": "notification", "body": "b"}
+
+
+@pytest.mark.parametrize(
+    ("work", "missing"),
+    [
+        (NOTEBOOK, ["file_read", "file_write", "cell_run"]),
+        ({**CODE, "sandbox_id": "s"}, ["file_write", "terminal_run", "file_read", "file_delete"]),
+        ({**CODE, "kernel_id": "k"}, ["kernel_execute"]),
+        ({**TELLS, "channel": "panel"}, ["workflow_notify"]),
+        ({**TELLS, "channel": "email", "to": "a@example.org"}, []),
+        ({"kind": "processing", "expression": "1"}, []),
+    ],
+)
+def test_the_tools_that_a_kind_calls_by_itself_have_to_be_there(
+    work: dict[str, Any], missing: list[str]
+) -> None:
+    each = {"id": "each", "kind": "map", "over": [1], "node": work}
+    for node, place in (({"id": "a", **work}, "nodes[0].kind"), (each, "nodes[0].node.kind")):
+        spec = parse({"name": "a", "nodes": [node]})
+        assert check(spec, FewTools()) == []
+        tools = FewTools("file_read", "file_write", "file_delete", "cell_run", "kernel_execute",
+                         "terminal_run", "workflow_notify")  # fmt: skip
+        found = check(spec, tools)
+        assert [problem.place for problem in found] == [place] * len(missing)
+        for problem, name in zip(found, missing, strict=True):
+            assert f"calls '{name}'" in problem.message
+
+
 def test_a_join_after_a_decision_is_not_refused() -> None:
     branches = (
         "- {id: d, kind: decision, branches: [{name: x, when: 'true', next: [e]}],"

@@ -10,6 +10,8 @@ import pytest
 
 from jupyter_mcp.errors import ToolError
 from jupyter_mcp.toolsets.workflows.engine.parameters import injected
+from jupyter_mcp.toolsets.workflows.spec.parsing import parse
+from jupyter_mcp.toolsets.workflows.spec.uses import tools_of
 from support.flows import Bench, failed
 from support.places import Folder
 
@@ -89,6 +91,8 @@ async def test_a_notebook_is_run_with_parameters_and_kept(flows: Bench, tmp_path
     assert json.loads((tmp_path / "a.ipynb").read_text()) == source
     [ran] = flows.toolbox.named("cell_run")
     assert ran.arguments == {"path": kept, "stop_kernel": True, "folder": ""}
+    (checked,) = parse({"name": "a", "nodes": [node]}).nodes
+    assert {each.tool for each in flows.toolbox.calls} == {*tools_of(checked)}
 
 
 async def test_the_error_of_the_cell_that_fails_is_told(flows: Bench, tmp_path: Path) -> None:

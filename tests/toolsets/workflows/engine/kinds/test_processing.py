@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from jupyter_mcp.toolsets.workflows.engine.code import programs
+from jupyter_mcp.toolsets.workflows.spec.parsing import parse
+from jupyter_mcp.toolsets.workflows.spec.uses import tools_of
 from support.flows import Bench, Ended
 from support.places import FakeKernel, Folder
 from support.specs import json_values
@@ -123,6 +125,8 @@ async def test_code_in_a_sandbox_returns_json_and_is_tidied_away(
     assert flows.ledger.nodes[ended.run, "p"]["log"] == "hi\n"
     assert {each.arguments["sandbox_id"] for each in flows.toolbox.calls} == {"sb-1"}
     assert list(_files(tmp_path / ".jupyter-mcp")) == []
+    (checked,) = parse({"name": "a", "nodes": _node(code=code, sandbox_id="sb-1")}).nodes
+    assert {each.tool for each in flows.toolbox.calls} == {*tools_of(checked)}
 
 
 def _files(folder: Path) -> Iterator[Path]:
