@@ -14,6 +14,7 @@ from jupyter_mcp.toolsets.search.chunk import Chunk
 from jupyter_mcp.toolsets.search.embedding.text import text_of
 from jupyter_mcp.toolsets.search.index.meaning import Meaning
 from jupyter_mcp.toolsets.search.index.model import Progress
+from jupyter_mcp.toolsets.search.index.stores import SECOND, STATIC, Stores
 from jupyter_mcp.toolsets.search.index.turns import EndedError, unless_ended
 from jupyter_mcp.toolsets.search.lexical.store import LexicalStore
 
@@ -25,6 +26,38 @@ _FLUSH_SECONDS = 600.0
 _QUICK_SECONDS, _SLOW_SECONDS = 2.0, 8.0
 """What is embedded sooner is followed by more at once, as far as its embedder takes it; by less
 where it takes longer: a slow service is not to reach the end of its patience."""
+
+
+_BATCHES = {STATIC: 500, SECOND: 8}
+"""Pieces that are embedded at once, at first: a transformer does 20 in a second."""
+
+
+def fill_all(
+    stores: Stores, progress: Callable[[Progress], None], is_cancelled: Callable[[], bool]
+) -> int:
+    """Make the vectors that any meaning has not, those of the static table first.
+
+    Raises:
+        ToolError: When an embedder or a store fails.
+    """
+    made = 0
+    stores.wants_vectors = False
+    for engine in (STATIC, SECOND):
+        # A service may take long to answer at all, so it comes after the table.
+        meaning = stores.load_second(is_cancelled) if engine == SECOND else stores.static
+        if meaning is None:
+            continue
+        try:
+            made += fill(stores.words, meaning, _BATCHES[engine], progress, is_cancelled)
+        except ToolError as error:
+            if not stores.failed(error):
+                raise
+            made += fill(stores.words, meaning, _BATCHES[engine], progress, is_cancelled)
+        stores.retire(engine)
+    whole = (meaning.ledger.is_mended for meaning in stores.meanings().values())
+    if not is_cancelled() and all(whole):
+        stores.succeeded()
+    return made
 
 
 def fill(

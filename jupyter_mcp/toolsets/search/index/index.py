@@ -19,13 +19,13 @@ from jupyter_mcp.toolsets.search.chunking.pool import Pool
 from jupyter_mcp.toolsets.search.index import condition, live, places
 from jupyter_mcp.toolsets.search.index.changes import below
 from jupyter_mcp.toolsets.search.index.documents import documents_of
-from jupyter_mcp.toolsets.search.index.filling import clean, fill
+from jupyter_mcp.toolsets.search.index.filling import clean, fill_all
 from jupyter_mcp.toolsets.search.index.finding import Answer, Finding
 from jupyter_mcp.toolsets.search.index.layout import Layout
 from jupyter_mcp.toolsets.search.index.model import Options, Progress, Report, Status
 from jupyter_mcp.toolsets.search.index.opening import Opening
 from jupyter_mcp.toolsets.search.index.pipeline import Written
-from jupyter_mcp.toolsets.search.index.stores import SECOND, STATIC, Stores
+from jupyter_mcp.toolsets.search.index.stores import Stores
 from jupyter_mcp.toolsets.search.index.turns import Turns
 from jupyter_mcp.toolsets.search.index.updating import Update
 from jupyter_mcp.toolsets.search.lexical.faults import CorruptStoreError
@@ -38,9 +38,6 @@ from jupyter_mcp.toolsets.search.walking.rules import Rules
 T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
 IsCancelled = Callable[[], bool]
-
-_BATCHES = {STATIC: 500, SECOND: 8}
-"""Pieces that are embedded at once, at first: a transformer does 20 in a second."""
 
 _KEEP_UNUSED = 1000
 
@@ -160,26 +157,7 @@ class Index:
         """
         turn = self._turns.take(self._turns.embedding, is_cancelled)
         with turn as is_ended, self._notes.noting("embed"):
-            stores = self._opening.owned()
-            made = 0
-            stores.wants_vectors = False
-            for engine in (STATIC, SECOND):
-                # A service may take long to answer at all, so it comes after the table.
-                meaning = stores.load_second(is_ended) if engine == SECOND else stores.static
-                if meaning is None:
-                    continue
-                told = progress or _ignore
-                try:
-                    made += fill(stores.words, meaning, _BATCHES[engine], told, is_ended)
-                except ToolError as error:
-                    if not stores.failed(error):
-                        raise
-                    made += fill(stores.words, meaning, _BATCHES[engine], told, is_ended)
-                stores.retire(engine)
-            whole = (meaning.ledger.is_mended for meaning in stores.meanings().values())
-            if not is_ended() and all(whole):
-                stores.succeeded()
-            return made
+            return fill_all(self._opening.owned(), progress or _ignore, is_ended)
 
     def warm(self) -> None:
         """Load what finds by meaning, so that the next answer has it; blocks for a second.
