@@ -33,6 +33,7 @@ from jupyter_mcp.toolsets.workflows.engine.standing import Standing
 from jupyter_mcp.toolsets.workflows.engine.trial import Attempts, Trial
 from jupyter_mcp.toolsets.workflows.engine.undoing import undo_name
 from jupyter_mcp.toolsets.workflows.engine.wishes import Wishes
+from jupyter_mcp.toolsets.workflows.spec import references
 from jupyter_mcp.toolsets.workflows.spec.models import (
     AnyNode,
     Approval,
@@ -280,7 +281,8 @@ class Interpreter:
         try:
             running.input = running.field("parameters")
             inner = flow.inner(node, running.input)
-            inner.check()
+            if any(references.texts(node.parameters)):  # all else was compared before the run began
+                await asyncio.to_thread(inner.check)
             self._flows.inner[running.node] = inner
             self._flows.recall(inner)
             async with asyncio.timeout(attempts.seconds):
