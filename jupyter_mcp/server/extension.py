@@ -17,6 +17,7 @@ from jupyter_mcp.config import SettingsTraits
 from jupyter_mcp.server import event_schemas
 from jupyter_mcp.server.auth import Door
 from jupyter_mcp.server.credentials import Credentials
+from jupyter_mcp.server.failed_kernels import forget_failed_kernels
 from jupyter_mcp.server.handler import HEADERS_SETTING
 from jupyter_mcp.server.identity import Identity
 from jupyter_mcp.server.panels import Panels
@@ -71,9 +72,11 @@ class JupyterMCP(SettingsTraits, ExtensionApp):
 
     async def stop_extension(self) -> None:
         """End everything, also when nothing was ever started."""
+        server: Any = self.serverapp
         self.person.remove()
         self.panels.stop()
         await self.starter.stop()
+        forget_failed_kernels(server.kernel_manager)
 
     @cached_property
     def version_of_ours(self) -> str:

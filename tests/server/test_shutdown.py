@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from pathlib import Path
 
@@ -40,6 +41,16 @@ async def test_stops_in_the_middle_of_everything(tmp_path: Path) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
     for trace in ("Traceback", "ExceptionGroup", "was never awaited", "was destroyed"):
         assert trace not in server.log
+
+
+def test_stops_also_after_a_kernel_that_could_not_start(tmp_path: Path) -> None:
+    spec = tmp_path / "data" / "kernels" / "broken" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    told = {"argv": ["/nowhere/python"], "display_name": "Broken", "language": "python"}
+    spec.write_text(json.dumps(told))
+    with JupyterServer(tmp_path, collaboration=False) as server:
+        assert server.request("POST", "api/kernels", {"name": "broken"}).status == 500
+        assert server.request("POST", "api/kernels", {"name": "python3"}).status == 201
 
 
 async def _wait(server: JupyterServer, era: str, mark: str) -> None:

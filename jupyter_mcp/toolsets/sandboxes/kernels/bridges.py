@@ -27,7 +27,7 @@ class Stream(Protocol):
         """Send bytes."""
         ...
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End both directions."""
         ...
 
@@ -94,7 +94,7 @@ class Bridges:
             try:
                 await _carry(stream, reader, writer)
             finally:
-                await stream.close()
+                stream.close()
         except (ToolError, OSError):
             pass
         finally:

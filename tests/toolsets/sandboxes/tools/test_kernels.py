@@ -83,6 +83,7 @@ def serving(engine: Engine, home: Path) -> Iterator[Desk]:
     host = {"OF_THE_HOST": "secret"}
     with JupyterServer(home, collaboration=False, config=config, env=host) as running:
         yield Desk(running)
+        assert "bridge to port" not in running.log  # nothing fails there that nobody would see
 
 
 @pytest.fixture(scope="module")
